@@ -1,0 +1,1 @@
+"""One file per verb of `dpt`. Flags live here and in `train.py`, nowhere else."""

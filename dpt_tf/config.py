@@ -1,0 +1,166 @@
+"""How much: every number of a run, in one frozen record.
+
+Flags say *where and which*; `HParams` says *how much*. The defaults are the paper's (Sec. 3 and 4.1, Table 6);
+a preset changes some of them; `--hparams=key=value,...` changes single ones. A run writes them to `hparams.json`,
+and whatever reads the run reads them from there.
+"""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+STAGES = ("predictive", "inpainting", "joint")
+POSES = ("densepose", "densepose_onehot", "segmentation", "mask", "keypoints")
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HParams:
+    """Hyper-parameters of a run; sizes in pixels or texels, weights as in Sec. 4.1."""
+
+    preset: str = "paper"
+
+    # Geometry: images are S x S, the atlas is 24 x R x R (Sec. 3.2).
+    image_size: int = 256
+    atlas_size: int = 256
+
+    # Conditioning of the predictive stream (Sec. 4.4, Appendix B).
+    source_pose: str = "densepose"
+    target_pose: str = "densepose"
+
+    # Networks (Sec. 3.1-3.4, Table 6).
+    width: int = 64
+    residuals: int = 6
+    coder_width: int = 32
+    context_size: int = 256
+    blending_width: int = 64
+    blending_residuals: int = 3
+    discriminator_width: int = 64
+
+    # Losses of the joint stage (Sec. 4.1).
+    l1_weight: float = 1.0
+    perceptual_weight: float = 0.5
+    style_weight: float = 5e5
+    gan_weight: float = 0.1
+
+    # Optimisation (Sec. 4.1). A stage lasts `epochs`, or its own number of steps where that is not 0.
+    learning_rate: float = 2e-4
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    batch_size: int = 8
+    epochs: int = 40
+    predictive_steps: int = 0
+    inpainting_steps: int = 0
+    joint_steps: int = 0
+    neighbours: int = 3
+    mixed_precision: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses values that no run can use.
+
+        Raises:
+          ValueError: names the hyper-parameter, its value and what it may be.
+        """
+        for name, allowed in (("source_pose", POSES), ("target_pose", POSES), ("mixed_precision", PRECISIONS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it can be one of {', '.join(allowed)}")
+        for name, multiple in (("image_size", 16), ("atlas_size", 16)):
+            value = getattr(self, name)
+            if value < 2 * multiple or value % multiple:
+                raise ValueError(f"{name} is {value}; it must be a multiple of {multiple}, at least {2 * multiple}")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in _ZERO_MEANS_NONE or field.type not in (int, float):
+                smallest: float = 0
+            else:
+                smallest = 1 if field.type is int else 1e-12
+            if field.type in (int, float) and not value >= smallest:
+                raise ValueError(f"{field.name} is {value}; it must be at least {smallest:g}")
+
+    def replace(self, **changes: Any) -> "HParams":
+        """The same hyper-parameters but for `changes`."""
+        return dataclasses.replace(self, **changes)
+
+    def stage_steps(self, stage: str, steps_per_epoch: int) -> int:
+        """How many optimiser steps `stage` lasts on a data set of `steps_per_epoch`."""
+        return getattr(self, f"{stage}_steps") or self.epochs * steps_per_epoch
+
+    def keypoints_needed(self) -> bool:
+        """Whether a conditioning of these hyper-parameters reads keypoints."""
+        return "keypoints" in (self.source_pose, self.target_pose)
+
+    def save(self, path: pathlib.Path) -> None:
+        """Writes them as JSON, whole or not at all."""
+        aside = path.with_suffix(".json.partial")
+        aside.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        aside.replace(path)
+
+
+_ZERO_MEANS_NONE = frozenset(
+    "residuals blending_residuals l1_weight perceptual_weight style_weight gan_weight beta_1 beta_2 "
+    "predictive_steps inpainting_steps joint_steps seed".split()
+)
+
+_PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "small": {
+        "image_size": 64,
+        "atlas_size": 32,
+        "width": 32,
+        "coder_width": 16,
+        "context_size": 64,
+        "blending_width": 32,
+        "discriminator_width": 32,
+        "perceptual_weight": 0.0,
+        "style_weight": 0.0,
+        "gan_weight": 0.0,
+    },
+}
+
+
+def preset(name: str) -> HParams:
+    """The hyper-parameters called `name`: `paper`, or `small`, which trains on two cores."""
+    if name not in _PRESETS:
+        raise ValueError(f"no such preset: {name}; have {', '.join(sorted(_PRESETS))}")
+    return HParams(preset=name, **_PRESETS[name])
+
+
+def override(hparams: HParams, text: str) -> HParams:
+    """Applies `key=value,key=value` to `hparams`, each value cast to its field's type.
+
+    Raises:
+      ValueError: an unknown key (the known ones are listed), a value of the wrong type, a part without `=`.
+    """
+    types = {field.name: field.type for field in dataclasses.fields(HParams) if field.name != "preset"}
+    changes: dict[str, Any] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError(f"--hparams wants key=value, got {part!r}")
+        if key not in types:
+            raise ValueError(f"no such hyper-parameter: {key}; have {', '.join(sorted(types))}")
+        kind = types[key]
+        assert isinstance(kind, type)
+        try:
+            changes[key] = kind(value)
+        except ValueError:
+            raise ValueError(f"hyper-parameter {key} wants {kind.__name__}, got {value!r}") from None
+    return hparams.replace(**changes)
+
+
+def load(path: pathlib.Path) -> HParams:
+    """Reads `hparams.json`.
+
+    Raises:
+      ValueError: the file is not one that `HParams.save` wrote; the message names it.
+      FileNotFoundError: there is none.
+    """
+    try:
+        values = json.loads(path.read_text())
+        return HParams(**values)
+    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} does not hold hyper-parameters of this version ({error}); train the run anew"
+        ) from None

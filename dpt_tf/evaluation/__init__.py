@@ -1,0 +1,1 @@
+"""Scores of a model over a split, and the baselines beside it."""

@@ -1,0 +1,1 @@
+"""The embedded data set: procedural people with exact DensePose maps."""
