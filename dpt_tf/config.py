@@ -99,8 +99,20 @@ class HParams:
 
 
 _ZERO_MEANS_NONE = frozenset(
-    "residuals blending_residuals l1_weight perceptual_weight style_weight gan_weight beta_1 beta_2 "
-    "predictive_steps inpainting_steps joint_steps seed".split()
+    [
+        "residuals",
+        "blending_residuals",
+        "l1_weight",
+        "perceptual_weight",
+        "style_weight",
+        "gan_weight",
+        "beta_1",
+        "beta_2",
+        "predictive_steps",
+        "inpainting_steps",
+        "joint_steps",
+        "seed",
+    ]
 )
 
 _PRESETS: dict[str, dict[str, Any]] = {
