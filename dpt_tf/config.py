@@ -72,12 +72,9 @@ class HParams:
                 raise ValueError(f"{name} is {value}; it must be a multiple of {multiple}, at least {2 * multiple}")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name in _ZERO_MEANS_NONE or field.type not in (int, float):
-                smallest: float = 0
-            else:
-                smallest = 1 if field.type is int else 1e-12
-            if field.type in (int, float) and not value >= smallest:
-                raise ValueError(f"{field.name} is {value}; it must be at least {smallest:g}")
+            if field.type in (int, float) and not (value > 0 or (value == 0 and field.name in _MAY_BE_ZERO)):
+                least = "0 or more" if field.name in _MAY_BE_ZERO else "above 0"
+                raise ValueError(f"{field.name} is {value}; it must be {least}")
 
     def replace(self, **changes: Any) -> "HParams":
         """The same hyper-parameters but for `changes`."""
@@ -98,21 +95,10 @@ class HParams:
         aside.replace(path)
 
 
-_ZERO_MEANS_NONE = frozenset(
-    [
-        "residuals",
-        "blending_residuals",
-        "l1_weight",
-        "perceptual_weight",
-        "style_weight",
-        "gan_weight",
-        "beta_1",
-        "beta_2",
-        "predictive_steps",
-        "inpainting_steps",
-        "joint_steps",
-        "seed",
-    ]
+# Fields that may be 0; every other number must be positive.
+_MAY_BE_ZERO = frozenset(
+    {"residuals", "blending_residuals", "l1_weight", "perceptual_weight", "style_weight", "gan_weight"}
+    | {"beta_1", "beta_2", "predictive_steps", "inpainting_steps", "joint_steps", "seed"}
 )
 
 _PRESETS: dict[str, dict[str, Any]] = {
