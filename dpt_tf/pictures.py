@@ -1,0 +1,76 @@
+"""Pictures for people to look at: maps in colour, textures on one sheet, grids with captions.
+
+Everything is uint8 numpy; an IUV map is `[H, W, 3]` (I, U, V), an atlas `[24, R, R, 3]`.
+"""
+
+import colorsys
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_PARTS = 24
+_CAPTION = 14  # pixels of a caption's line
+
+
+def _palette() -> np.ndarray:
+    """Background black, then 24 hues in an order that keeps neighbouring parts apart. `[25, 3]` in 0..1."""
+    hues = [(7 * part % _PARTS) / _PARTS for part in range(_PARTS)]
+    return np.array([(0, 0, 0), *(colorsys.hsv_to_rgb(hue, 0.75, 1.0) for hue in hues)])
+
+
+def colour_map(iuv: np.ndarray) -> np.ndarray:
+    """An IUV map for the eye: a hue for each part, darker towards u = v = 0. `[H, W, 3] -> [H, W, 3]`.
+
+    It shows a map and cannot be read back as one.
+    """
+    shade = 0.4 + 0.6 * iuv[..., 1:].astype(np.float64).mean(axis=-1, keepdims=True) / 255
+    return (_palette()[iuv[..., 0]] * shade * 255).round().astype(np.uint8)
+
+
+def texture_sheet(texture: np.ndarray) -> np.ndarray:
+    """The 24 parts side by side, six columns by four rows: `[24, R, R, 3] -> [4 R, 6 R, 3]`."""
+    parts, size = texture.shape[:2]
+    return (
+        texture.reshape(parts // 6, 6, size, size, 3).transpose(0, 2, 1, 3, 4).reshape(parts // 6 * size, 6 * size, 3)
+    )
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """[-1, 1] to 0..255, rounded; what lies outside is cut."""
+    return ((np.clip(image, -1, 1) + 1) * 127.5).round().astype(np.uint8)
+
+
+def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), labels: Sequence[str] = ()) -> np.ndarray:
+    """Pictures in rows under column captions; each cell as large as the largest picture.
+
+    Args:
+      rows: pictures `[H, W, 3]`; rows may differ in length.
+      captions: one a column, or none.
+      labels: one a row, written over its first picture's lower edge, or none.
+
+    Returns:
+      `[H', W', 3]` on white.
+    """
+    height = max(picture.shape[0] for row in rows for picture in row)
+    width = max(picture.shape[1] for row in rows for picture in row)
+    top = _CAPTION + 2 if captions else 0
+    sheet = Image.new("RGB", (max(map(len, rows)) * (width + 2), top + len(rows) * (height + 2)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=min(12, max(8, width // 7)))
+    for column, caption in enumerate(captions):
+        draw.text((column * (width + 2) + 2, 1), caption, fill="black", font=font)
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            sheet.paste(Image.fromarray(picture), (j * (width + 2), top + i * (height + 2)))
+        if i < len(labels):
+            draw.text((2, top + (i + 1) * (height + 2) - _CAPTION), labels[i], fill="black", font=font)
+    return np.asarray(sheet)
+
+
+def save(path: pathlib.Path, picture: np.ndarray) -> None:
+    """Writes a PNG, whole or not at all, and the folders above it where they are missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".partial")
+    Image.fromarray(picture).save(aside, format="PNG")
+    aside.replace(path)
