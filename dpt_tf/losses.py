@@ -1,0 +1,104 @@
+"""The losses of Sec. 3.4 and Appendix A: pure functions, one value per example, no weights.
+
+y is the truth, y_hat what the network painted; everything is computed in float32, whatever the networks ran in.
+
+Note:
+  The paper does not say how Eqs. 1 to 3 are normalised. Each docstring says how they are here: so that no term changes
+  its size with the resolution, and the weights 1, 0.5, 5e5 and 0.1 of Sec. 4.1 bring all four terms to the order of 1.
+"""
+
+import tensorflow as tf
+
+
+def l1(y, y_hat):
+    """|y - y_hat|, averaged. `[B, ...]` twice -> `[B]`."""
+    y, y_hat = _float32(y, y_hat)
+    return _mean(tf.abs(y - y_hat))
+
+
+def perceptual(features_y, features_y_hat):
+    """sum_v ||Phi_v(y) - Phi_v(y_hat)||_2, Eq. 1. Two lists of `[B, h, w, c]` -> `[B]`.
+
+    Note:
+      A layer's norm is divided by sqrt(h w c), which makes it a root mean square, and by 255: VGG sees pixels in
+      0..255 and is all but homogeneous, so this is what it would answer to an image in 0..1.
+    """
+    return tf.add_n(
+        [
+            _root(_mean(tf.square((phi - phi_hat) / 255)))
+            for phi, phi_hat in (_float32(*pair) for pair in zip(features_y, features_y_hat, strict=True))
+        ]
+    )
+
+
+def gram(features):
+    """G_cc' = sum_hw F_c F_c' / (C H W), Eq. 2. `[B, H, W, C] -> [B, C, C]`."""
+    (features,) = _float32(features)
+    batch, height, width, channels = tf.unstack(tf.shape(features))
+    flat = tf.reshape(features, [batch, height * width, channels])
+    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(channels * height * width, tf.float32)
+
+
+def style(features_y, features_y_hat):
+    """sum_v ||G_v(y) - G_v(y_hat)||_F, Eq. 3. Two lists of `[B, h, w, c]` -> `[B]`.
+
+    Note:
+      Features are divided by 255 as in Eq. 1, and a layer's norm by the C^2 entries of its matrix, as Liu et al.
+      (2018) do it. The entries of a Gram matrix are about 1/C, their differences a tenth of that: divided by C^2 a
+      layer gives about 1e-6 to 1e-5, and 5e5 times it is of the order of 1. Without this division the term would
+      drown all others.
+    """
+    total = 0.0
+    for f, f_hat in zip(features_y, features_y_hat, strict=True):
+        difference = (gram(f) - gram(f_hat)) / 255**2
+        norm = _root(tf.reduce_sum(tf.square(difference), [1, 2]))
+        total += norm / tf.cast(tf.shape(difference)[-1], tf.float32) ** 2
+    return total
+
+
+def masked_l1(y, observed, y_hat):
+    """sum_j sum_{x in S(T_j)} |T_hat[x] - T_j[x]|, Eq. 6: only what a neighbour view shows counts.
+
+    Args:
+      y: T_j, `[B, K, P, R, R, C]`, the textures of K neighbour views.
+      observed: S(T_j), `[B, K, P, R, R, 1]`, 1 where view j shows the texel.
+      y_hat: T_hat, `[B, P, R, R, C]`, one texture for all of them.
+
+    Returns:
+      `[B]`; an example of which nothing is observed gives 0.
+
+    Note:
+      A neighbour's sum is divided by the number of values that it observes, and the neighbours are averaged.
+    """
+    y, observed, y_hat = _float32(y, observed, y_hat)
+    axes = list(range(2, len(y.shape)))
+    error = tf.reduce_sum(observed * tf.abs(y - y_hat[:, None]), axes)
+    count = tf.reduce_sum(observed, axes) * tf.cast(tf.shape(y)[-1], tf.float32)
+    return tf.reduce_mean(tf.math.divide_no_nan(error, count), 1)
+
+
+def generator(fake):
+    """1/2 E (D(z, y_hat) - 1)^2, the generator's half of Eq. 4. Scores `[B, h, w, 1] -> [B]`."""
+    (fake,) = _float32(fake)
+    return 0.5 * _mean(tf.square(fake - 1))
+
+
+def discriminator(real, fake):
+    """1/2 E (D(z, y) - 1)^2 + 1/2 E D(z, y_hat)^2, the discriminator's half of Eq. 4. Scores twice -> `[B]`."""
+    real, fake = _float32(real, fake)
+    return 0.5 * _mean(tf.square(real - 1)) + 0.5 * _mean(tf.square(fake))
+
+
+def _float32(*tensors):
+    return [tf.cast(tensor, tf.float32) for tensor in tensors]
+
+
+def _mean(x):
+    """Over everything but the batch."""
+    return tf.reduce_mean(x, list(range(1, len(x.shape))))
+
+
+def _root(x):
+    """The square root, whose gradient at 0 is 0 and not infinite."""
+    positive = x > 0
+    return tf.where(positive, tf.sqrt(tf.where(positive, x, 1.0)), 0.0)

@@ -1,0 +1,29 @@
+"""Blending (Sec. 3.3): fuses the two streams and polishes the result."""
+
+import keras
+
+from dpt_tf.models import blocks, conditioning
+
+
+def build(image_size=256, width=64, residuals=3):
+    """A convolution, residual blocks, a convolution; their output is added to the prediction.
+
+    Returns:
+      Model from dict `predicted`, `warped` (images), `target_iuv` to image `[B, S, S, 3]` float32.
+
+    Note:
+      The sum may leave [-1, 1] by a little: the losses pull it back, and writers of pictures clip.
+    """
+    inputs = {
+        "predicted": keras.Input([image_size, image_size, 3], name="predicted"),
+        "warped": keras.Input([image_size, image_size, 3], name="warped"),
+        "target_iuv": keras.Input([image_size, image_size, 3], dtype="uint8", name="target_iuv"),
+    }
+    pose = conditioning.planes(inputs, "target", "densepose")
+    x = keras.layers.Concatenate(name="planes")([inputs["predicted"], inputs["warped"], pose])  # [B, S, S, 9]
+    x = blocks.conv(x, width, "encode")  # [B, S, S, 64]
+    for i in range(residuals):
+        x = blocks.residual(x, f"residual_{i + 1}")
+    x = blocks.conv(x, 3, "decode", norm=False, activation=None)
+    image = keras.layers.Add(dtype="float32", name="image")([inputs["predicted"], x])
+    return keras.Model(inputs, image, name="blending")

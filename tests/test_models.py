@@ -1,0 +1,281 @@
+"""Laws that every network obeys, in one table, and the paper's sizes as plain facts."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dpt_tf.errors import UserError
+from dpt_tf.models import (
+    blending,
+    conditioning,
+    discriminator,
+    generator,
+    inpainting,
+    predictive,
+    vgg,
+    warping,
+)
+
+S, R = 32, 32
+
+BUILDERS = {
+    "predictive": lambda: predictive.build(S, width=4, residuals=1),
+    "predictive_keypoints": lambda: predictive.build(S, 4, 1, "keypoints", "segmentation"),
+    "inpainting": lambda: inpainting.build(R, width=2, context_size=8),
+    "warping": lambda: warping.build(inpainting.build(R, 2, 8), S, R),
+    "blending": lambda: blending.build(S, width=4, residuals=1),
+    "generator": lambda: generator.build(S, R, 4, 1, 2, 8, 4, 1),
+    "discriminator": lambda: discriminator.build(S, width=4),
+}
+models = pytest.mark.parametrize("name", BUILDERS)
+
+
+def example(shape, dtype, rng):
+    """A batch for one input: pictures in [-1, 1], maps with every part in blocks, keypoints here and there."""
+    if dtype == "uint8":
+        part = rng.integers(0, 25, (shape[0], shape[1] // 4, shape[2] // 4)).repeat(4, 1).repeat(4, 2)
+        return np.concatenate([part[..., None], rng.integers(0, 256, (*shape[:3], 2))], -1).astype(np.uint8)
+    if dtype == "int32":
+        return rng.integers(-1, S, shape).astype(np.int32)
+    return rng.uniform(-1, 1, shape).astype(np.float32)
+
+
+def batch(model, size=2, seed=0):
+    rng = np.random.default_rng(seed)
+    return keras.tree.map_structure(lambda i: tf.constant(example((size, *i.shape[1:]), i.dtype, rng)), model.input)
+
+
+def close(a, b, tolerance=1e-5):
+    keras.tree.map_structure(lambda x, y: np.testing.assert_allclose(x, y, atol=tolerance, rtol=tolerance), a, b)
+
+
+def spread(model):
+    """Gives every weight a value of its own, so that zeros and ones hide nothing."""
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        weight.assign(weight + rng.normal(0, 0.05, weight.shape))
+    return model
+
+
+@models
+def test_graph_equals_eager(name):
+    model = BUILDERS[name]()
+    inputs = batch(model)
+    close(model(inputs), tf.function(model)(inputs))
+
+
+@models
+def test_batches_do_not_mix(name):
+    model = spread(BUILDERS[name]())
+    inputs = batch(model, 3)
+    alone = keras.tree.map_structure(lambda x: x[1:2], inputs)
+    close(keras.tree.map_structure(lambda x: x[1:2], model(inputs)), model(alone))
+
+
+@models
+def test_it_survives_saving(name, tmp_path):
+    model = spread(BUILDERS[name]())
+    model.save(tmp_path / "model.keras")
+    inputs = batch(model)
+    close(model(inputs), keras.saving.load_model(tmp_path / "model.keras")(inputs), 1e-6)
+
+
+@models
+def test_its_weights_move_to_another_of_its_kind(name, tmp_path):
+    model, other = spread(BUILDERS[name]()), BUILDERS[name]()
+    model.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    inputs = batch(model)
+    close(model(inputs), other(inputs), 1e-6)
+
+
+@models
+def test_every_weight_gets_gradient(name):
+    model = spread(BUILDERS[name]())
+    outputs_seed = np.random.default_rng(2)
+    with tf.GradientTape() as tape:
+        outputs = [y for y in keras.tree.flatten(model(batch(model))) if y.shape[-1] in (1, 3)]
+        loss = tf.add_n([tf.reduce_sum(y * outputs_seed.normal(size=y.shape)) for y in outputs])
+    gradients = tape.gradient(loss, model.trainable_variables)
+    dead = [v.path for v, g in zip(model.trainable_variables, gradients, strict=True) if g is None or not np.any(g)]
+    assert not dead
+
+
+@models
+def test_the_symbolic_shape_is_the_real_one(name):
+    model = BUILDERS[name]()
+
+    def check(symbolic, real):
+        assert symbolic.shape[0] is None and tuple(symbolic.shape[1:]) == tuple(real.shape[1:])
+        assert symbolic.dtype == "float32" and real.dtype == tf.float32
+
+    keras.tree.map_structure(check, model.output, model(batch(model)))
+
+
+@models
+def test_in_bfloat16_it_computes_nearly_the_same_and_answers_in_float32(name):
+    exact = spread(BUILDERS[name]())
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = BUILDERS[name]()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.set_weights(exact.get_weights())
+    inputs = batch(exact)
+
+    def check(a, b):
+        assert b.dtype == tf.float32
+        assert np.abs(a - b).mean() < 0.2 * np.abs(a).mean()
+
+    keras.tree.map_structure(check, exact(inputs), mixed(inputs))
+
+
+def test_in_bfloat16_the_geometry_stays_exact():
+    exact = BUILDERS["warping"]()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = BUILDERS["warping"]()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    inputs = batch(exact)
+    a, b = exact(inputs), mixed(inputs)
+    close({k: a[k] for k in ("observed", "provenance")}, {k: b[k] for k in ("observed", "provenance")}, 0)
+    seen = a["observed"].numpy()
+    np.testing.assert_array_equal(a["texture"] * seen, b["texture"] * seen)
+
+
+def test_the_predictive_network_has_the_sizes_of_section_3_1():
+    model = predictive.build()
+    kernels = [tuple(w.shape) for w in model.weights if w.name == "kernel"]
+    trunk = [(3, 3, 256, 256)] * 12
+    decoder = [(3, 3, 128, 256), (3, 3, 64, 128), (3, 3, 64, 3)]
+    assert kernels == [(3, 3, 9, 64), (3, 3, 64, 128), (3, 3, 128, 256), *trunk, *decoder]
+    assert model.get_layer("residual_6").output.shape == (None, 64, 64, 256)
+
+
+def test_the_inpainting_network_has_the_sizes_of_table_6():
+    model = inpainting.build(context_size=1)  # the context of 256 numbers alone takes 800 MB
+    kernels = {w.path: tuple(w.shape) for w in model.weights if w.name == "kernel"}
+    assert list(kernels.values()) == [
+        (24, 3, 3, 3, 32),
+        (24, 3, 3, 32, 32),
+        (24, 3, 3, 32, 64),
+        (24, 3, 3, 64, 128),
+        (24 * 128 * 16 * 16, 1),
+        (1, 1),
+        (24, 3, 3, 128 + 1, 64),
+        (24, 3, 3, 64, 32),
+        (24, 3, 3, 32, 32),
+        (24, 3, 3, 32, 3),
+    ]
+
+
+@pytest.mark.slow
+def test_the_context_layer_has_the_201_million_weights_of_the_paper():
+    model = inpainting.build()
+    assert tuple(model.get_layer("context_1").kernel.shape) == (786432, 256)
+    assert tuple(model.get_layer("decode_1").kernel.shape) == (24, 3, 3, 384, 64)
+
+
+def test_a_patch_of_the_discriminator_is_70_pixels_wide():
+    model = spread(discriminator.build(256, width=2))
+    assert model.output.shape == (None, 30, 30, 1)
+    convolutions = keras.Sequential([layer for layer in model.layers if "norm" not in layer.name][5:])
+    planes = tf.zeros([1, 256, 256, 9])
+    with tf.GradientTape() as tape:
+        tape.watch(planes)
+        score = convolutions(planes)[0, 15, 14, 0]
+    rows, columns = np.nonzero(np.any(tape.gradient(score, planes)[0], -1))
+    assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (70, 70)
+
+
+def test_warping_keeps_what_was_seen_and_imagines_the_rest():
+    inpaint = BUILDERS["inpainting"]()
+    model = warping.build(inpaint, S, R)
+    inputs = batch(model)
+    outputs = model(inputs)
+    seen, observed = model.get_layer("unwrap")(inputs["source"], inputs["source_iuv"])
+    assert 0 < observed.numpy().mean() < 1
+    np.testing.assert_allclose(outputs["texture"], np.where(observed == 1, seen, inpaint(seen)), atol=1e-6)
+    np.testing.assert_array_equal(outputs["observed"], observed)
+
+
+def test_without_weights_of_its_own_blending_returns_the_prediction():
+    model = BUILDERS["blending"]()
+    for weight in model.get_layer("decode").weights:
+        weight.assign(tf.zeros_like(weight))
+    inputs = batch(model)
+    np.testing.assert_array_equal(model(inputs), inputs["predicted"])
+
+
+@pytest.mark.parametrize(
+    ("pose", "expected"),
+    [
+        ("densepose", [3 / 24, 51 / 255, 1.0]),
+        ("mask", [1.0]),
+        ("segmentation", [0.0] * 2 + [1.0] + [0.0] * 21),
+        ("densepose_onehot", [0.0] * 2 + [1.0] + [0.0] * 21 + [51 / 255, 1.0]),
+    ],
+)
+def test_planes_of_a_pixel_of_part_3(pose, expected):
+    iuv = np.zeros([1, 2, 2, 3], np.uint8)
+    iuv[0, 0, 1] = [3, 51, 255]
+    planes = conditioning.Planes(pose)(iuv)
+    np.testing.assert_allclose(planes[0, 0, 1], expected, rtol=1e-6)
+    np.testing.assert_array_equal(planes[0, 1, 0], np.zeros(len(expected)))
+
+
+def test_a_joint_at_row_1_column_3_lights_its_own_plane_there_and_a_missing_one_nothing():
+    keypoints = np.full([1, 18, 2], -1, np.int32)
+    keypoints[0, 7] = [1, 3]
+    keypoints[0, 8] = [2, 5]
+    planes = conditioning.JointPlanes(5)(keypoints).numpy()
+    assert planes.shape == (1, 5, 5, 18)
+    assert planes[0, 1, 3, 7] == 1 and planes.sum() == 1
+
+
+def test_source_and_target_have_conditionings_of_their_own():
+    model = predictive.build(S, 4, 1, source_pose="densepose", target_pose="keypoints")
+    assert set(model.input) == {"source", "source_iuv", "target_iuv", "target_keypoints"}
+    assert model.get_layer("encode_1").kernel.shape[2] == 3 + 3 + 18
+
+
+def test_vgg_gives_five_features_and_learns_nothing():
+    model = vgg.build("random")
+    shapes = [tuple(f.shape) for f in model(tf.zeros([1, 64, 64, 3]))]
+    assert shapes == [(1, 64, 64, 64), (1, 32, 32, 128), (1, 16, 16, 256), (1, 8, 8, 512), (1, 4, 4, 512)]
+    assert model.trainable_variables == []
+    again = vgg.build("random")
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_vgg_sees_blue_first_and_less_the_mean_of_imagenet():
+    white_red = tf.constant([1.0, -1.0, -1.0], shape=[1, 1, 1, 3])
+    np.testing.assert_allclose(vgg.CaffeInput()(white_red)[0, 0, 0], [-103.939, -116.779, 255 - 123.68], rtol=1e-5)
+
+
+def test_vgg_reads_a_file_of_keras_applications(tmp_path):
+    reference = keras.applications.VGG19(include_top=False, weights=None)
+    reference.save_weights(tmp_path / "vgg19.weights.h5")
+    model = vgg.build(str(tmp_path / "vgg19.weights.h5"))
+    image = np.random.default_rng(0).uniform(-1, 1, [1, 32, 32, 3]).astype(np.float32)
+    layers = [reference.get_layer(f"block{b}_conv2").output for b in range(1, 6)]
+    caffe = keras.applications.vgg19.preprocess_input((image + 1) * 127.5)
+    close(model(image), keras.Model(reference.input, layers)(caffe), 1e-3)
+
+
+def test_vgg_without_its_file_says_what_to_do(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"nowhere.h5.*--vgg=random"):
+        vgg.build(str(tmp_path / "nowhere.h5"))
+    (tmp_path / "wrong.h5").write_bytes(b"not weights")
+    with pytest.raises(UserError, match=r"wrong.h5 does not hold"):
+        vgg.build(str(tmp_path / "wrong.h5"))
+
+    def unreachable(**_):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "VGG19", unreachable)
+    with pytest.raises(UserError, match=r"could not be downloaded.*notop.h5.*--vgg=random"):
+        vgg.build("imagenet")
