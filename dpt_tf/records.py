@@ -1,0 +1,296 @@
+"""The one stored form of every data set: what an item holds, how views pair up, and writing and opening it.
+
+An item is one person in one outfit, seen in n views, each picture stored once; pairs are formed by rule on reading.
+The form is TFDS's own on tfrecord, so `tfds.builder_from_directory(directory)` reads it without any code of ours:
+
+  id                text
+  views             sequence of
+    name            text
+    image           encoded picture (JPEG or PNG), `[S, S, 3]`
+    iuv             PNG, `[S, S, 3]`, R = I, G = U, B = V
+    keypoints       int32 `[18, 2]`, (y, x) in pixels, -1 where missing
+    held_out        bool: never seen in training
+
+Pairs are (source view, target view). Training: all ordered pairs of the views that are not held out, identical ones
+too (App. C). Test: for an item with held-out views one source, drawn by seed among the others, per held-out target;
+for an item without, all ordered pairs of distinct views.
+"""
+
+import ast
+import contextlib
+import csv
+import dataclasses
+import errno
+import io
+import itertools
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypedDict
+
+import numpy as np
+
+from dpt_tf.errors import UserError
+
+# fmt: off
+JOINTS = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+    "left_eye", "right_eye", "left_ear", "right_ear",
+)
+# fmt: on
+VERSION = "1.0.0"
+
+_NEEDED = [JOINTS.index(name) for name in ("right_shoulder", "left_shoulder", "right_hip", "left_hip")]
+
+
+class View(TypedDict):
+    """One photo of an item."""
+
+    name: str
+    image: bytes
+    iuv: bytes
+    keypoints: np.ndarray
+    held_out: bool
+
+
+class Item(TypedDict):
+    """One person in one outfit."""
+
+    id: str
+    views: list[View]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A prepared data set on disk; the dicts go by split, `train` and perhaps `test`."""
+
+    directory: pathlib.Path
+    image_size: int
+    keypoints: bool
+    files: dict[str, list[str]]
+    items: dict[str, int]
+    views: dict[str, int]
+    pairs: dict[str, int]
+    num_bytes: dict[str, int]
+
+
+def no_keypoints() -> np.ndarray:
+    """The keypoints of a view that has none: -1, `[18, 2]`."""
+    return np.full((len(JOINTS), 2), -1, np.int32)
+
+
+def train_pairs(views: int) -> int:
+    """How many ordered pairs `views` training views give, identical ones included."""
+    return views * views
+
+
+def test_pairs(held_out: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Test pairs of an item: bool `[n]` -> int `[pairs, 2]` (source, target), by the rule above."""
+    free, held = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    if not held.size:
+        return np.array(list(itertools.permutations(range(len(free)), 2)), int).reshape(-1, 2)
+    if not free.size:
+        return np.zeros([0, 2], int)
+    sources = np.random.default_rng(seed).choice(free, held.size)
+    return np.stack([sources, held], axis=1)
+
+
+def write(
+    data_dir: str | os.PathLike,
+    name: str,
+    splits: Mapping[str, Iterable[Item]],
+    image_size: int,
+    description: str,
+) -> Prepared:
+    """Writes a prepared data set to `data_dir/name/1.0.0`, whole or not at all; one that stood there is replaced.
+
+    Items stream through, so memory does not grow with their number. Views that are held out are left out of the split
+    `train`. A split without an item is not written.
+
+    Raises:
+      OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
+      UserError: no split has an item.
+    """
+    import tensorflow as tf
+
+    root = pathlib.Path(data_dir)
+    final = root / name / VERSION
+    aside = root / f".{name}.partial-{os.getpid()}"
+    filled = {split: items for split, items in ((s, _peek(i)) for s, i in splits.items()) if items is not None}
+    if not filled:
+        raise UserError(f"nothing to write to {final}: no item in any split")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _prepare(aside, name, filled, image_size, description)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        old = final.with_name(f".{VERSION}.old-{os.getpid()}")
+        if final.exists():
+            final.rename(old)
+        (aside / name / VERSION).rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+    except tf.errors.ResourceExhaustedError:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final)) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return open(final)
+
+
+def open(data_dir: str | os.PathLike) -> Prepared:
+    """Opens the prepared data set in `data_dir`, or the only one below it.
+
+    Raises:
+      UserError: there is none, or more than one, or one that was not prepared for this program.
+    """
+    import tensorflow_datasets as tfds
+
+    root = pathlib.Path(data_dir)
+    if not root.is_dir():
+        raise UserError(f"no such folder: {root}; write a data set there with `dpt prepare PHOTOS --output {root}`")
+    found = _directories(root)
+    if not found:
+        raise UserError(f"{root} holds no prepared data set; write one with `dpt prepare PHOTOS --output {root}`")
+    if len(found) > 1:
+        raise UserError(f"{root} holds several data sets; name one: {', '.join(map(str, found))}")
+    try:
+        builder = tfds.builder_from_directory(found[0])
+        metadata: Any = builder.info.metadata
+        return Prepared(
+            directory=found[0],
+            image_size=int(metadata["image_size"]),
+            keypoints=bool(metadata["keypoints"]),
+            files={name: [str(path) for path in split.filepaths] for name, split in builder.info.splits.items()},
+            items={name: split.num_examples for name, split in builder.info.splits.items()},
+            views=dict(metadata["views"]),
+            pairs=dict(metadata["pairs"]),
+            num_bytes={name: int(split.num_bytes) for name, split in builder.info.splits.items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UserError(
+            f"{found[0]} was not written by `dpt prepare` of this version; write it again with it"
+        ) from None
+
+
+def _directories(root: pathlib.Path) -> list[pathlib.Path]:
+    patterns = ["/".join(["*"] * depth + ["dataset_info.json"]) for depth in range(4)]
+    paths = sorted(path.parent for pattern in patterns for path in root.glob(pattern))
+    return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+
+
+def _peek(items: Iterable[Item]) -> Iterator[Item] | None:
+    iterator = iter(items)
+    first = next(iterator, None)
+    return None if first is None else itertools.chain([first], iterator)
+
+
+def _prepare(
+    directory: pathlib.Path, name: str, splits: Mapping[str, Iterable[Item]], image_size: int, description: str
+) -> None:
+    import tensorflow_datasets as tfds
+
+    metadata = tfds.core.MetadataDict(image_size=image_size, keypoints=True, views={}, pairs={})
+
+    class Builder(tfds.dataset_builders.AdhocBuilder, skip_registration=True):  # type: ignore[call-arg]
+        def _info(self):
+            return tfds.core.DatasetInfo(
+                builder=self, description=description, features=features(image_size), metadata=metadata
+            )
+
+    builder = Builder(
+        name=name,
+        version=VERSION,
+        features=features(image_size),
+        split_datasets={split: _examples(split, items, metadata) for split, items in splits.items()},
+        data_dir=directory,
+        file_format="tfrecord",
+    )
+    with _quiet():
+        builder.download_and_prepare()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without TFDS's bars and notes: whoever writes a data set shows its own progress, on stderr."""
+    import tensorflow_datasets as tfds
+    from absl import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
+        logging.set_verbosity(before)
+
+
+def features(image_size: int):
+    """The TFDS features of an item with pictures of `image_size`."""
+    import tensorflow_datasets as tfds
+
+    shape = (image_size, image_size, 3)
+    return tfds.features.FeaturesDict(
+        {
+            "id": tfds.features.Text(),
+            "views": tfds.features.Sequence(
+                {
+                    "name": tfds.features.Text(),
+                    "image": tfds.features.Image(shape=shape),
+                    "iuv": tfds.features.Image(shape=shape, encoding_format="png"),
+                    "keypoints": tfds.features.Tensor(shape=(len(JOINTS), 2), dtype=np.int32),
+                    "held_out": tfds.features.Scalar(dtype=np.bool_),
+                }
+            ),
+        }
+    )
+
+
+def _examples(split: str, items: Iterable[Item], metadata: Any) -> Iterator[tuple[str, Item]]:
+    views = pairs = 0
+    for item in items:
+        kept = [view for view in item["views"] if split != "train" or not view["held_out"]]
+        if not kept:
+            continue
+        views += len(kept)
+        held_out = np.array([view["held_out"] for view in kept])
+        pairs += train_pairs(len(kept)) if split == "train" else len(test_pairs(held_out))
+        metadata["keypoints"] &= all((view["keypoints"] >= 0).any() for view in kept)
+        metadata["views"][split], metadata["pairs"][split] = views, pairs
+        yield item["id"], {"id": item["id"], "views": kept}
+
+
+def read_keypoints(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Reads a keypoint csv as DSC and PATN have it, in file order: `-> {picture: int [18, 2] (y, x)}`, -1 = missing.
+
+    Raises:
+      UserError: not such a file; the message names file and line.
+    """
+    result = {}
+    with pathlib.Path(path).open(newline="") as file:
+        rows = csv.reader(file, delimiter=":")
+        if next(rows, None) != ["name", "keypoints_y", "keypoints_x"]:
+            raise UserError(f"{path}: the first line must be name:keypoints_y:keypoints_x; give the keypoint csv")
+        for number, row in enumerate(rows, start=2):
+            try:
+                name, y, x = row
+                points = np.array([ast.literal_eval(y.strip()), ast.literal_eval(x.strip())], np.int32).T
+            except (ValueError, SyntaxError, TypeError):
+                points, name = np.zeros(0), ""
+            if points.shape != (len(JOINTS), 2):
+                raise UserError(f"{path}, line {number}: not name: [18 y]: [18 x]; repair or remove the line")
+            result[name] = points
+    return result
+
+
+def ordered_pairs(keypoints: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
+    """All (from, to) of distinct views of one item, both with shoulders and hips seen, in the order of `keypoints`.
+
+    The item is the name up to its last underscore. From DSC's annotations this gives the paper's 8,670 test pairs.
+    """
+    items: dict[str, list[str]] = {}
+    for name, points in keypoints.items():
+        if (np.asarray(points)[_NEEDED] >= 0).all():
+            items.setdefault(name.rsplit("_", 1)[0], []).append(name)
+    return [pair for views in items.values() for pair in itertools.permutations(views, 2)]
