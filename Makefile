@@ -27,5 +27,18 @@ test: lint
 bench: .venv/installed
 	$(BIN)/python benchmarks/speed.py
 
+# tensorflow-addons, in its own environment: it ended with TensorFlow 2.15 and Python 3.11.
+PARITY_PYTHON ?= $(firstword $(foreach p,python3.11 python3.10 python3.9,$(if $(shell $(p) --version 2>&1 | grep '^Python 3'),$(p))))
+
+.venv-parity/installed: benchmarks/parity/requirements.txt
+	@test -n '$(PARITY_PYTHON)' || { echo 'make parity needs Python 3.9, 3.10 or 3.11: make parity PARITY_PYTHON=/path/to/python3.11' >&2; exit 2; }
+	$(PARITY_PYTHON) -m venv .venv-parity
+	.venv-parity/bin/pip install --quiet --requirement benchmarks/parity/requirements.txt
+	@touch $@
+
+parity: .venv/installed .venv-parity/installed
+	.venv-parity/bin/python -W ignore benchmarks/parity/reference.py .venv-parity/reference.npz
+	$(BIN)/python benchmarks/parity/compare.py .venv-parity/reference.npz
+
 clean:
 	rm -rf .venv .venv-parity runs data
