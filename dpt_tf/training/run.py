@@ -1,0 +1,157 @@
+"""A run's folder: whose it is, which stages are behind it, and the next one.
+
+runs/NAME/hparams.json
+runs/NAME/<stage>/{provenance.json, checkpoints/, tensorboard/}
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import gc
+import importlib.metadata
+import json
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+from dpt_tf import config, data
+from dpt_tf.config import HParams
+from dpt_tf.errors import UserError
+from dpt_tf.training import checkpoints, loop, stages
+
+# More of the same changes nothing of what went before.
+_MAY_CHANGE = frozenset(["epochs", *(f"{stage}_steps" for stage in config.STAGES)])
+
+
+def train(
+    run_dir: pathlib.Path,
+    data_dir: pathlib.Path,
+    hparams: HParams,
+    names: Sequence[str] = config.STAGES,
+    dataset: str = "folder",
+    vgg_weights: str = "imagenet",
+    schedule: loop.Schedule | None = None,
+    say: loop.Say = tqdm.write,
+) -> None:
+    """Trains the stages `names` in that order; goes on where an earlier call of the run was stopped.
+
+    Args:
+      run_dir: the run's folder; made where it is missing.
+      data_dir: a prepared data set.
+      hparams: must be those of the run, where it has begun; only its length may change.
+      names: of `config.STAGES`.
+      dataset: what to write down as the data set's kind.
+      vgg_weights: as `models.vgg.build` takes them.
+      schedule: how often to save and to show.
+      say: takes a line for the user.
+
+    Raises:
+      UserError: the folder is another run's, or in use; an earlier stage is missing; too small a batch.
+      loop.TrainingError, loop.Interrupted: as `loop.fit`.
+    """
+    distribution = loop.strategy()
+    if hparams.batch_size < distribution.num_replicas_in_sync:
+        raise UserError(
+            f"batch_size is {hparams.batch_size}, too small for {distribution.num_replicas_in_sync} devices; "
+            "give at least one example to each (--hparams=batch_size=…)"
+        )
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with _lock(run_dir) if loop.is_chief(distribution) else contextlib.nullcontext():
+        _claim(run_dir, hparams)
+        for name in names:
+            _train_stage(name, run_dir, data_dir, hparams, dataset, vgg_weights, schedule, distribution, say)
+            keras.backend.clear_session()  # the next stage needs the memory
+            gc.collect()
+
+
+def _train_stage(
+    name: str,
+    run_dir: pathlib.Path,
+    data_dir: pathlib.Path,
+    hparams: HParams,
+    dataset: str,
+    vgg_weights: str,
+    schedule: loop.Schedule | None,
+    distribution: tf.distribute.Strategy,
+    say: loop.Say,
+) -> None:
+    per_epoch = data.steps_per_epoch(data_dir, hparams, name)
+    total = hparams.stage_steps(name, per_epoch)
+    latest = checkpoints.latest(stages.folder(run_dir, name), say)
+    start = checkpoints.step_of(latest) if latest else 0
+    if start >= total:
+        say(f"{name}: trained already, {start} steps; nothing to do")
+        return
+    _write_down(run_dir, name, hparams, dataset, data_dir, vgg_weights)
+    with distribution.scope():
+        stage = stages.build(name, hparams, vgg_weights)
+        if latest:
+            checkpoints.restore(latest, stage.variables)
+            say(f"{name}: goes on from step {start} of {total}")
+        else:
+            stages.begin(stage, run_dir, say)
+            say(f"{name}: {total} steps ({total / per_epoch:.3g} epochs) of batch {hparams.batch_size}")
+    loop.fit(
+        stage,
+        lambda k: data.train_batches(data_dir, hparams, name, start_step=k),
+        total,
+        run_dir / name,
+        start,
+        schedule,
+        distribution,
+        say,
+    )
+    say(f"{name}: done, {total} steps; curves and pictures: tensorboard --logdir {run_dir}")
+
+
+def _claim(run_dir: pathlib.Path, hparams: HParams) -> None:
+    """Writes the hyper-parameters down, or compares them with those that are there."""
+    path = run_dir / "hparams.json"
+    if path.is_file():
+        theirs, ours = dataclasses.asdict(config.load(path)), dataclasses.asdict(hparams)
+        differ = [name for name in ours if ours[name] != theirs[name] and name not in _MAY_CHANGE]
+        if differ:
+            values = ", ".join(f"{name} is {theirs[name]} there and {ours[name]} here" for name in differ)
+            raise UserError(f"{run_dir} was trained differently: {values}; use the same values, or another --workdir")
+    if not path.is_file() or config.load(path) != hparams:
+        hparams.save(path)
+
+
+def _write_down(
+    run_dir: pathlib.Path, name: str, hparams: HParams, dataset: str, data_dir: pathlib.Path, vgg_weights: str
+) -> None:
+    """Notes where the weights of a stage come from, or compares it with what is noted."""
+    facts: dict[str, Any] = {"dataset": dataset, "data_dir": str(data_dir)}
+    facts["vgg"] = vgg_weights if name == "joint" and stages.looks_at_features(hparams) else None
+    for package in ("dpt_tf", "tensorflow", "keras"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            facts[package] = importlib.metadata.version(package)
+    noted = stages.provenance(run_dir, name)
+    for key, flag in (("dataset", "--dataset"), ("vgg", "--vgg")):
+        if noted and noted.get(key) != facts[key]:
+            raise UserError(
+                f"the {name} stage of {run_dir} was begun with {flag}={noted.get(key)}, not {facts[key]}; "
+                f"use the same, or another --workdir"
+            )
+    path = run_dir / name / "provenance.json"
+    path.parent.mkdir(exist_ok=True)
+    aside = path.with_suffix(".json.partial")
+    aside.write_text(json.dumps(facts, indent=2) + "\n")
+    aside.replace(path)
+
+
+@contextlib.contextmanager
+def _lock(run_dir: pathlib.Path) -> Iterator[None]:
+    """Two programs must not write into one run. The system lets go of the lock however the program ends."""
+    with (run_dir / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"another program is training in {run_dir}; wait for it, or use another --workdir"
+            ) from None
+        yield

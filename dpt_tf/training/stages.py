@@ -1,0 +1,239 @@
+"""The three stages of training (Sec. 4.1): which networks each one trains, and whose weights it begins with.
+
+predictive   the predictive stream
+inpainting   the inpainting autoencoder of the warping stream
+joint        the whole generator, with both of them as they were left, and blending and discriminator from scratch
+"""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from dpt_tf import config
+from dpt_tf.config import HParams
+from dpt_tf.errors import UserError
+from dpt_tf.models import discriminator, generator, inpainting, predictive, vgg
+from dpt_tf.ops import atlas
+from dpt_tf.training import checkpoints, steps, summaries
+from dpt_tf.training.adam import Adam
+
+MakeOptimizer = Callable[[], Any]
+
+
+@dataclasses.dataclass
+class Stage:
+    """A stage ready to run.
+
+    Attributes:
+      name: one of `config.STAGES`.
+      step: one replica's step; takes the two halves of a batch, gives the loss terms.
+      variables: everything that a checkpoint has to hold.
+      optimizer: the network's, for its learning rate.
+      pictures: a batch -> uint8 `[n, H, W, 3]` by name, to look at.
+      earlier: the variables that begin as an earlier stage left them, by that stage's name.
+    """
+
+    name: str
+    step: steps.Step
+    variables: checkpoints.Variables
+    optimizer: Any
+    pictures: Callable[[Any, Any], dict[str, np.ndarray]]
+    earlier: checkpoints.Variables = dataclasses.field(default_factory=dict)
+
+
+def build(name: str, hparams: HParams, vgg_weights: str = "imagenet", optimizer: MakeOptimizer | None = None) -> Stage:
+    """The stage called `name` with fresh weights, the same ones for the same seed. Call it in the strategy's scope.
+
+    Args:
+      name: one of `config.STAGES`.
+      hparams: sizes, loss weights, seed.
+      vgg_weights: as `models.vgg.build` takes them; read only where a loss looks at features.
+      optimizer: makes one for each network that moves; Adam with the constant rate of Sec. 4.1 if None.
+    """
+    optimizer = optimizer or (lambda: Adam(hparams.learning_rate, hparams.beta_1, hparams.beta_2))
+    keras.utils.set_random_seed(hparams.seed)
+    with precision(hparams.mixed_precision):
+        if name == "joint":
+            return _joint(hparams, vgg_weights, optimizer)
+        return {"predictive": _predictive, "inpainting": _inpainting}[name](hparams, optimizer)
+
+
+def folder(run_dir: pathlib.Path, name: str) -> pathlib.Path:
+    """Where a run keeps the checkpoints of a stage."""
+    return run_dir / name / "checkpoints"
+
+
+def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = print) -> None:
+    """Gives a new stage the weights that earlier stages of the run left.
+
+    Raises:
+      UserError: an earlier stage has not been trained.
+    """
+    for name, variables in stage.earlier.items():
+        path = checkpoints.latest(folder(run_dir, name), say)
+        if path is None:
+            raise UserError(
+                f"{run_dir} has no trained {name} stage, and {stage.name} begins with its weights: "
+                f"run the same command with --stage={name} first, or with --stage=all"
+            )
+        checkpoints.restore(path, {name: variables})
+        say(f"{stage.name}: begins with {name} as of step {checkpoints.step_of(path)}")
+
+
+def loadgenerator_of(
+    run_dir: pathlib.Path | str, mixed_precision: str = "float32"
+) -> tuple[keras.Model, HParams, dict[str, Any]]:
+    """The generator of a run as its joint stage left it last.
+
+    Args:
+      run_dir: what `train.py` calls `--workdir`.
+      mixed_precision: what to run it in; the weights are float32 either way.
+
+    Returns:
+      The model, the run's hyper-parameters, and where the weights come from: run, checkpoint, step and what the run
+      wrote down about itself (data set, VGG weights, versions).
+
+    Raises:
+      UserError: this is no run, it has no joint stage, or none of its checkpoints is whole.
+    """
+    run_dir = pathlib.Path(run_dir)
+    if not (run_dir / "hparams.json").is_file():
+        raise UserError(
+            f"{run_dir} is not the folder of a run (no hparams.json); train one: python train.py --workdir=…"
+        )
+    hparams = config.load(run_dir / "hparams.json")
+    path = checkpoints.latest(folder(run_dir, "joint"), print)
+    if path is None:
+        raise UserError(f"{run_dir} has no trained joint stage; run train.py with --workdir={run_dir} --stage=all")
+    with precision(mixed_precision):
+        network = generator_of(hparams)
+    checkpoints.restore(path, {"generator": network.variables})
+    facts = {"run": str(run_dir), "checkpoint": str(path), "step": checkpoints.step_of(path)}
+    return network, hparams, facts | provenance(run_dir, "joint")
+
+
+def provenance(run_dir: pathlib.Path, name: str) -> dict[str, Any]:
+    """What a stage wrote down about itself; empty where it wrote nothing.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    path = run_dir / name / "provenance.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); remove it, nothing else depends on it") from None
+
+
+@contextlib.contextmanager
+def precision(mixed_precision: str) -> Iterator[None]:
+    """Networks built inside compute in `float32` or `bfloat16`; weights are float32 always."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed_precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _predictive(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
+    network = predictive.build(
+        hparams.image_size, hparams.width, hparams.residuals, hparams.source_pose, hparams.target_pose
+    )
+    moves = _built(optimizer(), network)
+
+    def pictures(x, y):
+        return _pair(x, y) | {"predicted": summaries.photos(network(x))}
+
+    variables = {"predictive": network.variables, "optimizer": moves.variables}
+    return Stage("predictive", steps.predictive(network, moves, hparams), variables, moves, pictures)
+
+
+def _inpainting(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
+    network = inpainting.build(hparams.atlas_size, hparams.coder_width, hparams.context_size)
+    moves = _built(optimizer(), network)
+
+    def pictures(x, neighbours):
+        texture, _ = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
+        return {
+            "source": summaries.photos(x["source"]),
+            "neighbour": summaries.photos(neighbours["image"][:, 0]),
+            "texture/before": summaries.textures(texture),
+            "texture/inpainted": summaries.textures(network(texture)),
+        }
+
+    variables = {"inpainting": network.variables, "optimizer": moves.variables}
+    return Stage("inpainting", steps.inpainting(network, moves, hparams), variables, moves, pictures)
+
+
+def _joint(hparams: HParams, vgg_weights: str, optimizer: MakeOptimizer) -> Stage:
+    network = generator_of(hparams)
+    moves = _built(optimizer(), network)
+    variables = {"generator": network.variables, "optimizer": moves.variables}
+    features = vgg.build(vgg_weights, hparams.image_size) if looks_at_features(hparams) else None
+    judge = judge_moves = None
+    if hparams.gan_weight:
+        judge = discriminator.build(hparams.image_size, hparams.discriminator_width)
+        judge_moves = _built(optimizer(), judge)
+        variables |= {"discriminator": judge.variables, "discriminator_optimizer": judge_moves.variables}
+
+    def pictures(x, y):
+        outputs = network(x)
+        texture, _ = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
+        return _pair(x, y) | {
+            "predicted": summaries.photos(outputs["predicted"]),
+            "warped": summaries.photos(outputs["warped"]),
+            "result": summaries.photos(outputs["image"]),
+            "texture/before": summaries.textures(texture),
+            "texture/inpainted": summaries.textures(outputs["texture"]),
+        }
+
+    step = steps.joint(network, moves, hparams, features, judge, judge_moves)
+    warping = network.get_layer("warping")
+    earlier = {
+        "predictive": network.get_layer("predictive").variables,
+        "inpainting": warping.get_layer("inpainting").variables,
+    }
+    return Stage("joint", step, variables, moves, pictures, earlier)
+
+
+def looks_at_features(hparams: HParams) -> bool:
+    """Whether a loss of the joint stage needs VGG19."""
+    return bool(hparams.perceptual_weight or hparams.style_weight)
+
+
+def generator_of(hparams: HParams) -> keras.Model:
+    """The generator of these sizes, with fresh weights."""
+    return generator.build(
+        hparams.image_size,
+        hparams.atlas_size,
+        hparams.width,
+        hparams.residuals,
+        hparams.coder_width,
+        hparams.context_size,
+        hparams.blending_width,
+        hparams.blending_residuals,
+        hparams.source_pose,
+        hparams.target_pose,
+    )
+
+
+def _built(optimizer: Any, network: keras.Model) -> Any:
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _pair(x: dict[str, Any], y: Any) -> dict[str, np.ndarray]:
+    return {
+        "source": summaries.photos(x["source"]),
+        "pose": summaries.poses(x["target_iuv"]),
+        "truth": summaries.photos(y),
+    }

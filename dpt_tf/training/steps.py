@@ -1,0 +1,139 @@
+"""One step of each stage, as Sec. 3.4 and Appendix A write them.
+
+    x      a network's inputs: dict source, source_iuv, target_iuv
+    y      the target image [b, S, S, 3]; y_hat, what the generator makes of x
+    z      what the discriminator sees besides: the source image and the target's pose
+    T      a texture [b, 24, R, R, 3]; T_hat, what the inpainting makes of it
+
+A step sees one replica's share b of a global batch, moves the weights once, and returns the loss terms: unweighted, and
+such that their sum over the replicas is the mean over the global batch.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dpt_tf import losses
+from dpt_tf.config import HParams
+from dpt_tf.ops import atlas
+
+Step = Callable[[Any, Any], dict[str, tf.Tensor]]
+
+
+def predictive(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
+    """The predictive stream alone (Sec. 4.1): ||y - y_hat||_1."""
+
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            y_hat = network(x, training=True)
+            l1 = _mean(losses.l1(y, y_hat), hparams)
+        _descend(optimizer, tape, l1, network)
+        return {"l1": l1}
+
+    return step
+
+
+def inpainting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
+    """The inpainting autoencoder alone, Eq. 6: T_hat against what each neighbour view j observes of the surface.
+
+    Args:
+      network: texture -> texture.
+      optimizer: moves its weights.
+      hparams: atlas_size, batch_size.
+
+    Returns:
+      step(x, neighbours), neighbours a dict image [b, K, S, S, 3], iuv [b, K, S, S, 3].
+    """
+
+    def step(x, neighbours):
+        texture, _ = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
+        views, observed = atlas.unwrap(_merge(neighbours["image"]), _merge(neighbours["iuv"]), hparams.atlas_size)
+        views, observed = _split(views, hparams), _split(observed, hparams)
+        with tf.GradientTape() as tape:
+            texture_hat = network(texture, training=True)
+            masked_l1 = _mean(losses.masked_l1(views, observed, texture_hat), hparams)
+        _descend(optimizer, tape, masked_l1, network)
+        return {"masked_l1": masked_l1}
+
+    return step
+
+
+def joint(
+    generator: keras.Model,
+    optimizer: Any,
+    hparams: HParams,
+    features: Any = None,
+    discriminator: Any = None,
+    discriminator_optimizer: Any = None,
+) -> Step:
+    """Everything end to end: lambda_1 L_1 + lambda_p L_p + lambda_style L_style + lambda_GAN L_GAN (Sec. 3.4, 4.1).
+
+    A term whose weight is 0 is not computed. Generator and discriminator move at once, both by the gradients at the
+    weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
+
+    Args:
+      generator: x -> dict with `image`.
+      optimizer: moves its weights.
+      hparams: the four weights, batch_size.
+      features: VGG19, image -> its five feature maps; may be None where L_p and L_style have weight 0.
+      discriminator: dict source, target_iuv, image -> patch scores; may be None where L_GAN has weight 0.
+      discriminator_optimizer: moves the discriminator's weights.
+
+    Returns:
+      step(x, y).
+    """
+
+    def step(x, y):
+        terms = {}
+        if hparams.perceptual_weight or hparams.style_weight:
+            phi_y = features(y, training=False)
+        with tf.GradientTape() as tape:
+            y_hat = generator(x, training=True)["image"]
+            loss = tf.zeros([])
+            if hparams.l1_weight:
+                terms["l1"] = _mean(losses.l1(y, y_hat), hparams)
+                loss += hparams.l1_weight * terms["l1"]
+            if hparams.perceptual_weight or hparams.style_weight:
+                phi_y_hat = features(y_hat, training=False)
+            if hparams.perceptual_weight:
+                terms["perceptual"] = _mean(losses.perceptual(phi_y, phi_y_hat), hparams)
+                loss += hparams.perceptual_weight * terms["perceptual"]
+            if hparams.style_weight:
+                terms["style"] = _mean(losses.style(phi_y, phi_y_hat), hparams)
+                loss += hparams.style_weight * terms["style"]
+            if hparams.gan_weight:
+                z = {"source": x["source"], "target_iuv": x["target_iuv"]}
+                with tf.GradientTape() as discriminator_tape:  # begun after y_hat, so it does not reach the generator
+                    fake = discriminator({**z, "image": y_hat}, training=True)
+                    real = discriminator({**z, "image": y}, training=True)
+                    terms["discriminator"] = _mean(losses.discriminator(real, fake), hparams)
+                terms["generator"] = _mean(losses.generator(fake), hparams)
+                loss += hparams.gan_weight * terms["generator"]
+        _descend(optimizer, tape, loss, generator)
+        if hparams.gan_weight:
+            _descend(discriminator_optimizer, discriminator_tape, terms["discriminator"], discriminator)
+        return terms
+
+    return step
+
+
+def _merge(x: tf.Tensor) -> tf.Tensor:
+    """`[b, K, ...] -> [b K, ...]`."""
+    return tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))
+
+
+def _split(x: tf.Tensor, hparams: HParams) -> tf.Tensor:
+    """`[b K, ...] -> [b, K, ...]`."""
+    return tf.reshape(x, tf.concat([[-1, hparams.neighbours], tf.shape(x)[1:]], 0))
+
+
+def _mean(per_example: tf.Tensor, hparams: HParams) -> tf.Tensor:
+    # Replicas add their gradients up, so each divides by the global batch.
+    return tf.reduce_sum(per_example) / hparams.batch_size
+
+
+def _descend(optimizer: Any, tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model) -> None:
+    variables = network.trainable_variables
+    optimizer.apply(tape.gradient(loss, variables), variables)

@@ -1,0 +1,52 @@
+"""What a run shows of itself in TensorBoard: curves of the loss terms, and pictures."""
+
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from dpt_tf import pictures
+
+_EXAMPLES = 4
+
+
+class Writer:
+    """Scalars and pictures of one stage, under `folder`."""
+
+    def __init__(self, folder: pathlib.Path):
+        """Begins an event file; a run that goes on adds another to the same folder."""
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """One point on each curve."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    def pictures(self, step: int, images: Mapping[str, np.ndarray]) -> None:
+        """One sheet for each name, of uint8 `[n, H, W, 3]`."""
+        with self._writer.as_default(step=step):
+            for name, image in images.items():
+                tf.summary.image(name, image, max_outputs=_EXAMPLES)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Nothing can be added afterwards."""
+        self._writer.close()
+
+
+def photos(images: tf.Tensor) -> np.ndarray:
+    """`[B, H, W, 3]` in [-1, 1] -> uint8."""
+    return pictures.to_uint8(np.asarray(images))
+
+
+def poses(iuv: tf.Tensor) -> np.ndarray:
+    """(I, U, V) maps in colour: `[B, H, W, 3]` -> uint8."""
+    return np.stack([pictures.colour_map(one) for one in np.asarray(iuv)])
+
+
+def textures(texture: tf.Tensor) -> np.ndarray:
+    """The 24 parts of each atlas on one sheet: `[B, 24, R, R, 3]` in [-1, 1] -> uint8 `[B, 4 R, 6 R, 3]`."""
+    return np.stack([pictures.texture_sheet(one) for one in pictures.to_uint8(np.asarray(texture))])

@@ -1,0 +1,105 @@
+"""Trains dense pose transfer.
+
+  python train.py                                             the paper's networks on synthetic people
+  python train.py --preset=small --stage=all                  smaller ones, for a computer without a GPU
+  python train.py --dataset=folder --data_dir=data/mine       on what `dpt prepare` wrote
+  python train.py --hparams=batch_size=4,gan_weight=0         with other numbers; they are listed in dpt_tf/config.py
+
+The same command goes on with a run that was stopped. It ends with 0 when the stages are trained, 1 when training cannot
+go on (a loss is no longer finite, the disk is full), 2 after a mistake in the command or the data, and 130 or 143 when
+Ctrl-C or SIGTERM stopped it, after saving.
+"""
+
+import pathlib
+import sys
+
+from absl import app, flags
+
+from dpt_tf import config, quiet
+from dpt_tf.commands.main import guarded
+from dpt_tf.errors import UserError
+
+DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
+
+_DATASET = flags.DEFINE_enum("dataset", "synthetic", DATASETS, "What to train on.")
+_STAGE = flags.DEFINE_enum("stage", "all", [*config.STAGES, "all"], "Which stage to train; all: one after the other.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "The prepared data set; synthetic: where to keep it.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; by default runs/DATASET-PRESET.")
+_PRESET = flags.DEFINE_string("preset", "paper", "The hyper-parameters to begin with: paper or small.")
+_HPARAMS = flags.DEFINE_string("hparams", "", "Single hyper-parameters: key=value,key=value.")
+_VGG = flags.DEFINE_string("vgg", "imagenet", "VGG19 of the losses: imagenet (downloaded), random, or a weight file.")
+_SAVE_EVERY = flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", lower_bound=1)
+_SAVE_MINUTES = flags.DEFINE_float("save_minutes", 10.0, "Minutes between checkpoints, where that comes first.")
+_KEEP = flags.DEFINE_integer("keep", 3, "How many checkpoints of a stage stay.", lower_bound=1)
+_PICTURES_EVERY = flags.DEFINE_integer("pictures_every", 500, "Steps between pictures; 0 for none.", lower_bound=0)
+
+
+_BY_HAND = """{name} cannot be downloaded by a program, its owners ask for a licence; with photos and IUV maps:
+dpt prepare PHOTOS --output {data_dir} && python train.py --dataset={name} --data_dir={data_dir}"""
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command; the exit code."""
+    return guarded(lambda: _train(argv))
+
+
+def _train(argv: list[str]) -> int:
+    hparams = _parse(argv)
+    data_dir = _data_dir(hparams)
+    quiet.start_tensorflow()
+    import tensorflow as tf
+
+    from dpt_tf.training import loop, run
+
+    tf.config.experimental.enable_op_determinism()  # a run that goes on must not differ from one that was not stopped
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    workdir = pathlib.Path(_WORKDIR.value or f"runs/{_DATASET.value}-{_PRESET.value}")
+    schedule = loop.Schedule(
+        save_every=_SAVE_EVERY.value,
+        save_minutes=_SAVE_MINUTES.value,
+        keep=_KEEP.value,
+        pictures_every=_PICTURES_EVERY.value,
+    )
+    names = config.STAGES if _STAGE.value == "all" else (_STAGE.value,)
+    try:
+        run.train(workdir, data_dir, hparams, names, _DATASET.value, _VGG.value, schedule)
+    except loop.TrainingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except loop.Interrupted as signal:
+        return 128 + signal.signum
+    return 0
+
+
+def _parse(argv: list[str]) -> config.HParams:
+    """Reads the flags; what they say about how much."""
+    app.define_help_flags()
+    try:
+        unknown = flags.FLAGS(argv)[1:]
+    except flags.Error as error:
+        raise UserError(f"{error}; python train.py --help lists the flags") from None
+    if unknown:
+        raise UserError(f"{unknown[0]} is not a flag; python train.py --help lists them")
+    return config.override(config.preset(_PRESET.value), _HPARAMS.value)
+
+
+def _data_dir(hparams: config.HParams) -> pathlib.Path:
+    """The prepared data set; the synthetic one is made where it is missing."""
+    name = _DATASET.value
+    if name == "folder" and _DATA_DIR.value is None:
+        raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
+    default = f"data/synthetic-{hparams.image_size}" if name == "synthetic" else f"data/{name}"
+    data_dir = pathlib.Path(_DATA_DIR.value or default)
+    if name in ("deepfashion", "mvc") and not data_dir.exists():
+        raise UserError(_BY_HAND.format(name=name, data_dir=data_dir))
+    if name == "synthetic" and not data_dir.exists():
+        from dpt_tf import synthetic
+
+        print(f"making synthetic people of {hparams.image_size} pixels in {data_dir}, once", flush=True)
+        synthetic.generate(data_dir, image_size=hparams.image_size)
+    return data_dir
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
