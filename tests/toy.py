@@ -10,14 +10,16 @@ from dpt_tf import iuv, records
 SIZE = 16
 
 
-def make_item(name: str, views: int, held_out: tuple[int, ...] = (), keypoints: bool = True) -> records.Item:
-    """An item whose view v is the grey level v."""
+def make_item(
+    name: str, views: int, held_out: tuple[int, ...] = (), keypoints: bool = True, size: int = SIZE
+) -> records.Item:
+    """An item whose view v is the grey level v, has U = v and V = the number of views."""
     made: list[records.View] = []
     for view in range(views):
         picture = io.BytesIO()
-        Image.fromarray(np.full((SIZE, SIZE, 3), view, np.uint8)).save(picture, "PNG")
-        coordinates = np.zeros((SIZE, SIZE, 3), np.uint8)
-        coordinates[4:12, 4:12] = (1, view, 7)
+        Image.fromarray(np.full((size, size, 3), view, np.uint8)).save(picture, "PNG")
+        coordinates = np.zeros((size, size, 3), np.uint8)
+        coordinates[4:12, 4:12] = (1, view, views)
         points = np.full((18, 2), view, np.int32) if keypoints else records.no_keypoints()
         made.append(
             {

@@ -1,0 +1,97 @@
+"""The `dpt` command: finds the verb, runs it, and says in one line what a user can do about an error.
+
+Exit codes: 0 done; 1 the machine failed (disk full), or the verb's own answer is no; 2 the user can repair it; 130
+interrupted.
+"""
+
+import argparse
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from dpt_tf.errors import UserError
+
+VERBS = {
+    "demo": "from nothing to people painted in new poses: data, training, scores and a sheet of pictures",
+    "prepare": "photos with their IUV files -> a prepared data set to train on",
+    "inspect": "what is this file? form, order, parts, people, faults",
+    "transfer": "paint the person of a photo in other poses",
+    "evaluate": "score a run on the held-out pairs of a prepared data set",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs `dpt VERB FLAGS` and exits with its code."""
+    sys.exit(guarded(lambda: dispatch(sys.argv[1:] if argv is None else argv)))
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    """Imports the module of the verb, which alone knows its flags, and runs it."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_listing())
+        return 0 if argv else 2
+    verb, *rest = argv
+    if verb not in VERBS:
+        raise UserError(f"dpt: no such verb: {verb}; have {', '.join(VERBS)}")
+    module = importlib.import_module(f"dpt_tf.commands.{verb}")
+    parser = _Parser(prog=f"dpt {verb}", description=VERBS[verb], allow_abbrev=False)
+    module.add_flags(parser)
+    return module.run(parser.parse_args(rest))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line rather than after a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises what `guarded` prints."""
+        raise UserError(f"{self.prog}: {message}; {self.prog} --help lists the flags")
+
+
+def _listing() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  dpt {verb:{width}}  {text}" for verb, text in VERBS.items())
+    return f"Dense pose transfer: a person in a new pose from one photo.\n\n{verbs}\n\ndpt VERB --help lists the flags."
+
+
+def guarded(run: Callable[[], int]) -> int:
+    """The exit code of `run()`; errors that are not ours become one line on stderr. Ours keep their traceback."""
+    try:
+        code = run()
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except UserError as error:
+        return _say(str(error), 2)
+    except BrokenPipeError:
+        # Whoever read our output has left; without this the interpreter complains again on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _say(f"{error.filename or 'writing'}: the disk is full; make room and run the same command again", 1)
+        if error.filename is None:
+            raise
+        return _say(f"{error.filename}: {error.strerror}", 2)
+    except ValueError as error:
+        if not _users_value(error):
+            raise
+        return _say(str(error), 2)
+
+
+def _say(line: str, code: int) -> int:
+    print(line, file=sys.stderr)
+    return code
+
+
+def _users_value(error: ValueError) -> bool:
+    """Whether a user gave the value: a file that is no IUV map, or a hyper-parameter."""
+    if type(error).__name__ == "NotIUV":
+        return True
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == "dpt_tf.config"

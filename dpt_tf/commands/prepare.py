@@ -1,0 +1,156 @@
+"""`dpt prepare`: photos with their IUV files -> a prepared data set.
+
+The splits: `--hold_out N` keeps every n-th view of a person (the n-th, the 2n-th, ... by name) for testing;
+`--test_people K` keeps the last K people (by name) whole. What is read is checked before anything is written.
+"""
+
+import argparse
+import contextlib
+import pathlib
+import pickle
+import tempfile
+from collections.abc import Iterator
+
+from dpt_tf import folders, quiet, records
+from dpt_tf.errors import UserError
+from dpt_tf.iuv import NotIUV
+
+_SHOWN = 10
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of the verb."""
+    parser.add_argument("folder", type=pathlib.Path, help="photos + IUV files, one sub-folder a person")
+    parser.add_argument("--output", type=pathlib.Path, required=True, help="where to write; later the --data_dir")
+    parser.add_argument("--size", type=int, default=256, help="pixels of the stored pictures (256)")
+    parser.add_argument("--hold_out", type=int, default=0, metavar="N", help="keep every N-th view for testing")
+    parser.add_argument("--test_people", type=int, default=0, metavar="K", help="keep the last K people for testing")
+    parser.add_argument("--person", type=int, help="whom to keep where a map shows several; 1 = the largest (default)")
+    parser.add_argument("--skip_bad", action="store_true", help="leave out and list what cannot be used; else stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Reads, checks, writes, reports."""
+    _check(args)
+    found = folders.find(args.folder)
+    tally = folders.Tally()
+    with _spool(args.output) as spool:
+        items = _read(found, args, tally, spool)
+        train, test = _split(items, args)
+        quiet.start_tensorflow()
+        prepared = records.write(
+            args.output,
+            "folder",
+            {"train": map(_load, train), "test": map(_load, test)},
+            args.size,
+            f"Photos of {args.folder.resolve().name} with their DensePose maps.",
+        )
+    _report(prepared, len(items), found, tally)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.size < 16 or args.size > 4096:
+        raise UserError(f"--size={args.size}: give 16 to 4096 pixels")
+    if args.hold_out < 0 or args.hold_out == 1:
+        raise UserError(f"--hold_out={args.hold_out} would leave nothing to train on; give 2 or more, or 0 for none")
+    if args.test_people < 0:
+        raise UserError(f"--test_people={args.test_people}: give 0 or more")
+    if args.hold_out and args.test_people:
+        raise UserError("--hold_out and --test_people are two ways to make the test split; give one of them")
+    if args.output.exists() and not args.output.is_dir():
+        raise UserError(f"{args.output}: is a file; give --output a folder")
+
+
+@contextlib.contextmanager
+def _spool(output: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder on the disk of `output` for what has been read, gone afterwards; so is `output` if it is empty."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".reading-", dir=output) as spool:
+            yield pathlib.Path(spool)
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror, str(output)) from None
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            output.rmdir()
+
+
+def _read(
+    found: folders.Found, args: argparse.Namespace, tally: folders.Tally, spool: pathlib.Path
+) -> list[tuple[pathlib.Path, int]]:
+    """Reads every person into a file of its own: `-> [(file, number of held-out views), ...]`."""
+    from tqdm import tqdm
+
+    items: list[tuple[pathlib.Path, int]] = []
+    with tqdm(total=sum(map(len, found.people.values())), unit="view", desc="reading", leave=False) as bar:
+        for name, files in sorted(found.people.items()):
+            views = list(_views(files, args, tally, bar))
+            if len(views) < 2:
+                message = (
+                    f"{args.folder}: {name} has {len(views)} usable view, needs two or more; add views or remove it"
+                )
+                if not args.skip_bad:
+                    raise UserError(message)
+                tally.left_out.append(message)
+                continue
+            for number, view in enumerate(views, start=1):
+                view["held_out"] = bool(args.hold_out) and number % args.hold_out == 0
+            items.append((spool / f"{len(items)}.pickle", sum(view["held_out"] for view in views)))
+            items[-1][0].write_bytes(pickle.dumps({"id": name, "views": views}))
+    if not items:
+        raise UserError(f"{args.folder}: nobody with two usable views; the first fault: {tally.left_out[0]}")
+    return items
+
+
+def _views(files, args: argparse.Namespace, tally: folders.Tally, bar) -> Iterator[records.View]:
+    for photo, mapped in files:
+        try:
+            yield folders.read_view(photo, mapped, args.size, args.person, tally)
+        except (UserError, NotIUV) as error:
+            if not args.skip_bad:
+                raise
+            tally.left_out.append(str(error))
+        bar.update()
+
+
+def _split(items: list[tuple[pathlib.Path, int]], args: argparse.Namespace) -> tuple[list, list]:
+    files = [file for file, _ in items]
+    if args.test_people:
+        if args.test_people >= len(files):
+            raise UserError(
+                f"--test_people={args.test_people} of {len(files)} people leaves nobody to train on; give fewer"
+            )
+        return files[: -args.test_people], files[-args.test_people :]
+    test = [file for file, held_out in items if held_out]
+    if args.hold_out and not test:
+        raise UserError(f"--hold_out={args.hold_out}: nobody has so many views; give a smaller number")
+    return files, test
+
+
+def _load(file: pathlib.Path) -> records.Item:
+    return pickle.loads(file.read_bytes())
+
+
+def _report(prepared: records.Prepared, people: int, found: folders.Found, tally: folders.Tally) -> None:
+    print(f"{prepared.directory}: {people} {'person' if people == 1 else 'people'}, {prepared.image_size} pixels")
+    for split in sorted(prepared.files, reverse=True):
+        print(f"  {split:5}  {prepared.views[split]} views, {prepared.pairs[split]} pairs")
+    for order, count in tally.orders.most_common():
+        print(f"  maps   {count} x {order}")
+    for note, count in tally.mended.most_common():
+        print(f"  mended {note}: {count} views")
+    _list("photos without an IUV file, left out", list(map(str, found.photos_alone)))
+    _list("IUV files without a photo, left out", list(map(str, found.maps_alone)))
+    _list("left out", tally.left_out)
+
+
+def _list(title: str, lines: list[str]) -> None:
+    if lines:
+        print(f"  {title}: {len(lines)}")
+        for line in lines[:_SHOWN]:
+            print(f"    {line}")
+        if len(lines) > _SHOWN:
+            print(f"    and {len(lines) - _SHOWN} more")

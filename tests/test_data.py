@@ -1,0 +1,150 @@
+"""Laws of the batches: which ones come, in what order, and that no step depends on the ones before it."""
+
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from toy import make_item
+
+from dpt_tf import config, data, records
+from dpt_tf.errors import UserError
+
+SIZE = 32
+VIEWS = {"a": 3, "b": 4, "c": 1}
+HPARAMS = config.preset("small").replace(image_size=SIZE, batch_size=2, neighbours=2)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Three people to train on, and to test on one with held-out views and one without."""
+    train = [make_item(name, views, size=SIZE) for name, views in VIEWS.items()]
+    test = [make_item("d", 5, (1, 4), size=SIZE), make_item("e", 3, size=SIZE)]
+    folder = tmp_path_factory.mktemp("prepared")
+    return records.write(folder, "toy", {"train": train, "test": test}, SIZE, "toy").directory
+
+
+def pairs_of(batches):
+    for inputs, target in batches.as_numpy_iterator():
+        for source, source_iuv, target_iuv, wanted in zip(
+            inputs["source"], inputs["source_iuv"], inputs["target_iuv"], target, strict=True
+        ):
+            assert source_iuv[5, 5, 2] == target_iuv[5, 5, 2], "the two views are of different items"
+            views = [round(float(image[0, 0, 0] + 1) * 127.5) for image in (source, wanted)]
+            assert views == [source_iuv[5, 5, 1], target_iuv[5, 5, 1]], "picture and map are of different views"
+            yield int(source_iuv[5, 5, 2]), *views
+
+
+def test_an_epoch_holds_every_ordered_pair_once_identical_ones_too(prepared):
+    wanted = {(n, i, j) for n in VIEWS.values() for i in range(n) for j in range(n)}
+    assert data.steps_per_epoch(prepared, HPARAMS, "predictive") == len(wanted) // 2 == 13
+    seen = collections.Counter(pairs_of(data.train_batches(prepared, HPARAMS, "joint").take(26)))
+    assert set(seen) == wanted
+    assert set(seen.values()) == {2}
+
+
+def test_epochs_and_seeds_differ_in_order(prepared):
+    two = list(pairs_of(data.train_batches(prepared, HPARAMS, "predictive").take(26)))
+    assert two[:26] != two[26:]
+    other = list(pairs_of(data.train_batches(prepared, HPARAMS.replace(seed=1), "predictive").take(13)))
+    assert two[:26] != other
+    assert two[:26] != sorted(two[:26])
+
+
+@pytest.mark.parametrize("stage", ["predictive", "inpainting"])
+def test_a_batch_depends_on_seed_and_step_alone(prepared, stage):
+    tf.random.set_seed(1)
+    batches = list(data.train_batches(prepared, HPARAMS, stage).take(40).as_numpy_iterator())
+    tf.random.set_seed(2)
+    for step in (12, 31):
+        again = next(data.train_batches(prepared, HPARAMS, stage, step).as_numpy_iterator())
+        tf.nest.map_structure(np.testing.assert_array_equal, again, batches[step])
+
+
+def test_windows_of_items_change_the_order_only(prepared, monkeypatch):
+    monkeypatch.setattr(data, "_MOST_ITEMS", 2)
+    pairs = list(pairs_of(data.train_batches(prepared, HPARAMS, "joint").take(20)))
+    assert len(set(pairs[:26])) == 26
+    assert list(pairs_of(data.train_batches(prepared, HPARAMS, "joint", start_step=11).take(9))) == pairs[22:]
+
+
+def test_neighbours_are_other_views_of_the_item(prepared):
+    assert data.steps_per_epoch(prepared, HPARAMS, "inpainting") == 4
+    sources = collections.Counter()
+    for inputs, target in data.train_batches(prepared, HPARAMS, "inpainting").take(4).as_numpy_iterator():
+        assert target["image"].shape == target["iuv"].shape == (2, 2, SIZE, SIZE, 3)
+        for source, others in zip(inputs["source_iuv"][:, 5, 5], target["iuv"][:, :, 5, 5], strict=True):
+            sources[tuple(source)] += 1
+            assert (others[:, 2] == source[2]).all()
+            if source[2] > 2:
+                assert len({source[1], *others[:, 1]}) == 3, "three different views"
+            else:
+                assert (others == source).all(), "a lonely view is its own neighbour"
+    assert set(sources.values()) == {1}
+    assert len(sources) == 8
+
+
+def test_neighbours_come_twice_only_where_there_are_too_few(prepared):
+    hparams = HPARAMS.replace(neighbours=5)
+    for inputs, target in data.train_batches(prepared, hparams, "inpainting").take(4).as_numpy_iterator():
+        for source, others in zip(inputs["source_iuv"][:, 5, 5], target["iuv"][:, :, 5, 5], strict=True):
+            if source[2] > 1:
+                assert set(others[:, 1]) == set(range(source[2])) - {source[1]}
+
+
+def test_shapes_types_and_range_are_the_contract(prepared):
+    inputs, target = data.train_batches(prepared, HPARAMS, "predictive").element_spec
+    assert {name: spec.dtype for name, spec in inputs.items()} == {
+        "source": tf.float32,
+        "source_iuv": tf.uint8,
+        "target_iuv": tf.uint8,
+    }
+    assert target.shape == (2, SIZE, SIZE, 3)
+    image = data._to_float(tf.constant([0, 255], tf.uint8))
+    assert image.numpy().tolist() == [-1, 1]
+
+
+def test_keypoints_come_where_a_conditioning_reads_them(prepared):
+    hparams = HPARAMS.replace(target_pose="keypoints")
+    inputs, _ = next(iter(data.train_batches(prepared, hparams, "predictive")))
+    assert "source_keypoints" not in inputs
+    np.testing.assert_array_equal(inputs["target_keypoints"][:, 3, 0], inputs["target_iuv"][:, 5, 5, 1])
+
+
+def test_evaluation_takes_each_test_pair_once_in_a_fixed_order(prepared):
+    batches = list(data.eval_pairs(prepared, HPARAMS.replace(batch_size=3)).as_numpy_iterator())
+    names = [
+        tuple(map(bytes.decode, row))
+        for _, _, n in batches
+        for row in zip(n["item"], n["source"], n["target"], strict=True)
+    ]
+    assert [len(target) for _, target, _ in batches] == [3, 3, 2]
+    assert data.count_eval_pairs(prepared) == len(names) == 8
+    assert [pair[2] for pair in names if pair[0] == "d"] == ["view1", "view4"]
+    assert all(pair[1] not in ("view1", "view4") for pair in names if pair[0] == "d")
+    assert len({pair for pair in names if pair[0] == "e"}) == 6
+    for inputs, target, n in batches:
+        for k, name in enumerate(n["target"]):
+            assert round(float(target[k, 0, 0, 0] + 1) * 127.5) == int(name[4:]) == inputs["target_iuv"][k, 5, 5, 1]
+
+
+def test_a_limit_spreads_over_all_items(prepared):
+    (batch,) = list(data.eval_pairs(prepared, HPARAMS.replace(batch_size=9), limit=4).as_numpy_iterator())
+    assert set(batch[2]["item"]) == {b"d", b"e"}
+    assert len(batch[1]) == 4 == data.count_eval_pairs(prepared, limit=4)
+
+
+def test_what_a_data_set_cannot_give_is_said_with_the_remedy(prepared, tmp_path):
+    with pytest.raises(UserError, match=r"--size 64 .*image_size=32"):
+        data.train_batches(prepared, HPARAMS.replace(image_size=64), "joint")
+    with pytest.raises(UserError, match="dpt prepare"):
+        data.train_batches(tmp_path, HPARAMS, "joint")
+    records.write(tmp_path, "toy", {"train": [make_item("a", 1, keypoints=False, size=SIZE)]}, SIZE, "toy")
+    with pytest.raises(UserError, match="without keypoints"):
+        data.train_batches(tmp_path, HPARAMS.replace(source_pose="keypoints"), "joint")
+    with pytest.raises(UserError, match="no split test"):
+        data.eval_pairs(tmp_path, HPARAMS)
+    with pytest.raises(UserError, match="no pair"):
+        data.eval_pairs(tmp_path, HPARAMS, split="train")
+    with pytest.raises(ValueError, match="no such stage: all"):
+        data.train_batches(tmp_path, HPARAMS, "all")
