@@ -1,1 +1,17 @@
-"""The embedded data set: procedural people with exact DensePose maps."""
+"""The embedded data set: procedural people with exact DensePose maps.
+
+  person(seed)                          who it is: body, skin, hair, outfit        (`figure`)
+  sample_pose(rng, turned)              what a person may do with the joints       (`skeleton`)
+  Camera.sample(rng)                    framing, light and backdrop                (`render`)
+  render(person, pose, camera, size)    image, iuv, keypoints                      (`render`)
+  generate(data_dir, ...)               many of them, written as a data set        (`dataset`)
+
+`charts` says where the 24 parts lie and how U and V run on them; `faults` spoils maps the way DensePose does.
+"""
+
+from dpt_tf.synthetic.dataset import generate
+from dpt_tf.synthetic.figure import KEYPOINTS, Person, person
+from dpt_tf.synthetic.render import Camera, render
+from dpt_tf.synthetic.skeleton import sample_pose
+
+__all__ = ["KEYPOINTS", "Camera", "Person", "generate", "person", "render", "sample_pose"]

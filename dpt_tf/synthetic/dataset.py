@@ -1,0 +1,137 @@
+"""Writes synthetic people to disk, once, as a prepared data set.
+
+Person number n of a split is the same whatever the number of people, of views or of processes: all that is random
+about them follows from (seed, split, n). No one is in two splits, for the numbers of the splits do not meet.
+"""
+
+import dataclasses
+import io
+import multiprocessing
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from dpt_tf.records import Item, View
+from dpt_tf.synthetic import faults as densepose_faults
+from dpt_tf.synthetic.figure import person
+from dpt_tf.synthetic.render import Camera, render
+from dpt_tf.synthetic.skeleton import sample_pose
+
+_MOST = 1 << 24  # people in a split
+_SPLITS = {"train": 0, "test": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Order:
+    """What one process has to make."""
+
+    seed: int
+    name: str
+    views: int
+    image_size: int
+    faults: bool
+
+
+def number(seed: int, split: str, index: int) -> int:
+    """The number of person `index` of a split: no two (seed, split, index) share one."""
+    if not 0 <= index < _MOST:
+        raise ValueError(f"person {index}; a split has room for {_MOST}")
+    return (seed * len(_SPLITS) + _SPLITS[split]) * _MOST + index
+
+
+def generate(
+    data_dir: str | os.PathLike,
+    people: int = 2000,
+    test_people: int = 100,
+    views: int = 8,
+    image_size: int = 256,
+    seed: int = 0,
+    faults: bool = True,
+    workers: int | None = None,
+) -> pathlib.Path:
+    """Writes `people` to train on and `test_people` strangers, each in `views` views of `image_size` pixels.
+
+    Args:
+      data_dir: the folder to write to; replaced as a whole when it holds synthetic people already.
+      people: how many in the split `train`.
+      test_people: how many in the split `test`.
+      views: pictures of each person, all the way round.
+      image_size: height and width of a picture.
+      seed: other people for another number.
+      faults: whether training maps have the faults of DensePose; test maps never have.
+      workers: processes; as many as cores by default. What is written does not depend on it.
+
+    Returns:
+      The folder of the prepared data set.
+
+    Raises:
+      ValueError: a count is not positive, the number of a person is too large, or `seed` is negative.
+      OSError: the disk is full or the folder cannot be written.
+    """
+    from dpt_tf import records
+
+    for name, value, least in (
+        ("people", people, 1), ("test_people", test_people, 0), ("views", views, 1), ("image_size", image_size, 16),
+        ("seed", seed, 0),
+    ):  # fmt: skip
+        if value < least:
+            raise ValueError(f"{name} is {value}; it must be at least {least}")
+    counts = {"train": people, "test": test_people}
+    orders = [
+        _Order(number(seed, split, index), f"{split}-{index:06d}", views, image_size, faults and split == "train")
+        for split, count in counts.items()
+        for index in range(count)
+    ]
+    with tqdm(total=len(orders) * views, unit="view", desc="synthetic people", smoothing=0.05) as bar:
+        made = _make_all(orders, workers or os.cpu_count() or 1)
+        splits = {split: _take(made, count, bar) for split, count in counts.items()}
+        description = (
+            f"Procedural people with exact IUV: seed {seed}, {views} views, faults {'on' if faults else 'off'}"
+        )
+        return records.write(data_dir, "synthetic", splits, image_size, description).directory
+
+
+def make_item(order: _Order) -> Item:
+    """One person in one outfit, all the way round in even steps, a different pose each."""
+    who = person(order.seed)
+    rng = np.random.default_rng((order.seed, 1))
+    studio = Camera.sample(rng)
+    start = rng.uniform(-180, 180)
+    views: list[View] = []
+    for k in range(order.views):
+        rng = np.random.default_rng((order.seed, 2, k))
+        turned = start + 360 * k / order.views + rng.normal(0, 12)
+        image, iuv, keypoints = render(who, sample_pose(rng, turned), studio.framed_anew(rng), order.image_size)
+        if order.faults:
+            iuv = densepose_faults.apply(iuv, rng)
+        views.append(View(name=f"view_{k}", image=_png(image), iuv=_png(iuv), keypoints=keypoints, held_out=False))
+    return Item(id=order.name, views=views)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png", compress_level=3)
+    return buffer.getvalue()
+
+
+def _make_all(orders: list[_Order], workers: int) -> Iterator[Item]:
+    """Items in the order asked for."""
+    workers = min(workers, len(orders))
+    if workers == 1:
+        yield from map(make_item, orders)
+        return
+    # A forked TensorFlow may hang, so start afresh.
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(make_item, orders, chunksize=1)
+
+
+def _take(items: Iterator[Item], count: int, bar: tqdm) -> Iterable[Item]:
+    for _ in range(count):
+        item = next(items)
+        bar.update(len(item["views"]))
+        yield item

@@ -1,0 +1,100 @@
+"""What colour a point of a dressed person is, before light falls on it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpt_tf.synthetic import outfit as worn
+from dpt_tf.synthetic.figure import Person
+from dpt_tf.synthetic.surface import Floats
+
+# Girth against the trunk's, for patterns to keep their size.
+_SCALE = {"torso": 1.0, "arm": 0.34, "leg": 0.55, "skirt": 1.25, "tunic": 1.0, "head": 0.5}
+
+
+def colours(person: Person, piece: str, height: NDArray, phi: NDArray) -> Floats:
+    """Colours `[N, 3]` in 0..1 of points (height, phi) of `piece`."""
+    outfit, kind = person.outfit, piece.split("_")[0]
+    if kind == "hair":
+        return _hair(person, height, phi)
+    if kind == "skirt":
+        return outfit.bottom.at(phi / 360, height, _SCALE[kind])
+    if kind == "tunic":
+        return outfit.top.at(phi / 360, height, _SCALE[kind])
+    result = _skin(person, kind, height, phi)
+    garment = outfit.covers(piece, height, phi, person.joints)
+    scale = _SCALE.get(kind, 1.0)
+    for index, cloth in ((worn.TOP, outfit.top), (worn.BOTTOM, outfit.bottom)):
+        own = garment == index
+        if own.any():
+            result[own] = cloth.at(phi[own] / 360, height[own], scale)
+    for index, colour in (
+        (worn.SHOE, outfit.shoes),
+        (worn.SOCK, outfit.sock_colour),
+        (worn.BELT, (0.12, 0.08, 0.06)),
+    ):
+        result[garment == index] = colour
+    if kind == "foot":
+        result[np.abs((phi + 360) % 360 - 180) < 55] = outfit.sole
+    if kind == "torso" and outfit.badge:
+        on = _badge(outfit.badge, (phi + 180) % 360 - 180, height) & (garment == worn.TOP)
+        result[on] = outfit.badge_colour
+    if kind == "head" and person.hair.style != "bald":
+        own = person.hair.covers(height, phi)
+        result[own] = _hair(person, height[own], phi[own])
+    return result
+
+
+def _badge(kind: int, x: NDArray, height: NDArray) -> NDArray[np.bool_]:
+    """A figure on the chest; `x` in degrees from the middle, so that 36 is about as far as 0.06 statures."""
+    x, y = x / 36, (height - 0.725) / 0.05
+    if kind == 1:
+        return np.hypot(x, y) < 0.8
+    if kind == 2:
+        return (np.abs(x) < 0.9) & (np.abs(y) < 0.22)
+    if kind == 3:
+        return np.abs(x) + np.abs(y) < 0.9
+    return (np.abs(np.hypot(x, y) - 0.7) < 0.16) | (np.hypot(x, y) < 0.3)
+
+
+def _hair(person: Person, height: NDArray, phi: NDArray) -> Floats:
+    """Strands: lighter and darker streaks that run down."""
+    strand = np.sin(phi * 0.9 + 3 * np.sin(phi * 0.23) + 20 * height) * np.sin(phi * 0.37 + 1)
+    shade = 1 + 0.22 * strand + 0.6 * np.clip(height - 0.94, 0, 0.05)
+    return np.clip(np.array(person.hair.colour) * shade[:, None], 0, 1).astype(np.float32)
+
+
+def _skin(person: Person, kind: str, height: NDArray, phi: NDArray) -> Floats:
+    skin = np.array(person.skin, np.float32)
+    result = np.repeat(skin[None], len(height), 0)
+    if kind == "head":
+        _face(person, result, height, (phi + 180) % 360 - 180)
+    return result
+
+
+def _face(person: Person, result: Floats, height: NDArray, x: NDArray) -> None:
+    """Eyes, brows, lips, nostrils and a flush of the cheeks; `x` in degrees from the middle of the face."""
+    skin = np.array(person.skin)
+    left = np.abs(x)
+    cheek = np.exp(-(((left - 34) / 14) ** 2) - ((height - 0.908) / 0.014) ** 2)[:, None]
+    result += (cheek * (0.05, -0.03, -0.03)).astype(np.float32)
+    socket = np.exp(-(((left - 23) / 13) ** 2) - ((height - 0.937) / 0.010) ** 2)[:, None]
+    result *= (1 - 0.16 * socket).astype(np.float32)
+    stubble = (person.shape.female < 0.3) & (person.seed % 3 == 0)
+    if stubble:
+        beard = (height < 0.905) & (height > 0.872) & (left < 75)
+        result[beard] = 0.6 * result[beard] + 0.4 * np.array(person.hair.colour, np.float32)
+
+    def disc(at: float, level: float, wide: float, tall: float) -> NDArray:
+        return ((left - at) / wide) ** 2 + ((height - level) / tall) ** 2 < 1
+
+    lips = skin * (0.80, 0.50, 0.50) if person.shape.female > 0.5 else skin * (0.82, 0.62, 0.60)
+    result[disc(0, 0.893, 15, 0.0062)] = lips
+    result[(left < 14) & (np.abs(height - 0.893) < 0.0011)] = lips * 0.55
+    result[disc(23, 0.934, 10, 0.0056)] = (0.94, 0.94, 0.93)
+    result[disc(23, 0.934, 5, 0.0056)] = person.eyes
+    result[disc(23, 0.934, 2.4, 0.003)] = (0.03, 0.03, 0.03)
+    result[disc(23, 0.9395, 11, 0.0016)] = skin * 0.35
+    brow = np.abs(height - 0.950 + ((left - 22) / 90) ** 2 * 0.5) < 0.0021
+    hair = np.array(person.hair.colour)
+    result[brow & (left > 10) & (left < 36)] = 0.75 * hair + 0.25 * skin * 0.5
+    result[disc(4.5, 0.904, 2.4, 0.0022)] = skin * 0.5

@@ -1,0 +1,205 @@
+"""Synthetic people: solid, jointed, dressed, the same for the same seed."""
+
+import dataclasses
+import io
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dpt_tf import iuv, records, synthetic
+from dpt_tf.synthetic import dataset as making
+from dpt_tf.synthetic import fabric, skeleton
+
+WHITE = synthetic.Camera(backdrop=(1.0, 1.0, 1.0), floor=0.0)
+STILL: skeleton.Pose = {("shoulder_left", "z"): 12, ("shoulder_right", "z"): 12}
+
+
+def person_with(seed=3, **outfit):
+    who = synthetic.person(seed)
+    return dataclasses.replace(who, outfit=dataclasses.replace(who.outfit, **outfit))
+
+
+def foreground(image):
+    return (image < 250).any(-1)
+
+
+def unpack(image):
+    return np.array(Image.open(io.BytesIO(image)))
+
+
+def test_a_view_has_a_picture_a_valid_map_and_keypoints():
+    image, uv_map, keypoints = synthetic.render(synthetic.person(0), STILL, WHITE, 96)
+    assert image.shape == uv_map.shape == (96, 96, 3)
+    assert image.dtype == uv_map.dtype == np.uint8
+    assert keypoints.shape == (18, 2)
+    assert keypoints.dtype == np.int32
+    assert uv_map[..., 0].max() <= 24
+    assert not uv_map[uv_map[..., 0] == 0].any()
+
+
+def test_all_24_parts_are_seen_from_all_sides():
+    who = synthetic.person(1)
+    maps = [synthetic.render(who, STILL | {("pelvis", "y"): turned}, WHITE, 96)[1] for turned in (0, 90, 180, 270)]
+    assert set(np.unique(np.stack(maps)[..., 0])) == set(range(25))
+
+
+def test_the_person_fills_the_frame():
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        camera = dataclasses.replace(synthetic.Camera.sample(rng), backdrop=(1.0, 1.0, 1.0), floor=0, gradient=0)
+        pose = skeleton.sample_pose(rng, 30.0)
+        image, _, _ = synthetic.render(synthetic.person(seed), pose, camera, 96)
+        rows = np.flatnonzero(foreground(image).any(1))
+        assert 0.6 < (rows[-1] - rows[0] + 1) / 96 <= 1.0
+
+
+def test_keypoints_lie_on_their_parts():
+    on = {0: (23, 24), 3: (16, 18, 20, 22), 6: (15, 17, 19, 21), 9: (9, 13), 12: (10, 14), 10: (6, 13), 13: (5, 14)}
+    for seed in range(4):
+        _, uv_map, keypoints = synthetic.render(synthetic.person(seed), STILL, WHITE, 128)
+        for joint, parts in on.items():
+            y, x = keypoints[joint]
+            assert uv_map[y, x, 0] in parts, (seed, joint)
+
+
+def test_keypoints_are_minus_one_outside_the_picture_and_on_a_face_turned_away():
+    who = synthetic.person(2)
+    close = dataclasses.replace(WHITE, lower=0.5)
+    _, _, keypoints = synthetic.render(who, STILL | {("pelvis", "y"): 180.0}, close, 96)
+    assert (keypoints[[10, 13]] == -1).all()  # ankles
+    assert (keypoints[[0, 14, 15]] == -1).all()  # nose and eyes
+    assert (keypoints[[2, 5]] >= 0).all()  # shoulders
+
+
+def test_left_and_right_change_places_with_the_view():
+    who = synthetic.person(2)
+    front = synthetic.render(who, STILL, WHITE, 96)[2]
+    back = synthetic.render(who, STILL | {("pelvis", "y"): 180.0}, WHITE, 96)[2]
+    assert front[5, 1] > front[2, 1]
+    assert back[5, 1] < back[2, 1]
+
+
+def test_a_skirt_leaves_the_body():
+    who = person_with(bottom_kind="skirt", hem=0.25, flare=0.6, untucked=0.0)
+    image, uv_map, _ = synthetic.render(who, STILL, WHITE, 128)
+    cloth_off_body = foreground(image) & (uv_map[..., 0] == 0)
+    legs = np.isin(uv_map[..., 0], (9, 10, 13, 14))
+    thighs = np.flatnonzero(legs.any(1))[: legs.any(1).sum() // 2]
+    assert cloth_off_body[thighs].sum() > 0.15 * foreground(image)[thighs].sum()
+
+
+def test_legs_are_mapped_under_a_skirt():
+    trousers = person_with(bottom_kind="trousers", hem=0.05, flare=0.0, untucked=0.0)
+    skirt = person_with(bottom_kind="skirt", hem=0.25, flare=0.05, untucked=0.0, folds=7)
+    parts = [set(np.unique(synthetic.render(who, STILL, WHITE, 96)[1][..., 0])) for who in (trousers, skirt)]
+    assert {9, 10} <= parts[0] & parts[1]
+
+
+def test_long_hair_is_more_than_the_body():
+    who = synthetic.person(5)
+    bald = dataclasses.replace(who, hair=dataclasses.replace(who.hair, style="bald"))
+    long = dataclasses.replace(who, hair=dataclasses.replace(who.hair, style="long", length=0.7, volume=0.015))
+    pictures = [synthetic.render(someone, STILL, WHITE, 128) for someone in (bald, long)]
+    off_body = [(foreground(image) & (uv_map[..., 0] == 0))[:35].sum() for image, uv_map, _ in pictures]
+    assert off_body[1] > off_body[0] + 60
+
+
+def test_pictures_are_anti_aliased_and_maps_are_not():
+    plain = fabric.Fabric("plain", ((0.0, 0.0, 0.0),) * 3, 8, 0)
+    who = person_with(top=plain, bottom=plain, bottom_kind="trousers", sleeve=1.0, badge=0, belt=False)
+    image, uv_map, _ = synthetic.render(who, STILL, WHITE, 128)
+    between = (image[..., 0] > 60) & (image[..., 0] < 235)
+    border = np.abs(np.diff(foreground(image).astype(int), axis=1)).sum()
+    assert between.sum() > 0.5 * border
+    parts = set(np.unique(uv_map[..., 0]))
+    assert parts <= set(range(25))
+
+
+@pytest.mark.parametrize("kind", fabric.KINDS)
+def test_a_pattern_closes_round_the_body(kind):
+    cloth = fabric.Fabric(kind, ((0.1, 0.1, 0.1), (0.9, 0.9, 0.9), (0.5, 0.1, 0.1)), 9, 5)
+    height = np.linspace(0.4, 0.8, 60)
+    inside = np.full(60, 0.03)
+    np.testing.assert_allclose(cloth.at(inside, height), cloth.at(inside + 0.0, height))
+    if kind != "print":
+        np.testing.assert_allclose(cloth.at(inside, height), cloth.at(inside + 1.0, height), atol=1e-5)
+
+
+def test_a_dress_is_striped_at_the_same_heights_all_round():
+    stripes = fabric.Fabric("stripes", ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.5, 0.5, 0.5)), 10, 0)
+    around = stripes.at(np.linspace(0, 1, 50), np.full(50, 0.617))
+    assert (around == around[0]).all()
+
+
+def test_a_bent_knee_carries_the_shin_and_spares_the_thigh():
+    who = synthetic.person(0)
+    still, _, _ = who.pose({})
+    bent, _, _ = who.pose({("knee_left", "x"): 90.0})
+    leg = next(span for span, chain, _ in who._rigs[0] if chain[0] == "knee_left")
+    rest = who.naked.points[leg][:, 1]
+    rise = (bent - still)[leg, 1] - (bent - still)[leg, 1][rest > 0.4].mean()
+    assert np.abs(rise[rest > 0.4]).max() < 1e-5
+    assert rise[rest < 0.06].min() > 0.15
+
+
+def test_joints_stay_within_human_limits():
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        for dof, angle in skeleton.sample_pose(rng, rng.uniform(-720, 720)).items():
+            low, high = skeleton.LIMITS[dof]
+            assert low <= angle <= high, dof
+
+
+def test_two_people_differ_and_one_does_not():
+    same = [synthetic.render(synthetic.person(7), STILL, WHITE, 64) for _ in range(2)]
+    other = synthetic.render(synthetic.person(8), STILL, WHITE, 64)
+    for first, second in zip(*same, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert (same[0][0] != other[0]).any()
+
+
+def test_people_of_train_and_test_are_disjoint():
+    numbers = [making.number(seed, split, k) for seed in range(3) for split in ("train", "test") for k in range(500)]
+    assert len(set(numbers)) == len(numbers)
+    with pytest.raises(ValueError, match="room"):
+        making.number(0, "train", 1 << 24)
+
+
+def test_views_of_one_person_share_outfit_and_studio():
+    order = making._Order(making.number(0, "train", 0), "x", 4, 64, False)
+    pictures = [unpack(view["image"]) for view in making.make_item(order)["views"]]
+    corners = np.stack([picture[0, 0].astype(int) for picture in pictures])
+    assert np.ptp(corners, axis=0).max() <= 2
+
+
+def stored(directory):
+    prepared = records.open(directory)
+    return {
+        path.rsplit("/", 1)[1]: pathlib.Path(path).read_bytes()
+        for several in prepared.files.values()
+        for path in several
+    }
+
+
+def test_what_is_written_does_not_depend_on_the_number_of_workers(tmp_path):
+    size = {"people": 3, "test_people": 2, "views": 2, "image_size": 32, "seed": 4}
+    directory = synthetic.generate(tmp_path / "one", workers=1, **size)
+    synthetic.generate(tmp_path / "three", workers=3, **size)
+    assert stored(tmp_path / "one") == stored(tmp_path / "three")
+    prepared = records.open(directory)
+    assert prepared.items == {"train": 3, "test": 2}
+    assert json.loads((directory / "dataset_info.json").read_text())["name"] == "synthetic"
+
+
+def test_a_count_that_makes_no_sense_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="views is 0"):
+        synthetic.generate(tmp_path, views=0)
+
+
+def test_maps_pass_the_examination_of_real_ones():
+    order = making._Order(making.number(0, "train", 5), "x", 3, 96, True)
+    for view in making.make_item(order)["views"]:
+        assert iuv.decode(view["iuv"], view["name"]).iuv[..., 0].any()
