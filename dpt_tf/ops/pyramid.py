@@ -49,12 +49,12 @@ def _double(x):
     """
     for axis in (1, 2):
         size = x.shape[axis]
-        padded = tf.pad(x, [[int(a == axis)] * 2 if a == axis else [0, 0] for a in range(4)], mode="SYMMETRIC")
-        before, after = (_slice(padded, axis, start, size) for start in (0, 2))
-        halves = tf.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=axis + 1)
+        edge = [[1, 1] if a == axis else [0, 0] for a in range(4)]
+        near, far = 0.75 * x, tf.pad(0.25 * x, edge, mode="SYMMETRIC")
+        before, after = (_slice(far, axis, start, size) for start in (0, 2))
         shape = tf.unstack(tf.shape(x))
         shape[axis] = 2 * size
-        x = tf.reshape(halves, shape)
+        x = tf.reshape(tf.stack([near + before, near + after], axis=axis + 1), shape)
     return x
 
 
