@@ -12,6 +12,9 @@ def build(image_size=256, width=64, residuals=3):
       Model from dict `predicted`, `warped` (images), `target_iuv` to image `[B, S, S, 3]` float32.
 
     Note:
+      The last convolution begins near zero, so that the joint stage begins with the prediction that an earlier stage
+      has learnt and not with noise on top of it. The paper does not say how it begins.
+
       The sum may leave [-1, 1] by a little: the losses pull it back, and writers of pictures clip.
     """
     inputs = {
@@ -24,6 +27,7 @@ def build(image_size=256, width=64, residuals=3):
     x = blocks.conv(x, width, "encode")  # [B, S, S, 64]
     for i in range(residuals):
         x = blocks.residual(x, f"residual_{i + 1}")
-    x = blocks.conv(x, 3, "decode", norm=False, activation=None)
+    nearly_nothing = keras.initializers.VarianceScaling(1e-4)
+    x = blocks.conv(x, 3, "decode", norm=False, activation=None, initializer=nearly_nothing)
     image = keras.layers.Add(dtype="float32", name="image")([inputs["predicted"], x])
     return keras.Model(inputs, image, name="blending")

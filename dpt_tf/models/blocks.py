@@ -8,12 +8,13 @@ import keras
 from dpt_tf.layers import InstanceNorm
 
 
-def conv(x, filters, name, kernel=3, strides=1, norm=True, activation="relu"):
+def conv(x, filters, name, kernel=3, strides=1, norm=True, activation="relu", initializer="glorot_uniform"):
     """Convolution, instance norm, activation: `[B, H, W, C] -> [B, H/strides, W/strides, filters]`.
 
     Without `norm` the convolution has a bias. `activation` may be None, a name, or a layer.
     """
-    x = keras.layers.Conv2D(filters, kernel, strides, padding="same", use_bias=not norm, name=name)(x)
+    layer = keras.layers.Conv2D
+    x = layer(filters, kernel, strides, "same", use_bias=not norm, kernel_initializer=initializer, name=name)(x)
     return _norm_activation(x, name, norm, activation)
 
 
