@@ -43,7 +43,8 @@ def hang(name: str, heights: NDArray, outfit: Outfit, below: NDArray) -> Floats:
     slack = (heights[0] - heights[1]) * (0.35 if tight else 0.08)
     for k, height in enumerate(heights):
         near = np.abs(below[:, 1] - height) < 0.024
-        support = spread[near].max(0) if near.any() else np.zeros(_COLUMNS)
+        # Legs that both swing to one side leave nothing on the other, where cloth still hangs from the axis outwards.
+        support = np.maximum(spread[near].max(0), 0) if near.any() else np.zeros(_COLUMNS)
         outline[k] = support + outfit.thickness + (0.004 if name == "skirt" else 0.008)
         if k:
             flare = (
