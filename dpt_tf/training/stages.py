@@ -34,17 +34,21 @@ class Stage:
       name: one of `config.STAGES`.
       step: one replica's step; takes the two halves of a batch, gives the loss terms.
       variables: everything that a checkpoint has to hold.
-      optimizer: the network's, for its learning rate.
+      network: what the stage trains.
+      optimizer: the network's.
       pictures: a batch -> uint8 `[n, H, W, 3]` by name, to look at.
       earlier: the variables that begin as an earlier stage left them, by that stage's name.
+      discriminator: the network's opponent, where it has one.
     """
 
     name: str
     step: steps.Step
     variables: checkpoints.Variables
+    network: Any
     optimizer: Any
     pictures: Callable[[Any, Any], dict[str, np.ndarray]]
     earlier: checkpoints.Variables = dataclasses.field(default_factory=dict)
+    discriminator: Any = None
 
 
 def build(name: str, hparams: HParams, vgg_weights: str = "imagenet", optimizer: MakeOptimizer | None = None) -> Stage:
@@ -86,7 +90,7 @@ def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = prin
         say(f"{stage.name}: begins with {name} as of step {checkpoints.step_of(path)}")
 
 
-def loadgenerator_of(
+def load_generator(
     run_dir: pathlib.Path | str, mixed_precision: str = "float32"
 ) -> tuple[keras.Model, HParams, dict[str, Any]]:
     """The generator of a run as its joint stage left it last.
@@ -154,7 +158,7 @@ def _predictive(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
         return _pair(x, y) | {"predicted": summaries.photos(network(x))}
 
     variables = {"predictive": network.variables, "optimizer": moves.variables}
-    return Stage("predictive", steps.predictive(network, moves, hparams), variables, moves, pictures)
+    return Stage("predictive", steps.predictive(network, moves, hparams), variables, network, moves, pictures)
 
 
 def _inpainting(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
@@ -171,7 +175,7 @@ def _inpainting(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
         }
 
     variables = {"inpainting": network.variables, "optimizer": moves.variables}
-    return Stage("inpainting", steps.inpainting(network, moves, hparams), variables, moves, pictures)
+    return Stage("inpainting", steps.inpainting(network, moves, hparams), variables, network, moves, pictures)
 
 
 def _joint(hparams: HParams, vgg_weights: str, optimizer: MakeOptimizer) -> Stage:
@@ -202,7 +206,7 @@ def _joint(hparams: HParams, vgg_weights: str, optimizer: MakeOptimizer) -> Stag
         "predictive": network.get_layer("predictive").variables,
         "inpainting": warping.get_layer("inpainting").variables,
     }
-    return Stage("joint", step, variables, moves, pictures, earlier)
+    return Stage("joint", step, variables, network, moves, pictures, earlier, judge)
 
 
 def looks_at_features(hparams: HParams) -> bool:
