@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from dpt_tf import iuv, records, synthetic
 from dpt_tf.synthetic import dataset as making
@@ -80,6 +81,16 @@ def test_left_and_right_change_places_with_the_view():
     back = synthetic.render(who, STILL | {("pelvis", "y"): 180.0}, WHITE, 96)[2]
     assert front[5, 1] > front[2, 1]
     assert back[5, 1] < back[2, 1]
+
+
+@pytest.mark.parametrize("turned", [0.0, 90.0, 180.0, 270.0])
+def test_the_body_has_no_holes(turned):
+    for seed in range(3):
+        _, uv_map, _ = synthetic.render(synthetic.person(seed), STILL | {("pelvis", "y"): turned}, WHITE, 192)
+        body = uv_map[..., 0] > 0
+        holes, count = ndimage.label(~body)
+        sizes = np.bincount(holes.ravel())[1:]
+        assert not (sizes < 5).any(), (seed, count)
 
 
 def test_a_skirt_leaves_the_body():

@@ -12,6 +12,8 @@ from dpt_tf.synthetic.outfit import Outfit
 from dpt_tf.synthetic.skeleton import Pose
 from dpt_tf.synthetic.surface import Floats, Surface, normals
 
+_SHEETS = ("skirt", "tunic", "hair")
+
 
 @dataclasses.dataclass
 class Mesh:
@@ -25,14 +27,22 @@ class Mesh:
     spans: tuple[slice, ...]  # each surface's points
 
 
+def _inside_out(surface: Surface, faces: NDArray) -> bool:
+    """Whether the triangles of a tube face inwards."""
+    out = surface.points - surface.points.mean(1, keepdims=True)
+    return bool((normals(surface.points.reshape(-1, 3), faces) * out.reshape(-1, 3)).sum() < 0)
+
+
 def _join(surfaces: list[Surface]) -> Mesh:
     names = tuple(dict.fromkeys(surface.name for surface in surfaces))
     points, faces, corners, piece, spans = [], [], [], [], []
     start = 0
     for surface in surfaces:
-        vertex, corner = surface.triangles()
         flat = surface.points.reshape(-1, 3)
         points.append(flat)
+        vertex, corner = surface.triangles()
+        if surface.closed and _inside_out(surface, vertex):
+            vertex, corner = vertex[:, ::-1], corner[:, ::-1]
         faces.append(vertex + np.int32(start))
         corners.append(surface.corner_grid().reshape(-1, 2)[corner])
         piece.append(np.full(len(vertex), names.index(surface.name), np.int16))
@@ -107,8 +117,6 @@ class Person:
             if surface.name == "head":
                 away = away + self.hair.offset(height, phi)
             out = normals(mesh.points, mesh.faces).reshape(surface.points.shape)
-            middle = surface.points.mean(1, keepdims=True)
-            out = out * np.sign(((surface.points - middle) * out).sum(-1).mean())
             if surface.name.startswith("foot"):
                 away = away * (surface.points[..., 1] > 0.001)
             dressed.append(
@@ -116,6 +124,12 @@ class Person:
             )
         hanging = [drape.surface(name, heights) for name, heights in self._rings.items()]
         return _join(dressed + self.hair.surfaces(self.shape.head) + hanging)
+
+    @functools.cached_property
+    def open_faces(self) -> NDArray[np.bool_]:
+        """Which triangles of `clothed` belong to sheets that can be seen from within: skirts, long hair."""
+        sheets = [self.clothed.names.index(name) for name in _SHEETS if name in self.clothed.names]
+        return np.isin(self.clothed.piece, sheets)
 
     @functools.cached_property
     def _rings(self) -> dict[str, NDArray]:

@@ -93,13 +93,14 @@ _HAND = np.array(
         [0.080, 0.0075, 0.0165, 0.018, 0.012],
         [0.094, 0.006, 0.012, 0.014, 0.019],
         [0.101, 0.003, 0.005, 0.007, 0.023],
+        [0.1013, 0.0002, 0.0002, 0.0002, 0.0231],
     ]
 )
 
 
 def hand(shape: Shape, places: dict[str, NDArray]) -> list[Surface]:
     """The left hand, fingers together and slightly bent, and its thumb."""
-    along = np.linspace(-0.004, 0.101, 12)
+    along = np.append(np.linspace(-0.004, 0.101, 12), 0.1013)
     size = (0.94 + 0.06 * shape.limbs) * (1 - 0.06 * shape.female)
     half = profile(_HAND, along)
     wrist = places["wrist_left"]
@@ -119,6 +120,7 @@ def hand(shape: Shape, places: dict[str, NDArray]) -> list[Surface]:
 
 _FOOT = np.array(
     [  # z from the ankle, sideways, top, bottom, middle height
+        [-0.0343, 0.0002, 0.0002, 0.0002, 0.022],
         [-0.034, 0.006, 0.008, 0.008, 0.022],
         [-0.031, 0.014, 0.018, 0.016, 0.021],
         [-0.020, 0.020, 0.034, 0.020, 0.022],
@@ -129,13 +131,16 @@ _FOOT = np.array(
         [0.097, 0.027, 0.011, 0.010, 0.011],
         [0.110, 0.018, 0.008, 0.008, 0.009],
         [0.115, 0.004, 0.002, 0.003, 0.007],
+        [0.1153, 0.0002, 0.0002, 0.0002, 0.007],
     ]
 )
 
 
 def foot(shape: Shape, places: dict[str, NDArray]) -> Surface:
     """The left foot from heel to toe, turned out a little; angle 0 is the instep."""
-    along = np.concatenate([[-0.034, -0.0325, -0.029, -0.022], np.linspace(-0.012, 0.1, 10), [0.107, 0.112, 0.115]])
+    along = np.concatenate(
+        [[-0.0343, -0.034, -0.0325, -0.029, -0.022], np.linspace(-0.012, 0.1, 10), [0.107, 0.112, 0.115, 0.1153]]
+    )
     half = profile(_FOOT, along) * (1 - 0.06 * shape.female)
     ankle = places["ankle_left"]
     centre = np.stack([ankle[0] + 0.10 * along, half[:, 3], ankle[2] + along], 1)

@@ -113,20 +113,38 @@ def _place(camera: Camera, points: NDArray, size: int) -> _View:
     return dataclasses.replace(unit, focus=focus, middle=np.array([across, rise - focus * top]))
 
 
-def _scene(points: Floats, faces: NDArray) -> EmbreeScene:
-    if not _DEVICE:
-        _DEVICE.append(EmbreeDevice())
-    scene = EmbreeScene(_DEVICE[0])
-    TriangleMesh(scene, points.astype(np.float32), faces)
-    return scene
+class _Scene:
+    """Triangles to cast rays at from `eye`: those that face it, and all of `both` [F], the sheets without an inside.
 
+    The first thing a ray from outside meets of a closed surface faces it, so the rest need not be there; building the
+    scene takes longer than casting the rays.
+    """
 
-def _cast(scene: EmbreeScene, eye: NDArray, rays: Floats) -> tuple[NDArray, NDArray, Floats]:
-    """Which rays hit, the triangles they hit and weights of the corners: indices [K], [K], `[K, 3]`."""
-    found = scene.run(np.broadcast_to(eye.astype(np.float32), rays.shape).copy(), rays, query="INTERSECT", output=1)
-    hit = np.flatnonzero(found["primID"] >= 0)
-    u, v = found["u"][hit], found["v"][hit]
-    return hit, found["primID"][hit], np.stack([1 - u - v, u, v], -1)
+    def __init__(self, points: Floats, faces: NDArray, eye: NDArray, both: NDArray | None = None):
+        a, b, c = (points[faces[:, k]] for k in range(3))
+        facing = (np.cross(b - a, c - a) * (eye.astype(np.float32) - a)).sum(-1) > 0
+        self._kept = np.flatnonzero(facing if both is None else facing | both)
+        used = np.zeros(len(points), bool)
+        used[faces[self._kept]] = True
+        place = np.cumsum(used, dtype=np.int32) - 1
+        if not _DEVICE:
+            _DEVICE.append(EmbreeDevice())
+        self._scene = EmbreeScene(_DEVICE[0])
+        self._eye = eye.astype(np.float32)
+        TriangleMesh(self._scene, points[used], place[faces[self._kept]])
+
+    def cast(self, rays: Floats) -> tuple[NDArray, NDArray, Floats]:
+        """Which rays from the eye hit, the triangles they hit and weights of the corners: `[K], [K], [K, 3]`."""
+        origin = np.broadcast_to(self._eye, rays.shape).copy()
+        found = self._scene.run(origin, rays, query="INTERSECT", output=1)
+        hit = np.flatnonzero(found["primID"] >= 0)
+        u, v = found["u"][hit], found["v"][hit]
+        return hit, self._kept[found["primID"][hit]], np.stack([1 - u - v, u, v], -1)
+
+    def blocked(self, origin: Floats, direction: Floats) -> NDArray[np.bool_]:
+        """Whether something stands in the way from each origin `[N, 3]`."""
+        towards = np.broadcast_to(direction, origin.shape).copy()
+        return self._scene.run(origin, towards, query="OCCLUDED") >= 0
 
 
 def _near(view: _View, points: NDArray, size: int) -> Floats:
@@ -153,7 +171,7 @@ def _blend(values: Floats, weight: Floats) -> Floats:
 
 def _map(person: Person, view: _View, points: Floats, pixels: NDArray, size: int) -> NDArray[np.uint8]:
     iuv = np.zeros((size, size, 3), np.uint8)
-    hit, face, weight = _cast(_scene(points, person.naked.faces), view.eye, view.rays(pixels))
+    hit, face, weight = _Scene(points, person.naked.faces, view.eye).cast(view.rays(pixels))
     part, uv = person.atlas
     x, y = pixels[hit].astype(int).T
     iuv[y, x, 0] = part[face]
@@ -166,10 +184,10 @@ def _picture(
 ) -> NDArray[np.uint8]:
     mesh = person.clothed
     image = _backdrop(camera, view, points, size)
-    scene = _scene(points, mesh.faces)
+    scene = _Scene(points, mesh.faces, view.eye, person.open_faces)
     samples = np.concatenate([pixels + np.array(offset, np.float32) for offset in _SUBPIXELS])
     rays = view.rays(samples)
-    hit, face, weight = _cast(scene, view.eye, rays)
+    hit, face, weight = scene.cast(rays)
     at = _blend(mesh.corners[face], weight)
     colour = np.empty((len(hit), 3), np.float32)
     piece = mesh.piece[face]
@@ -177,17 +195,16 @@ def _picture(
         own = np.flatnonzero(piece == index)
         if len(own):
             colour[own] = paint.colours(person, name, at[own, 0], at[own, 1])
-    corners = mesh.faces[face]
-    normal = _blend(normals(points, mesh.faces)[corners], weight)
+    vertices = np.concatenate([normals(points, mesh.faces), points], 1)
+    both = _blend(vertices[mesh.faces[face]], weight)
+    normal, where = both[:, :3], both[:, 3:]
     normal *= -np.sign((normal * rays[hit]).sum(-1, keepdims=True))
-    where = _blend(points[corners], weight)
     light = np.array(camera.light, np.float32)
     facing = (normal @ light) / (np.linalg.norm(normal, axis=-1) + 1e-9)
     origin = (where + normal * 0.004 + light * 0.004).astype(np.float32)
     lit = np.zeros(len(hit), np.float32)
     towards = np.flatnonzero(facing > 0)
-    blocked = scene.run(origin[towards], np.broadcast_to(light, (len(towards), 3)).copy(), query="OCCLUDED")
-    lit[towards] = np.where(blocked >= 0, 0.25, 1.0)
+    lit[towards] = np.where(scene.blocked(origin[towards], light), 0.25, 1.0)
     sky = camera.ambient * (0.88 + 0.12 * normal[:, 1])
     wrap = np.clip(facing, 0, 1) ** 0.8
     colour *= np.clip(sky + (1.12 - camera.ambient) * wrap * lit, 0, 1.15)[:, None]
