@@ -122,11 +122,11 @@ def test_pictures_are_anti_aliased_and_maps_are_not():
     plain = fabric.Fabric("plain", ((0.0, 0.0, 0.0),) * 3, 8, 0)
     who = person_with(top=plain, bottom=plain, bottom_kind="trousers", sleeve=1.0, badge=0, belt=False)
     image, uv_map, _ = synthetic.render(who, STILL, WHITE, 128)
-    between = (image[..., 0] > 60) & (image[..., 0] < 235)
-    border = np.abs(np.diff(foreground(image).astype(int), axis=1)).sum()
-    assert between.sum() > 0.5 * border
-    parts = set(np.unique(uv_map[..., 0]))
-    assert parts <= set(range(25))
+    shins = np.s_[80:105]  # black trousers on white, so what is grey is between the two
+    between = (image[shins, :, 0] > 40) & (image[shins, :, 0] < 235)
+    border = np.abs(np.diff(foreground(image)[shins].astype(int), axis=1)).sum()
+    assert between.sum() > 0.4 * border
+    assert set(np.unique(uv_map[shins][..., 0])) <= {0, 9, 10, 13, 14}
 
 
 @pytest.mark.parametrize("kind", fabric.KINDS)
@@ -134,9 +134,8 @@ def test_a_pattern_closes_round_the_body(kind):
     cloth = fabric.Fabric(kind, ((0.1, 0.1, 0.1), (0.9, 0.9, 0.9), (0.5, 0.1, 0.1)), 9, 5)
     height = np.linspace(0.4, 0.8, 60)
     inside = np.full(60, 0.03)
-    np.testing.assert_allclose(cloth.at(inside, height), cloth.at(inside + 0.0, height))
-    if kind != "print":
-        np.testing.assert_allclose(cloth.at(inside, height), cloth.at(inside + 1.0, height), atol=1e-5)
+    np.testing.assert_allclose(cloth.at(inside, height), cloth.at(inside + 1.0, height), atol=1e-4)
+    np.testing.assert_allclose(cloth.at(inside - 1.0, height), cloth.at(inside, height), atol=1e-4)
 
 
 def test_a_dress_is_striped_at_the_same_heights_all_round():

@@ -30,7 +30,7 @@ class Fabric:
     def at(self, turn: NDArray, height: NDArray, scale: float = 1.0) -> Floats:
         """Colours `[N, 3]`; `scale` is the tube's girth against the trunk's."""
         repeat = max(1, round(self.repeat * scale))
-        across, along = turn * repeat, height * self.repeat / _GIRTH
+        across, along = np.mod(turn, 1.0) * repeat, height * self.repeat / _GIRTH
         c = np.array(self.colours, np.float32)
         return _PATTERNS[self.kind](across, along, c, self.seed, height).astype(np.float32)
 
