@@ -16,9 +16,7 @@ too (App. C). Test: for an item with held-out views one source, drawn by seed am
 for an item without, all ordered pairs of distinct views.
 """
 
-import ast
 import contextlib
-import csv
 import dataclasses
 import errno
 import io
@@ -32,17 +30,24 @@ from typing import Any, TypedDict
 import numpy as np
 
 from dpt_tf.errors import UserError
+from dpt_tf.keypoints import JOINTS, ordered_pairs, read_keypoints
 
-# fmt: off
-JOINTS = (
-    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
-    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
-    "left_eye", "right_eye", "left_ear", "right_ear",
-)
-# fmt: on
+__all__ = [
+    "JOINTS",
+    "Item",
+    "Prepared",
+    "View",
+    "features",
+    "no_keypoints",
+    "open",
+    "ordered_pairs",
+    "read_keypoints",
+    "test_pairs",
+    "train_pairs",
+    "write",
+]
+
 VERSION = "1.0.0"
-
-_NEEDED = [JOINTS.index(name) for name in ("right_shoulder", "left_shoulder", "right_hip", "left_hip")]
 
 
 class View(TypedDict):
@@ -113,8 +118,6 @@ def write(
       OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
       UserError: no split has an item.
     """
-    import tensorflow as tf
-
     root = pathlib.Path(data_dir)
     final = root / name / VERSION
     aside = root / f".{name}.partial-{os.getpid()}"
@@ -130,8 +133,10 @@ def write(
             final.rename(old)
         (aside / name / VERSION).rename(final)
         shutil.rmtree(old, ignore_errors=True)
-    except tf.errors.ResourceExhaustedError:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final)) from None
+    except Exception as error:
+        if _disk_full(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final)) from None
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return open(final)
@@ -170,6 +175,15 @@ def open(data_dir: str | os.PathLike) -> Prepared:
         raise UserError(
             f"{found[0]} was not written by `dpt prepare` of this version; write it again with it"
         ) from None
+
+
+def _disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk is at the bottom of it: TFDS wraps errors in its own, and TensorFlow has no errno."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _directories(root: pathlib.Path) -> list[pathlib.Path]:
@@ -259,38 +273,3 @@ def _examples(split: str, items: Iterable[Item], metadata: Any) -> Iterator[tupl
         metadata["keypoints"] &= all((view["keypoints"] >= 0).any() for view in kept)
         metadata["views"][split], metadata["pairs"][split] = views, pairs
         yield item["id"], {"id": item["id"], "views": kept}
-
-
-def read_keypoints(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Reads a keypoint csv as DSC and PATN have it, in file order: `-> {picture: int [18, 2] (y, x)}`, -1 = missing.
-
-    Raises:
-      UserError: not such a file; the message names file and line.
-    """
-    result = {}
-    with pathlib.Path(path).open(newline="") as file:
-        rows = csv.reader(file, delimiter=":")
-        if next(rows, None) != ["name", "keypoints_y", "keypoints_x"]:
-            raise UserError(f"{path}: the first line must be name:keypoints_y:keypoints_x; give the keypoint csv")
-        for number, row in enumerate(rows, start=2):
-            try:
-                name, y, x = row
-                points = np.array([ast.literal_eval(y.strip()), ast.literal_eval(x.strip())], np.int32).T
-            except (ValueError, SyntaxError, TypeError):
-                points, name = np.zeros(0), ""
-            if points.shape != (len(JOINTS), 2):
-                raise UserError(f"{path}, line {number}: not name: [18 y]: [18 x]; repair or remove the line")
-            result[name] = points
-    return result
-
-
-def ordered_pairs(keypoints: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
-    """All (from, to) of distinct views of one item, both with shoulders and hips seen, in the order of `keypoints`.
-
-    The item is the name up to its last underscore. From DSC's annotations this gives the paper's 8,670 test pairs.
-    """
-    items: dict[str, list[str]] = {}
-    for name, points in keypoints.items():
-        if (np.asarray(points)[_NEEDED] >= 0).all():
-            items.setdefault(name.rsplit("_", 1)[0], []).append(name)
-    return [pair for views in items.values() for pair in itertools.permutations(views, 2)]

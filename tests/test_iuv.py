@@ -122,7 +122,7 @@ def test_any_bytes_are_either_read_or_refused():
 
 def test_where_both_ends_stay_small_the_part_is_what_is_zero_on_background_only():
     made = a_map()
-    made[..., 2] = np.where(made[..., 0] > 0, np.arange(20) % 3, 0)
+    made[..., 2] = made[..., 0] == 2  # the head has V = 0, so V changes less often than I
     np.testing.assert_array_equal(iuv.decode(png(made), "x").iuv, made)
     np.testing.assert_array_equal(iuv.decode(png(made[..., ::-1]), "x").iuv, made)
 

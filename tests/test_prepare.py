@@ -222,9 +222,9 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(tmp_path, capsys, mon
     before = records.open(tmp_path / "out")
 
     def full(*_args):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        raise tf.errors.ResourceExhaustedError(None, None, "somewhere; No space left on device")
 
-    monkeypatch.setattr(records, "_prepare", full)
+    monkeypatch.setattr(tf.io.TFRecordWriter, "write", full)
     assert prepare(tmp_path / "in", tmp_path / "out") == 1
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "the disk is full" in line
