@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from dpt_tf.iuv.faults import undo_wrap_around
 from dpt_tf.records import Item, View
 from dpt_tf.synthetic import faults as densepose_faults
 from dpt_tf.synthetic.figure import person
@@ -108,7 +109,8 @@ def make_item(order: _Order) -> Item:
         turned = start + 360 * k / order.views + rng.normal(0, 12)
         image, iuv, keypoints = render(who, sample_pose(rng, turned), studio.framed_anew(rng), order.image_size)
         if order.faults:
-            iuv = densepose_faults.apply(iuv, rng)
+            # A stored map is a mended one, as every reader gives it; what mending leaves of the faults stays.
+            iuv, _ = undo_wrap_around(densepose_faults.apply(iuv, rng))
         views.append(View(name=f"view_{k}", image=_png(image), iuv=_png(iuv), keypoints=keypoints, held_out=False))
     return Item(id=order.name, views=views)
 

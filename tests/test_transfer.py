@@ -1,0 +1,93 @@
+"""Any photo, any pose, from a run or refused with a sentence."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dpt_tf import transfer
+from dpt_tf.commands import transfer as command
+from dpt_tf.errors import UserError
+
+
+def mirror(inputs):
+    """A stand-in for a generator: it paints the source as it is."""
+    source = tf.convert_to_tensor(inputs["source"])
+    seen = tf.cast(tf.convert_to_tensor(inputs["target_iuv"])[..., :1] > 0, tf.float32)
+    return {
+        "image": source,
+        "warped": -source,
+        "predicted": source,
+        "provenance": seen,
+        "texture": tf.zeros((1, 24, 32, 32, 3)),
+    }
+
+
+def person(height, width):
+    iuv = np.zeros((height, width, 3), np.uint8)
+    iuv[height // 4 : -height // 4, width // 4 : -width // 4] = (2, 40, 90)
+    return iuv
+
+
+@pytest.fixture
+def paint():
+    return transfer.Transfer(mirror, 32, {}, None)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (50, 37), (301, 200)])
+def test_the_result_has_the_frame_of_the_pose(paint, size):
+    photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    result = paint(photo, person(64, 64), person(*size))
+    assert {name: value.shape for name, value in result.items()} == {
+        "image": (*size, 3),
+        "warped": (*size, 3),
+        "predicted": (*size, 3),
+        "provenance": (*size, 1),
+        "texture": (24, 32, 32, 3),
+    }
+    assert all(value.dtype == np.uint8 for value in result.values())
+
+
+def test_what_the_network_paints_is_what_comes_out(paint):
+    photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    result = paint(photo, person(32, 32), person(32, 32))
+    np.testing.assert_array_equal(result["image"], photo)
+    np.testing.assert_array_equal(result["provenance"][..., 0] > 0, person(32, 32)[..., 0] > 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"source": np.zeros((32, 32, 3))}, "source must be a uint8"),
+        ({"source": np.zeros((32, 32), np.uint8)}, r"\(32, 32\)"),
+        ({"source": np.zeros((40, 32, 3), np.uint8)}, "32 x 40.*32 x 32"),
+        ({"target_iuv": np.full((32, 32, 3), 25, np.uint8)}, "target_iuv has part 25"),
+        ({"target_iuv": np.zeros((32, 32, 3), np.uint8)}, "target_iuv has no person"),
+    ],
+)
+def test_a_bad_array_is_named(paint, change, said):
+    arguments = {"source": np.zeros((32, 32, 3), np.uint8), "source_iuv": person(32, 32), "target_iuv": person(32, 32)}
+    with pytest.raises(ValueError, match=said):
+        paint(**(arguments | change))
+
+
+def test_a_saved_model_without_our_signature_is_refused(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
+    with pytest.raises(UserError, match="no signature `tensors`"):
+        transfer.load(tmp_path / "1")
+
+
+def test_several_poses_want_a_folder(tmp_path):
+    poses = [tmp_path / "a_IUV.png", tmp_path / "b_IUV.png"]
+    assert [path.name for path in command._outputs(tmp_path / "out", poses)] == ["a_IUV.png", "b_IUV.png"]
+    with pytest.raises(UserError, match=r"out\.png is one picture but there are 2 poses"):
+        command._outputs(tmp_path / "out.png", poses)
+    with pytest.raises(UserError, match="one file name"):
+        command._outputs(tmp_path / "out", [poses[0], tmp_path / "other" / "a_IUV.png"])
+
+
+def test_a_photo_that_is_no_picture_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.jpg: no such file"):
+        command.read_photo(tmp_path / "gone.jpg")
+    (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    with pytest.raises(UserError, match=r"torn\.jpg: not a readable picture"):
+        command.read_photo(tmp_path / "torn.jpg")
