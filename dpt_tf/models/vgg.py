@@ -7,6 +7,7 @@ The five layers are those of Chen & Koltun (2017): conv1_2, conv2_2, conv3_2, co
 
 import pathlib
 
+import h5py
 import keras
 import tensorflow as tf
 
@@ -73,7 +74,7 @@ def _trained(weights):
             raise UserError(f"the VGG19 weights could not be downloaded ({error}); {remedy}") from error
     if not pathlib.Path(weights).is_file():
         raise UserError(f"no VGG19 weights at {weights}; {remedy}")
-    for include_top in (False, True):
+    for include_top in (False, True) if h5py.is_hdf5(weights) else ():
         try:
             return keras.applications.VGG19(include_top=include_top, weights=str(weights))
         except (ValueError, OSError, KeyError):

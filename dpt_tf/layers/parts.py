@@ -1,0 +1,116 @@
+"""Convolutions with 24 sets of weights, one a part (Table 6).
+
+An atlas `[B, P, R, R, C]` is split into a list of P images `[B, R, R, C]`, the layers map lists to lists, and the last
+one joins them again. On a CPU this is the fastest form: the activations of one part stay in the cache, nothing is
+copied together in between, and the gradient of one grouped convolution costs many times that of 24 small ones.
+benchmarks/part_conv.py compares them.
+"""
+
+# ruff: noqa: D102 (build, call and get_config mean what they mean in every Keras layer)
+
+import keras
+import tensorflow as tf
+
+from dpt_tf.layers.norm import instance_norm
+from dpt_tf.ops.atlas import PARTS
+
+__all__ = ["PARTS", "JoinParts", "PartConv", "PartConvTranspose", "PartNorm", "SplitParts"]
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class SplitParts(keras.layers.Layer):
+    """`[B, P, H, W, C]` to a list of P `[B, H, W, C]`."""
+
+    def call(self, x):
+        return tf.unstack(x, axis=1)
+
+    def compute_output_shape(self, shape):
+        return [(shape[0], *shape[2:]) for _ in range(shape[1])]
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class JoinParts(keras.layers.Layer):
+    """A list of P `[B, H, W, C]` to `[B, P, H, W, C]`."""
+
+    def call(self, parts):
+        return tf.stack(parts, axis=1)
+
+    def compute_output_shape(self, shapes):
+        return (shapes[0][0], len(shapes), *shapes[0][1:])
+
+
+class _PartLayer(keras.layers.Layer):
+    """What the two convolutions share: kernel `[P, 3, 3, in, out]`, bias `[P, out]`, stride 2, ReLU or another end."""
+
+    def __init__(self, filters, activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.activation = keras.activations.get(activation)
+
+    def build(self, shapes):
+        channels = shapes[0][-1]
+        limit = (6 / (9 * channels + 9 * self.filters)) ** 0.5  # Glorot's, of one part
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(len(shapes), 3, 3, channels, self.filters),
+            initializer=keras.initializers.RandomUniform(-limit, limit),
+        )
+        self.bias = self.add_weight(name="bias", shape=(len(shapes), self.filters), initializer="zeros")
+
+    def call(self, parts):
+        kernels, biases = tf.unstack(tf.convert_to_tensor(self.kernel)), tf.unstack(tf.convert_to_tensor(self.bias))
+        outputs = [self.convolve(x, k) for x, k in zip(parts, kernels, strict=True)]
+        return [self.activation(tf.nn.bias_add(y, b)) for y, b in zip(outputs, biases, strict=True)]
+
+    def get_config(self):
+        activation = keras.activations.serialize(self.activation)
+        return super().get_config() | {"filters": self.filters, "activation": activation}
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class PartConv(_PartLayer):
+    """3x3 convolution of stride 2, then `activation`: P times `[B, H, W, C] -> [B, H/2, W/2, filters]`."""
+
+    def convolve(self, x, kernel):
+        """One part."""
+        return tf.nn.conv2d(x, kernel, 2, "SAME")
+
+    def compute_output_shape(self, shapes):
+        return [(b, h // 2, w // 2, self.filters) for b, h, w, _ in shapes]
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class PartConvTranspose(_PartLayer):
+    """Transposed 3x3 convolution of stride 2, then `activation`: P times `[B, H, W, C] -> [B, 2H, 2W, filters]`."""
+
+    def convolve(self, x, kernel):
+        """One part."""
+        shape = [tf.shape(x)[0], 2 * x.shape[1], 2 * x.shape[2], self.filters]
+        return tf.nn.conv2d_transpose(x, tf.transpose(kernel, [0, 1, 3, 2]), shape, 2, "SAME")
+
+    def compute_output_shape(self, shapes):
+        return [(b, 2 * h, 2 * w, self.filters) for b, h, w, _ in shapes]
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class PartNorm(keras.layers.Layer):
+    """Instance norm of P images `[B, H, W, C]`; gamma and beta are `[P, C]`, each part has its own."""
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, shapes):
+        shape = (len(shapes), shapes[0][-1])
+        self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones", autocast=False)
+        self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros", autocast=False)
+
+    def call(self, parts):
+        gammas, betas = tf.unstack(tf.convert_to_tensor(self.gamma)), tf.unstack(tf.convert_to_tensor(self.beta))
+        return [instance_norm(x, g, b, self.epsilon) for x, g, b in zip(parts, gammas, betas, strict=True)]
+
+    def compute_output_shape(self, shapes):
+        return shapes
+
+    def get_config(self):
+        return super().get_config() | {"epsilon": self.epsilon}
