@@ -105,8 +105,8 @@ def fit(
     distribution = distribution or tf.distribute.get_strategy()
     chief = is_chief(distribution)
     keeper = _Keeper(stage, stage_dir, schedule, start, chief)
-    train_step = _replicated(stage.step, distribution)
-    data = iter(_shared(batches(start), distribution))
+    train_step = replicated(stage.step, distribution)
+    data = iter(shared(batches(start), distribution))
     progress = tqdm(
         desc=stage.name,
         initial=start,
@@ -131,7 +131,7 @@ def fit(
                 raise Interrupted(arrived[0])
 
 
-def _replicated(step: Callable[..., Mapping[str, tf.Tensor]], distribution: tf.distribute.Strategy) -> Callable:
+def replicated(step: Callable[..., Mapping[str, tf.Tensor]], distribution: tf.distribute.Strategy) -> Callable:
     """The step on all replicas, as one graph; terms are summed over them."""
 
     @tf.function
@@ -142,7 +142,7 @@ def _replicated(step: Callable[..., Mapping[str, tf.Tensor]], distribution: tf.d
     return train_step
 
 
-def _shared(data: tf.data.Dataset, distribution: tf.distribute.Strategy) -> Any:
+def shared(data: tf.data.Dataset, distribution: tf.distribute.Strategy) -> Any:
     """Each replica gets its share of every global batch."""
     if distribution.num_replicas_in_sync == 1:
         return data

@@ -110,15 +110,15 @@ def _train_stage(
 
 def _claim(run_dir: pathlib.Path, hparams: HParams) -> None:
     """Writes the hyper-parameters down, or compares them with those that are there."""
-    path = run_dir / "hparams.json"
-    if path.is_file():
-        theirs, ours = dataclasses.asdict(config.load(path)), dataclasses.asdict(hparams)
+    there = stages.hparams_of(run_dir)
+    if there is not None:
+        theirs, ours = dataclasses.asdict(there), dataclasses.asdict(hparams)
         differ = [name for name in ours if ours[name] != theirs[name] and name not in _MAY_CHANGE]
         if differ:
             values = ", ".join(f"{name} is {theirs[name]} there and {ours[name]} here" for name in differ)
             raise UserError(f"{run_dir} was trained differently: {values}; use the same values, or another --workdir")
-    if not path.is_file() or config.load(path) != hparams:
-        hparams.save(path)
+    if there != hparams:
+        hparams.save(run_dir / "hparams.json")
 
 
 def _write_down(

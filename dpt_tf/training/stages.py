@@ -107,11 +107,9 @@ def load_generator(
       UserError: this is no run, it has no joint stage, or none of its checkpoints is whole.
     """
     run_dir = pathlib.Path(run_dir)
-    if not (run_dir / "hparams.json").is_file():
-        raise UserError(
-            f"{run_dir} is not the folder of a run (no hparams.json); train one: python train.py --workdir=…"
-        )
-    hparams = config.load(run_dir / "hparams.json")
+    hparams = hparams_of(run_dir)
+    if hparams is None:
+        raise UserError(f"{run_dir} is not a run (it has no hparams.json); train one: train.py --workdir={run_dir}")
     path = checkpoints.latest(folder(run_dir, "joint"), print)
     if path is None:
         raise UserError(f"{run_dir} has no trained joint stage; run train.py with --workdir={run_dir} --stage=all")
@@ -120,6 +118,20 @@ def load_generator(
     checkpoints.restore(path, {"generator": network.variables})
     facts = {"run": str(run_dir), "checkpoint": str(path), "step": checkpoints.step_of(path)}
     return network, hparams, facts | provenance(run_dir, "joint")
+
+
+def hparams_of(run_dir: pathlib.Path) -> HParams | None:
+    """What a run wrote down as its hyper-parameters; None where there is no run.
+
+    Raises:
+      UserError: the file is damaged, or another version's.
+    """
+    try:
+        return config.load(run_dir / "hparams.json")
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def provenance(run_dir: pathlib.Path, name: str) -> dict[str, Any]:

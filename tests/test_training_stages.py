@@ -1,0 +1,111 @@
+"""The stages on the smallest networks of the real kind: what each begins with, and what a run gives back."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dpt_tf.config import HParams
+from dpt_tf.errors import UserError
+from dpt_tf.training import checkpoints, run, stages
+
+TINY = HParams(
+    image_size=32,
+    atlas_size=32,
+    width=4,
+    residuals=1,
+    coder_width=4,
+    context_size=8,
+    blending_width=4,
+    blending_residuals=1,
+    discriminator_width=4,
+    perceptual_weight=0.0,
+    style_weight=0.0,
+    seed=3,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The folder of a run whose every stage holds weights of its own, and those stages."""
+    folder = tmp_path_factory.mktemp("run")
+    TINY.save(folder / "hparams.json")
+    built = {name: stages.build(name, TINY) for name in ("predictive", "inpainting", "joint")}
+    for name, stage in built.items():
+        for v in stage.network.variables:
+            v.assign(tf.random.stateless_normal(v.shape, [1, len(name)], stddev=0.1))
+        checkpoints.save(stages.folder(folder, name), 5, stage.variables)
+    return folder, built
+
+
+def test_joint_begins_with_what_the_earlier_stages_learnt(made):
+    folder, built = made
+    joint = stages.build("joint", TINY)
+    blending = [np.array(v) for v in joint.network.get_layer("blending").variables]
+    stages.begin(joint, folder, say=lambda text: None)
+    predictive = joint.network.get_layer("predictive")
+    inpainting = joint.network.get_layer("warping").get_layer("inpainting")
+    for learnt, v in zip(
+        built["predictive"].network.variables + built["inpainting"].network.variables,
+        predictive.variables + inpainting.variables,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(np.array(learnt), np.array(v))
+    for before, v in zip(blending, joint.network.get_layer("blending").variables, strict=True):
+        np.testing.assert_array_equal(before, np.array(v))
+
+
+def test_joint_without_an_earlier_stage_says_which_to_train(made, tmp_path):
+    _, built = made
+    with pytest.raises(UserError, match="--stage=predictive first"):
+        stages.begin(built["joint"], tmp_path, say=lambda text: None)
+
+
+def test_a_runs_generator_is_the_one_that_was_trained(made):
+    folder, built = made
+    network, hparams, provenance = stages.load_generator(folder)
+    assert hparams == TINY
+    assert provenance["step"] == 5
+    for trained, loaded in zip(built["joint"].network.variables, network.variables, strict=True):
+        np.testing.assert_array_equal(np.array(trained), np.array(loaded))
+
+
+def test_what_is_no_run_or_has_no_joint_stage_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"is not a run \(it has no hparams.json\)"):
+        stages.load_generator(tmp_path)
+    TINY.save(tmp_path / "hparams.json")
+    with pytest.raises(UserError, match="no trained joint stage"):
+        stages.load_generator(tmp_path)
+
+
+def test_a_checkpoint_holds_the_discriminator_and_both_optimizers(made):
+    _, built = made
+    assert set(built["joint"].variables) == {"generator", "optimizer", "discriminator", "discriminator_optimizer"}
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_other_ones():
+    def kernel(seed):
+        return np.array(stages.build("predictive", TINY.replace(seed=seed)).network.variables[0])
+
+    np.testing.assert_array_equal(kernel(3), kernel(3))
+    assert np.abs(kernel(3) - kernel(4)).max() > 0
+
+
+def test_bfloat16_computes_in_bfloat16_and_keeps_its_weights_in_float32():
+    stage = stages.build("predictive", TINY.replace(mixed_precision="bfloat16"))
+    assert stage.network.get_layer("encode_1").compute_dtype == "bfloat16"
+    assert {str(v.dtype) for v in stage.network.variables} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_run_of_other_hyper_parameters_is_refused_and_they_are_named(tmp_path):
+    TINY.save(tmp_path / "hparams.json")
+    with pytest.raises(UserError) as refused:
+        run.train(tmp_path, tmp_path / "data", TINY.replace(preset="small", width=8))
+    assert "preset is paper there and small here, width is 4 there and 8 here" in str(refused.value)
+    assert "another --workdir" in str(refused.value)
+
+
+def test_two_programs_do_not_train_in_one_folder(tmp_path):
+    with run._lock(tmp_path), pytest.raises(UserError, match="another program"):
+        run.train(tmp_path, tmp_path / "data", TINY)
