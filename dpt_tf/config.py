@@ -45,7 +45,9 @@ class HParams:
     gan_weight: float = 0.1
 
     # Optimisation (Sec. 4.1). A stage lasts `epochs`, or its own number of steps where that is not 0.
+    # Over the last `cooldown` of a stage the learning rate falls linearly to 0; the paper names an "initial" rate only.
     learning_rate: float = 2e-4
+    cooldown: float = 0.0
     beta_1: float = 0.5
     beta_2: float = 0.999
     batch_size: int = 8
@@ -70,6 +72,8 @@ class HParams:
             value = getattr(self, name)
             if value < 2 * multiple or value % multiple:
                 raise ValueError(f"{name} is {value}; it must be a multiple of {multiple}, at least {2 * multiple}")
+        if self.cooldown > 1:
+            raise ValueError(f"cooldown is {self.cooldown}; it is a share of a stage, at most 1")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type in (int, float) and not (value > 0 or (value == 0 and field.name in _MAY_BE_ZERO)):
@@ -98,7 +102,7 @@ class HParams:
 # Fields that may be 0; every other number must be positive.
 _MAY_BE_ZERO = frozenset(
     {"residuals", "blending_residuals", "l1_weight", "perceptual_weight", "style_weight", "gan_weight"}
-    | {"beta_1", "beta_2", "predictive_steps", "inpainting_steps", "joint_steps", "seed"}
+    | {"beta_1", "beta_2", "cooldown", "predictive_steps", "inpainting_steps", "joint_steps", "seed"}
 )
 
 _PRESETS: dict[str, dict[str, Any]] = {
@@ -114,6 +118,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "perceptual_weight": 0.0,
         "style_weight": 0.0,
         "gan_weight": 0.0,
+        "cooldown": 0.5,
     },
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dpt_tf.training import adam
+from dpt_tf.training.adam import Adam, Cooldown
 
 SHAPES = ((3, 4), (5,))
 
@@ -72,3 +73,21 @@ def test_two_replicas_step_like_one():
     here = pathlib.Path(__file__).parent
     done = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_rate_stays_then_falls_linearly_to_nothing():
+    rate = Cooldown(2.0, share=0.5, steps=8)
+    rates = [float(rate(tf.constant(step, tf.int64))) for step in (0, 3, 4, 6, 7, 8, 9)]
+    np.testing.assert_allclose(rates, [2, 2, 2, 1, 0.5, 0, 0])
+
+
+def test_the_rate_in_force_is_the_schedules():
+    variable = keras.Variable([0.0])
+    optimizer = Adam(Cooldown(1.0, share=1.0, steps=2))
+    optimizer.build([variable])
+    steps = []
+    for _ in range(3):
+        before = float(variable[0])
+        optimizer.apply([tf.constant([1.0])], [variable])
+        steps.append(before - float(variable[0]))
+    np.testing.assert_allclose(steps, [1.0, 0.5, 0.0], atol=1e-5)

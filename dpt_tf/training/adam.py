@@ -1,4 +1,4 @@
-"""Adam in one pass over memory.
+"""Adam in one pass over memory, and the rate that it takes its steps at.
 
 Keras writes Adam as eight operations, each of which reads and writes whole tensors. The context layer of the inpainting
 network has 201 million weights, so there a step is nothing but memory traffic, and the fused kernel takes an eighth.
@@ -35,6 +35,23 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=tf.cast(gradient, tf.float32),
         )
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class Cooldown(keras.optimizers.schedules.LearningRateSchedule):
+    """`rate` at first; over the last `share` of `steps` it falls linearly, and would be 0 one step after the last."""
+
+    def __init__(self, rate: float, share: float, steps: int):
+        self.rate, self.share, self.steps = rate, share, steps
+
+    def __call__(self, step):
+        """The rate of the step after `step` others."""
+        left = tf.cast(self.steps - tf.cast(step, tf.int64), tf.float32) / (self.share * self.steps)
+        return self.rate * tf.clip_by_value(left, 0.0, 1.0)
+
+    def get_config(self):
+        """What `__init__` was given."""
+        return {"rate": self.rate, "share": self.share, "steps": self.steps}
 
 
 def _local(variable):

@@ -23,8 +23,8 @@ from dpt_tf.config import HParams
 from dpt_tf.errors import UserError
 from dpt_tf.training import checkpoints, loop, stages
 
-# More of the same changes nothing of what went before.
-_MAY_CHANGE = frozenset(["epochs", *(f"{stage}_steps" for stage in config.STAGES)])
+# More of the same changes nothing of what went before, unless the learning rate was to cool down by then.
+_LENGTHS = frozenset(["epochs", *(f"{stage}_steps" for stage in config.STAGES)])
 
 
 def train(
@@ -88,7 +88,7 @@ def _train_stage(
         return
     _write_down(run_dir, name, hparams, dataset, data_dir, vgg_weights)
     with distribution.scope():
-        stage = stages.build(name, hparams, vgg_weights)
+        stage = stages.build(name, hparams, vgg_weights, total)
         if latest:
             checkpoints.restore(latest, stage.variables)
             say(f"{name}: goes on from step {start} of {total}")
@@ -113,7 +113,9 @@ def _claim(run_dir: pathlib.Path, hparams: HParams) -> None:
     there = stages.hparams_of(run_dir)
     if there is not None:
         theirs, ours = dataclasses.asdict(there), dataclasses.asdict(hparams)
-        differ = [name for name in ours if ours[name] != theirs[name] and name not in _MAY_CHANGE]
+        begun = {f"{stage}_steps" for stage in config.STAGES if (run_dir / stage).is_dir()} | {"epochs"}
+        fixed = ours.keys() - (_LENGTHS - begun if hparams.cooldown else _LENGTHS)
+        differ = [name for name in ours if ours[name] != theirs[name] and name in fixed]
         if differ:
             values = ", ".join(f"{name} is {theirs[name]} there and {ours[name]} here" for name in differ)
             raise UserError(f"{run_dir} was trained differently: {values}; use the same values, or another --workdir")

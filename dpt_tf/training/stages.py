@@ -21,7 +21,7 @@ from dpt_tf.errors import UserError
 from dpt_tf.models import discriminator, generator, inpainting, predictive, vgg
 from dpt_tf.ops import atlas
 from dpt_tf.training import checkpoints, steps, summaries
-from dpt_tf.training.adam import Adam
+from dpt_tf.training.adam import Adam, Cooldown
 
 MakeOptimizer = Callable[[], Any]
 
@@ -51,16 +51,26 @@ class Stage:
     discriminator: Any = None
 
 
-def build(name: str, hparams: HParams, vgg_weights: str = "imagenet", optimizer: MakeOptimizer | None = None) -> Stage:
+def build(
+    name: str,
+    hparams: HParams,
+    vgg_weights: str = "imagenet",
+    steps_in_all: int | None = None,
+    optimizer: MakeOptimizer | None = None,
+) -> Stage:
     """The stage called `name` with fresh weights, the same ones for the same seed. Call it in the strategy's scope.
 
     Args:
       name: one of `config.STAGES`.
       hparams: sizes, loss weights, seed.
       vgg_weights: as `models.vgg.build` takes them; read only where a loss looks at features.
-      optimizer: makes one for each network that moves; Adam with the constant rate of Sec. 4.1 if None.
+      steps_in_all: how long the stage is, which a cooldown of the learning rate has to know; without it there is none.
+      optimizer: makes one for each network that moves; Adam as in Sec. 4.1 if None.
     """
-    optimizer = optimizer or (lambda: Adam(hparams.learning_rate, hparams.beta_1, hparams.beta_2))
+    rate: Any = hparams.learning_rate
+    if hparams.cooldown and steps_in_all:
+        rate = Cooldown(hparams.learning_rate, hparams.cooldown, steps_in_all)
+    optimizer = optimizer or (lambda: Adam(rate, hparams.beta_1, hparams.beta_2))
     keras.utils.set_random_seed(hparams.seed)
     with precision(hparams.mixed_precision):
         if name == "joint":
