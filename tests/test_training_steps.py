@@ -14,7 +14,7 @@ import tensorflow as tf
 from dpt_tf import losses
 from dpt_tf.config import HParams
 from dpt_tf.ops import atlas
-from dpt_tf.training import steps
+from dpt_tf.training import stages, steps
 
 RATE = 0.1
 SIZE = 8
@@ -55,7 +55,6 @@ class Opponents:
         x = keras.Input([SIZE, SIZE, 3])
         first = make_conv(3, 4, 3)(x)
         self.features = keras.Model(x, [first, make_conv(4, 4, 4)(first)], trainable=False)
-        self.optimizers = []
 
     def sgd(self, network):
         optimizer = keras.optimizers.SGD(RATE)
@@ -63,8 +62,13 @@ class Opponents:
         return optimizer
 
     def step(self, hparams=HPARAMS):
+        return self.stage(hparams).step
+
+    def stage(self, hparams=HPARAMS):
         g, d = self.sgd(self.generator), self.sgd(self.discriminator)
-        return steps.joint(self.generator, g, hparams, self.features, self.discriminator, d)
+        step = steps.joint(self.generator, g, hparams, self.features, self.discriminator, d)
+        variables = {"generator": self.generator.variables, "discriminator": self.discriminator.variables}
+        return stages.Stage("opponents", step, variables, self.generator, g, lambda x, y: {})
 
     def x(self):
         x, y, _ = make_batch()
@@ -152,32 +156,40 @@ def test_the_inpainting_step_is_equation_6_over_the_neighbours():
     np.testing.assert_allclose(np.array(network.variables[0]), moved[0], atol=1e-6)
 
 
-def test_two_replicas_train_like_one():
+def test_two_replicas_train_like_one(tmp_path):
     script = textwrap.dedent(
         """
+        import pathlib, sys
         from dpt_tf import quiet; quiet.start_tensorflow()
         import tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
         import numpy as np
         import test_training_steps as tests
-        from dpt_tf.training import loop
+        from dpt_tf.training import checkpoints, loop
 
-        weights = {}
-        for distribution in (loop.strategy(), tf.distribute.get_strategy()):
+        def fit(distribution, folder, resume=None):
             with distribution.scope():
-                opponents = tests.Opponents()
-                step = loop.replicated(opponents.step(), distribution)
-            data = tf.data.Dataset.from_tensors(opponents.x()).repeat(3)
-            terms = [step(*batch) for batch in loop.shared(data, distribution)][-1]
-            numbers = [float(terms[name]) for name in sorted(terms)]
-            weights[distribution.num_replicas_in_sync] = [np.array(numbers), *opponents.weights()]
-        assert set(weights) == {1, 2}
-        for one, two in zip(weights[1], weights[2], strict=True):
-            np.testing.assert_allclose(one, two, atol=1e-6)
+                stage = tests.Opponents().stage()
+                if resume:
+                    checkpoints.restore(checkpoints.latest(resume / "checkpoints"), stage.variables)
+            data = tf.data.Dataset.from_tensors(tests.Opponents().x()).repeat(9)
+            start = 2 if resume else 0
+            loop.fit(stage, data.skip, start + 2, folder, start, loop.Schedule(pictures_every=0), distribution)
+            return [np.array(v) for group in stage.variables.values() for v in group]
+
+        folder = pathlib.Path(sys.argv[1])
+        two, one = loop.strategy(), tf.distribute.get_strategy()
+        assert (two.num_replicas_in_sync, one.num_replicas_in_sync) == (2, 1)
+        fit(one, folder / "one"), fit(two, folder / "two")
+        # What two replicas saved, one can go on with, and the other way round.
+        ends = fit(two, folder / "one_two", folder / "one"), fit(one, folder / "two_one", folder / "two")
+        for a, b in zip(*ends, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
         """
     )
     here = pathlib.Path(__file__).parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
-    result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -226,7 +226,8 @@ class _Diary:
             self._sums[name] = self._sums.get(name, 0.0) + value
         if step % self._schedule.scalars_every == 0 or last:
             means = {f"loss/{name}": total / self._count for name, total in self._sums.items()}
-            self._writer.scalars(step, {**means, "learning_rate": float(self._stage.optimizer.learning_rate)})
+            rate = float(tf.convert_to_tensor(self._stage.optimizer.learning_rate))
+            self._writer.scalars(step, {**means, "learning_rate": rate})
             self._sums, self._count = {}, 0
         if self._shown and (step == 1 or last or step % self._schedule.pictures_every == 0):
             self._writer.pictures(step, self._stage.pictures(*self._shown))
