@@ -5,7 +5,7 @@ Every layer but a network's last is convolution, instance norm, ReLU (Sec. 3.1),
 
 import keras
 
-from dpt_tf.layers import InstanceNorm
+from dpt_tf.layers import Conv2D, InstanceNorm
 
 
 def conv(x, filters, name, kernel=3, strides=1, norm=True, activation="relu", initializer="glorot_uniform"):
@@ -13,7 +13,7 @@ def conv(x, filters, name, kernel=3, strides=1, norm=True, activation="relu", in
 
     Without `norm` the convolution has a bias. `activation` may be None, a name, or a layer.
     """
-    layer = keras.layers.Conv2D
+    layer = Conv2D
     x = layer(filters, kernel, strides, "same", use_bias=not norm, kernel_initializer=initializer, name=name)(x)
     return _norm_activation(x, name, norm, activation)
 

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.errors import UserError
+from dpt_tf.layers import Conv2D
 from dpt_tf.models import blocks
 
 _FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -49,16 +50,14 @@ def build(weights="imagenet", image_size=None):
         for c in range(convolutions):
             initializer = keras.initializers.HeNormal(seed=10 * b + c)
             name = f"block{b + 1}_conv{c + 1}"
-            x = keras.layers.Conv2D(
-                filters, 3, padding="same", activation="relu", kernel_initializer=initializer, name=name
-            )(x)
+            x = Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=initializer, name=name)(x)
             if c == 1:
                 features.append(blocks.picture(x, f"conv{b + 1}_2"))
     model = keras.Model(image, features, name="vgg")
     if weights != "random":
         trained = _trained(weights)
         for layer in model.layers:
-            if isinstance(layer, keras.layers.Conv2D):
+            if isinstance(layer, Conv2D):
                 layer.set_weights(trained.get_layer(layer.name).get_weights())
     model.trainable = False
     return model

@@ -1,0 +1,150 @@
+"""The layers are faster ways to what Keras and TensorFlow say: the same values, the same gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dpt_tf import layers
+from dpt_tf.layers import norm, winograd
+
+
+def normal(seed, *shape):
+    return tf.constant(np.random.default_rng(seed).normal(size=shape), tf.float32)
+
+
+def with_gradients(function, *arguments):
+    """The value, and the gradients of a lopsided sum of it."""
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        y = function(*arguments)
+        loss = tf.reduce_sum(y * normal(9, *y.shape))
+    return [y, *tape.gradient(loss, arguments)]
+
+
+def check(ours, theirs, tolerance=2e-4):
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * float(tf.reduce_max(tf.abs(b))))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_instance_norm_is_group_norm_of_keras_with_one_channel_a_group(batch):
+    x = 3 + 2 * normal(0, batch, 6, 5, 4)
+    ours, theirs = layers.InstanceNorm(), keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.set_weights([normal(1, 4), normal(2, 4)])
+    assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+    check(with_gradients(ours, x), with_gradients(theirs, x))
+
+    def gradients(layer):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x) * normal(3, *x.shape))
+        return tape.gradient(loss, layer.trainable_variables)
+
+    check(gradients(ours), gradients(theirs))
+
+
+def test_instance_norm_of_an_unknown_batch_is_that_of_a_known_one():
+    x, gamma, beta = normal(0, 1, 6, 5, 4), normal(1, 4), normal(2, 4)
+    unknown = tf.function(
+        norm.instance_norm, input_signature=[tf.TensorSpec([None, 6, 5, 4]), *[tf.TensorSpec([4])] * 2]
+    )
+    check([unknown(x, gamma, beta)], [norm.instance_norm(x, gamma, beta)])
+
+
+def test_instance_norm_by_hand():
+    x = tf.constant([[1.0, 10.0], [3.0, 10.0]], shape=[1, 2, 1, 2])
+    y = layers.InstanceNorm()(x)
+    np.testing.assert_allclose(y[0, :, 0], [[-1, 0], [1, 0]], atol=1e-4)
+
+
+@pytest.mark.parametrize(("batch", "height", "width"), [(1, 8, 12), (2, 4, 16)])
+def test_winograd_is_a_convolution(batch, height, width):
+    x, kernel = normal(0, batch, height, width, 5), normal(1, 3, 3, 5, 7)
+
+    def direct(x, kernel):
+        return tf.nn.conv2d(x, kernel, 1, "SAME")
+
+    check(with_gradients(winograd.convolve, x, kernel), with_gradients(direct, x, kernel))
+    signature = [tf.TensorSpec([None, height, width, 5]), tf.TensorSpec(kernel.shape)]
+    unknown_batch = tf.function(winograd.convolve, input_signature=signature)
+    check([unknown_batch(x, kernel)], [direct(x, kernel)])
+
+
+def test_conv2d_is_that_of_keras_where_winograd_pays():
+    x = normal(0, 1, 32, 32, 128)
+    ours, theirs = layers.Conv2D(128, 3, padding="same"), keras.layers.Conv2D(128, 3, padding="same")
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+    theirs.set_weights(ours.get_weights())
+    assert winograd.pays(x, ours.kernel) or tf.config.list_logical_devices("GPU")
+    check(with_gradients(ours, x), with_gradients(theirs, x))
+
+
+@pytest.mark.parametrize(
+    ("shape", "filters"),
+    [((1, 32, 32, 64), 128), ((1, 30, 32, 128), 128), ((1, 16, 16, 128), 128), ((1, 32, 32, 128), 3)],
+)
+def test_winograd_does_not_pay_for_few_channels_few_tiles_or_odd_sizes(shape, filters):
+    assert not winograd.pays(tf.zeros(shape), tf.zeros([3, 3, shape[-1], filters]))
+
+
+def parts(seed, *shape):
+    return [normal(100 * seed + p, *shape) for p in range(3)]
+
+
+def test_each_part_is_convolved_with_its_own_kernel():
+    layer, x = layers.PartConv(5, activation=None), parts(0, 2, 8, 6, 4)
+    layer.build([t.shape for t in x])
+    layer.set_weights([normal(1, 3, 3, 3, 4, 5), normal(2, 3, 5)])
+    for p, y in enumerate(layer(x)):
+        expected = tf.nn.conv2d(x[p], layer.kernel[p], 2, "SAME") + layer.bias[p]
+        np.testing.assert_allclose(y, expected, atol=1e-4)
+
+
+def test_the_transposed_convolution_is_the_transpose_of_the_convolution():
+    x, y = parts(0, 2, 4, 3, 5), parts(1, 2, 8, 6, 4)
+    transposed, conv = layers.PartConvTranspose(4, activation=None), layers.PartConv(5, activation=None)
+    transposed.build([t.shape for t in x])
+    conv.build([t.shape for t in y])
+    kernel = normal(2, 3, 3, 3, 5, 4)
+    transposed.set_weights([kernel, np.zeros([3, 4])])
+    conv.set_weights([tf.transpose(kernel, [0, 1, 2, 4, 3]), np.zeros([3, 5])])
+    for p in range(3):
+        one = tf.reduce_sum(transposed(x)[p] * y[p])
+        other = tf.reduce_sum(x[p] * conv(y)[p])
+        np.testing.assert_allclose(one, other, rtol=1e-3)
+
+
+def test_a_part_kernel_starts_as_wide_as_that_of_one_convolution():
+    layer = layers.PartConv(32)
+    layer.build([(None, 8, 8, 32)] * 24)
+    single = keras.layers.Conv2D(32, 3)
+    single.build((None, 8, 8, 32))
+    np.testing.assert_allclose(np.std(layer.kernel), np.std(single.kernel), rtol=0.05)
+
+
+def test_part_norm_is_an_instance_norm_for_each_part():
+    layer, x = layers.PartNorm(), parts(0, 2, 4, 3, 5)
+    layer.build([t.shape for t in x])
+    layer.set_weights([normal(1, 3, 5), normal(2, 3, 5)])
+    for p, y in enumerate(layer(x)):
+        np.testing.assert_allclose(y, norm.instance_norm(x[p], layer.gamma[p], layer.beta[p]), atol=1e-6)
+
+
+def test_parts_are_split_and_joined_in_order():
+    atlas = normal(0, 2, 24, 4, 4, 3)
+    split = layers.SplitParts()(atlas)
+    np.testing.assert_array_equal(split[7], atlas[:, 7])
+    np.testing.assert_array_equal(layers.JoinParts()(split), atlas)
+
+
+def test_a_colour_goes_to_the_atlas_and_back():
+    iuv = np.zeros([1, 8, 8, 3], np.uint8)
+    iuv[0, 2:6, 2:6] = [5, 100, 200]
+    image = tf.fill([1, 8, 8, 3], 0.25)
+    texture, observed = layers.Unwrap(32)(image, iuv)
+    assert texture.shape == (1, 24, 32, 32, 3) and observed.shape == (1, 24, 32, 32, 1)
+    back = layers.Sample()(texture, iuv)
+    np.testing.assert_allclose(back, 0.25 * (iuv[..., :1] > 0) * np.ones(3), atol=1e-6)
