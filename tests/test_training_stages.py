@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from toy import make_item
 
+from dpt_tf import records
 from dpt_tf.config import HParams
 from dpt_tf.errors import UserError
 from dpt_tf.training import checkpoints, run, stages
@@ -98,12 +100,37 @@ def test_bfloat16_computes_in_bfloat16_and_keeps_its_weights_in_float32():
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_a_run_of_other_hyper_parameters_is_refused_and_they_are_named(tmp_path):
-    TINY.save(tmp_path / "hparams.json")
+def test_a_run_of_other_hyper_parameters_is_refused_and_they_are_named(made):
+    folder, _ = made
     with pytest.raises(UserError) as refused:
-        run.train(tmp_path, tmp_path / "data", TINY.replace(preset="small", width=8))
+        run.train(folder, folder / "data", TINY.replace(preset="small", width=8))
     assert "preset is paper there and small here, width is 4 there and 8 here" in str(refused.value)
     assert "another --workdir" in str(refused.value)
+
+
+def test_a_run_may_become_longer_unless_its_rate_was_to_cool_down(made):
+    folder, _ = made
+    run._compare(folder, TINY.replace(joint_steps=9))
+    with pytest.raises(UserError, match="joint_steps is 0 there and 9 here"):
+        TINY.replace(cooldown=0.5).save(folder / "hparams.json")
+        run._compare(folder, TINY.replace(cooldown=0.5, joint_steps=9))
+    TINY.save(folder / "hparams.json")
+
+
+def test_what_fails_before_the_first_step_does_not_bind_the_run(tmp_path):
+    data_dir, hparams = tmp_path / "data", TINY.replace(style_weight=1.0, predictive_steps=1)
+    records.write(data_dir, "toy", {"train": [make_item("person", 3, size=32)]}, 32, "toy")
+    with pytest.raises(UserError, match=r"no VGG19 weights at nowhere\.h5"):
+        run.train(tmp_path / "run", data_dir, hparams, vgg_weights="nowhere.h5")
+    assert not list((tmp_path / "run").rglob("step_*"))
+    run._compare(tmp_path / "run", TINY)
+
+
+def test_a_stage_is_not_continued_with_other_vgg_weights(made):
+    folder, _ = made
+    run._write_facts(folder, "joint", {"dataset": "folder", "vgg": "imagenet"})
+    with pytest.raises(UserError, match="--vgg=imagenet, not random"):
+        run._compare_facts(folder, "joint", {"dataset": "folder", "vgg": "random"})
 
 
 def test_two_programs_do_not_train_in_one_folder(tmp_path):

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from dpt_tf import config, data
 from dpt_tf.config import HParams
 from dpt_tf.errors import UserError
+from dpt_tf.models import vgg
 from dpt_tf.training import checkpoints, loop, stages
 
 # More of the same changes nothing of what went before, unless the learning rate was to cool down by then.
@@ -60,10 +61,19 @@ def train(
             "give at least one example to each (--hparams=batch_size=…)"
         )
     run_dir.mkdir(parents=True, exist_ok=True)
-    with _lock(run_dir) if loop.is_chief(distribution) else contextlib.nullcontext():
-        _claim(run_dir, hparams)
+    chief = loop.is_chief(distribution)
+    with _lock(run_dir) if chief else contextlib.nullcontext():
+        _compare(run_dir, hparams)
+        per_epoch = {name: data.steps_per_epoch(data_dir, hparams, name) for name in names}
+        if "joint" in names and stages.looks_at_features(hparams):
+            vgg.build(vgg_weights)  # a missing file should not come to light after the earlier stages
+        if chief:
+            hparams.save(run_dir / "hparams.json")
         for name in names:
-            _train_stage(name, run_dir, data_dir, hparams, dataset, vgg_weights, schedule, distribution, say)
+            facts = _facts(name, hparams, dataset, data_dir, vgg_weights)
+            _train_stage(
+                name, run_dir, data_dir, hparams, per_epoch[name], vgg_weights, facts, schedule, distribution, say
+            )
             keras.backend.clear_session()  # the next stage needs the memory
             gc.collect()
 
@@ -73,20 +83,23 @@ def _train_stage(
     run_dir: pathlib.Path,
     data_dir: pathlib.Path,
     hparams: HParams,
-    dataset: str,
+    per_epoch: int,
     vgg_weights: str,
+    facts: dict[str, Any],
     schedule: loop.Schedule | None,
     distribution: tf.distribute.Strategy,
     say: loop.Say,
 ) -> None:
-    per_epoch = data.steps_per_epoch(data_dir, hparams, name)
     total = hparams.stage_steps(name, per_epoch)
     latest = checkpoints.latest(stages.folder(run_dir, name), say)
     start = checkpoints.step_of(latest) if latest else 0
     if start >= total:
         say(f"{name}: trained already, {start} steps; nothing to do")
         return
-    _write_down(run_dir, name, hparams, dataset, data_dir, vgg_weights)
+    if latest:
+        _compare_facts(run_dir, name, facts)
+    if loop.is_chief(distribution):
+        _write_facts(run_dir, name, facts)
     with distribution.scope():
         stage = stages.build(name, hparams, vgg_weights, total)
         if latest:
@@ -108,37 +121,46 @@ def _train_stage(
     say(f"{name}: done, {total} steps; curves and pictures: tensorboard --logdir {run_dir}")
 
 
-def _claim(run_dir: pathlib.Path, hparams: HParams) -> None:
-    """Writes the hyper-parameters down, or compares them with those that are there."""
-    there = stages.hparams_of(run_dir)
-    if there is not None:
-        theirs, ours = dataclasses.asdict(there), dataclasses.asdict(hparams)
-        begun = {f"{stage}_steps" for stage in config.STAGES if (run_dir / stage).is_dir()} | {"epochs"}
-        fixed = ours.keys() - (_LENGTHS - begun if hparams.cooldown else _LENGTHS)
-        differ = [name for name in ours if ours[name] != theirs[name] and name in fixed]
-        if differ:
-            values = ", ".join(f"{name} is {theirs[name]} there and {ours[name]} here" for name in differ)
-            raise UserError(f"{run_dir} was trained differently: {values}; use the same values, or another --workdir")
-    if there != hparams:
-        hparams.save(run_dir / "hparams.json")
+def _compare(run_dir: pathlib.Path, hparams: HParams) -> None:
+    """Refuses other hyper-parameters than those that stages of the run were trained with."""
+    begun = [stage for stage in config.STAGES if checkpoints.all_of(stages.folder(run_dir, stage))]
+    there = stages.hparams_of(run_dir) if begun else None
+    if there is None:
+        return
+    theirs, ours = dataclasses.asdict(there), dataclasses.asdict(hparams)
+    may_change = _LENGTHS - {"epochs", *(f"{stage}_steps" for stage in begun)} if hparams.cooldown else _LENGTHS
+    differ = [name for name in ours if ours[name] != theirs[name] and name not in may_change]
+    if differ:
+        values = ", ".join(f"{name} is {theirs[name]} there and {ours[name]} here" for name in differ)
+        raise UserError(f"{run_dir} was trained differently: {values}; use the same values, or another --workdir")
 
 
-def _write_down(
-    run_dir: pathlib.Path, name: str, hparams: HParams, dataset: str, data_dir: pathlib.Path, vgg_weights: str
-) -> None:
-    """Notes where the weights of a stage come from, or compares it with what is noted."""
-    facts: dict[str, Any] = {"dataset": dataset, "data_dir": str(data_dir)}
-    facts["vgg"] = vgg_weights if name == "joint" and stages.looks_at_features(hparams) else None
+def _facts(
+    name: str, hparams: HParams, dataset: str, data_dir: pathlib.Path, vgg_weights: str
+) -> dict[str, str | None]:
+    """Where the weights of a stage come from."""
+    facts = {
+        "dataset": dataset,
+        "data_dir": str(data_dir),
+        "vgg": vgg_weights if name == "joint" and stages.looks_at_features(hparams) else None,
+    }
     for package in ("dpt_tf", "tensorflow", "keras"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             facts[package] = importlib.metadata.version(package)
+    return facts
+
+
+def _compare_facts(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> None:
     noted = stages.provenance(run_dir, name)
-    for key, flag in (("dataset", "--dataset"), ("vgg", "--vgg")):
+    for key in ("dataset", "vgg"):
         if noted and noted.get(key) != facts[key]:
             raise UserError(
-                f"the {name} stage of {run_dir} was begun with {flag}={noted.get(key)}, not {facts[key]}; "
+                f"the {name} stage of {run_dir} was begun with --{key}={noted.get(key)}, not {facts[key]}; "
                 f"use the same, or another --workdir"
             )
+
+
+def _write_facts(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> None:
     path = run_dir / name / "provenance.json"
     path.parent.mkdir(exist_ok=True)
     aside = path.with_suffix(".json.partial")
