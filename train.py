@@ -46,14 +46,10 @@ def main(argv: list[str]) -> int:
 def _train(argv: list[str]) -> int:
     hparams = _parse(argv)
     data_dir = _data_dir(hparams)
-    quiet.start_tensorflow()
-    import tensorflow as tf
-
+    quiet.start_tensorflow()  # before anything imports it with its greetings
     from dpt_tf.training import loop, run
 
-    tf.config.experimental.enable_op_determinism()  # a run that goes on must not differ from one that was not stopped
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+    run.start()
     workdir = pathlib.Path(_WORKDIR.value or f"runs/{_DATASET.value}-{_PRESET.value}")
     schedule = loop.Schedule(
         save_every=_SAVE_EVERY.value,
@@ -62,13 +58,7 @@ def _train(argv: list[str]) -> int:
         pictures_every=_PICTURES_EVERY.value,
     )
     names = config.STAGES if _STAGE.value == "all" else (_STAGE.value,)
-    try:
-        run.train(workdir, data_dir, hparams, names, _DATASET.value, _VGG.value, schedule)
-    except loop.TrainingError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except loop.Interrupted as signal:
-        return 128 + signal.signum
+    run.train(workdir, data_dir, hparams, names, _DATASET.value, _VGG.value, schedule)
     return 0
 
 

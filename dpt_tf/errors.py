@@ -1,5 +1,20 @@
-"""What a user did that we cannot use: one sentence with the file and the remedy, and no traceback."""
+"""What a user is told in one line, without a traceback."""
+
+import signal
 
 
 class UserError(Exception):
-    """A mistake in a file, a flag or a folder. `str()` of it is the whole line that the user sees."""
+    """A mistake in a file, a flag or a folder. `str()` of it is the whole line: the file and the remedy."""
+
+
+class TrainingError(Exception):
+    """Training cannot go on, through no mistake in the command. `str()` of it is the whole line."""
+
+
+class Interrupted(Exception):
+    """A signal ended a training, after it had saved."""
+
+    def __init__(self, signum: int):
+        """The signal: SIGINT or SIGTERM."""
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.signum = signum

@@ -4,9 +4,7 @@ import argparse
 import pathlib
 import time
 
-from dpt_tf import config
-
-HELP = "make synthetic people, train on them, and paint people the networks have never seen"
+from dpt_tf import config, quiet
 
 PEOPLE, TEST_PEOPLE, VIEWS = 240, 24, 8
 PAIRS = 240
@@ -22,10 +20,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Data, the three stages, the table and the sheet; goes on where an earlier call was stopped."""
+    quiet.start_tensorflow()
     from dpt_tf import synthetic
     from dpt_tf.commands import evaluate
     from dpt_tf.training import run as training
 
+    training.start()
     begun = time.monotonic()
     precision = "bfloat16" if computes_in_bfloat16() else "float32"
     hparams = config.preset("small").replace(seed=args.seed, mixed_precision=precision, **STEPS)

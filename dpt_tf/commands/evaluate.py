@@ -5,7 +5,7 @@ import dataclasses
 import json
 import pathlib
 
-HELP = "score a run on the held-out pairs of a prepared data set"
+from dpt_tf import quiet
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +33,7 @@ def evaluate(
     output: pathlib.Path | None = None,
 ) -> None:
     """Scores the run in `workdir` on `limit` pairs of a split of `data_dir` and reports."""
+    quiet.start_tensorflow()
     from dpt_tf import data, pictures
     from dpt_tf.evaluation import scoring
     from dpt_tf.training import stages

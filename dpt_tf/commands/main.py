@@ -1,7 +1,7 @@
 """The `dpt` command: finds the verb, runs it, and says in one line what a user can do about an error.
 
-Exit codes: 0 done; 1 the machine failed (disk full), or the verb's own answer is no; 2 the user can repair it; 130
-interrupted.
+Exit codes: 0 done; 1 the machine failed (disk full), training broke down, or the verb's own answer is no; 2 the user
+can repair it; 130 or 143 stopped by a signal.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from dpt_tf.errors import UserError
+from dpt_tf.errors import Interrupted, TrainingError, UserError
 
 VERBS = {
     "demo": "from nothing to people painted in new poses: data, training, scores and a sheet of pictures",
@@ -66,6 +66,10 @@ def guarded(run: Callable[[], int]) -> int:
         return _say("interrupted", 130)
     except UserError as error:
         return _say(str(error), 2)
+    except TrainingError as error:
+        return _say(str(error), 1)
+    except Interrupted as stopped:
+        return 128 + stopped.signum
     except BrokenPipeError:
         # Whoever read our output has left; without this the interpreter complains again on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

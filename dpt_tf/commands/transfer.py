@@ -6,9 +6,8 @@ import pathlib
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from dpt_tf import quiet
 from dpt_tf.errors import UserError
-
-HELP = "paint the person of a photo in the pose of one or more maps"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +26,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Paints; prints the path of each picture."""
+    quiet.start_tensorflow()
     from dpt_tf import iuv, pictures, transfer
 
     photo = read_photo(args.source)

@@ -20,25 +20,13 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
+from dpt_tf.errors import Interrupted, TrainingError
 from dpt_tf.training import checkpoints, stages, summaries
 
 Batches = Callable[[int], tf.data.Dataset]  # k -> batches from batch k on
 Say = Callable[[str], None]
 
 _PICTURED = 4  # examples
-
-
-class TrainingError(Exception):
-    """Training cannot go on, through no mistake in the command. `str()` of it is the whole line that the user sees."""
-
-
-class Interrupted(Exception):
-    """A signal ended the run, after it had saved."""
-
-    def __init__(self, signum: int):
-        """The signal: SIGINT or SIGTERM."""
-        super().__init__(f"stopped by {signal.Signals(signum).name}")
-        self.signum = signum
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from dpt_tf import config, data
+from dpt_tf import config, data, quiet
 from dpt_tf.config import HParams
 from dpt_tf.errors import UserError
 from dpt_tf.models import vgg
@@ -26,6 +26,14 @@ from dpt_tf.training import checkpoints, loop, stages
 
 # More of the same changes nothing of what went before, unless the learning rate was to cool down by then.
 _LENGTHS = frozenset(["epochs", *(f"{stage}_steps" for stage in config.STAGES)])
+
+
+def start() -> None:
+    """Starts TensorFlow such that a run that was stopped and goes on ends like one that was not."""
+    quiet.start_tensorflow()
+    tf.config.experimental.enable_op_determinism()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def train(
@@ -52,7 +60,7 @@ def train(
 
     Raises:
       UserError: the folder is another run's, or in use; an earlier stage is missing; too small a batch.
-      loop.TrainingError, loop.Interrupted: as `loop.fit`.
+      TrainingError, Interrupted: as `loop.fit`.
     """
     distribution = loop.strategy()
     if hparams.batch_size < distribution.num_replicas_in_sync:
