@@ -117,6 +117,18 @@ def test_the_transposed_convolution_is_the_transpose_of_the_convolution():
         np.testing.assert_allclose(one, other, rtol=1e-3)
 
 
+@pytest.mark.parametrize(("height", "width"), [(2, 3), (4, 4), (1, 2)])
+def test_a_context_is_as_good_as_channels_that_are_everywhere_the_same(height, width):
+    x, context = parts(0, 2, height, width, 4), normal(7, 2, 3)
+    layer = layers.PartConvTranspose(5)
+    layer.build([t.shape for t in x], context.shape)
+    layer.set_weights([normal(1, 3, 3, 3, 4 + 3, 5), normal(2, 3, 5)])
+    everywhere = tf.broadcast_to(context[:, None, None, :], [2, height, width, 3])
+    expected = layer([tf.concat([t, everywhere], -1) for t in x])
+    for ours, theirs in zip(layer(x, context), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
 def test_a_part_kernel_starts_as_wide_as_that_of_one_convolution():
     layer = layers.PartConv(32)
     layer.build([(None, 8, 8, 32)] * 24)

@@ -47,15 +47,15 @@ class _PartLayer(keras.layers.Layer):
         self.filters = filters
         self.activation = keras.activations.get(activation)
 
-    def build(self, shapes):
-        channels = shapes[0][-1]
+    def add_weights(self, parts, channels):
+        """The weights of this many parts, for inputs of so many channels."""
         limit = (6 / (9 * channels + 9 * self.filters)) ** 0.5  # Glorot's, of one part
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(len(shapes), 3, 3, channels, self.filters),
+            shape=(parts, 3, 3, channels, self.filters),
             initializer=keras.initializers.RandomUniform(-limit, limit),
         )
-        self.bias = self.add_weight(name="bias", shape=(len(shapes), self.filters), initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=(parts, self.filters), initializer="zeros")
 
     def call(self, parts):
         kernels, biases = tf.unstack(tf.convert_to_tensor(self.kernel)), tf.unstack(tf.convert_to_tensor(self.bias))
@@ -71,6 +71,9 @@ class _PartLayer(keras.layers.Layer):
 class PartConv(_PartLayer):
     """3x3 convolution of stride 2, then `activation`: P times `[B, H, W, C] -> [B, H/2, W/2, filters]`."""
 
+    def build(self, shapes):
+        self.add_weights(len(shapes), shapes[0][-1])
+
     def convolve(self, x, kernel):
         """One part."""
         return tf.nn.conv2d(x, kernel, 2, "SAME")
@@ -81,15 +84,44 @@ class PartConv(_PartLayer):
 
 @keras.saving.register_keras_serializable("dpt_tf")
 class PartConvTranspose(_PartLayer):
-    """Transposed 3x3 convolution of stride 2, then `activation`: P times `[B, H, W, C] -> [B, 2H, 2W, filters]`."""
+    """Transposed 3x3 convolution of stride 2, then `activation`: P times `[B, H, W, C] -> [B, 2H, 2W, filters]`.
+
+    With a context `[B, D]` the input is `[x_p, context]`, C + D channels: Table 6's `[E_i, G]`. One vector stands at
+    every position, so what it adds is the same at every inner one, and a 2x2 image of it has all there is to know.
+    """
+
+    def build(self, parts_shape, context_shape=None):
+        self.add_weights(len(parts_shape), parts_shape[0][-1] + (context_shape[-1] if context_shape else 0))
+
+    def call(self, parts, context=None):
+        if context is None:
+            return super().call(parts)
+        channels = [parts[0].shape[-1], context.shape[-1]]
+        own, shared = map(tf.unstack, tf.split(tf.convert_to_tensor(self.kernel), channels, axis=3))
+        biases = tf.unstack(tf.convert_to_tensor(self.bias))
+        spread = tf.tile(context[:, None, None, :], [1, 2, 2, 1])
+        outputs = []
+        for x, k, k_shared, b in zip(parts, own, shared, biases, strict=True):
+            y = _inside_out(self.convolve(spread, k_shared), x.shape[1], x.shape[2])
+            outputs.append(self.activation(tf.nn.bias_add(self.convolve(x, k) + y, b)))
+        return outputs
 
     def convolve(self, x, kernel):
         """One part."""
         shape = [tf.shape(x)[0], 2 * x.shape[1], 2 * x.shape[2], self.filters]
         return tf.nn.conv2d_transpose(x, tf.transpose(kernel, [0, 1, 3, 2]), shape, 2, "SAME")
 
-    def compute_output_shape(self, shapes):
-        return [(b, 2 * h, 2 * w, self.filters) for b, h, w, _ in shapes]
+    def compute_output_shape(self, parts_shape, context_shape=None):
+        return [(b, 2 * h, 2 * w, self.filters) for b, h, w, _ in parts_shape]
+
+
+def _inside_out(y, height, width):
+    """Of a transposed convolution of a constant, `[B, 4, 4, C]` for 2x2 positions to `[B, 2H, 2W, C]` for H x W.
+
+    The first two rows, where the image begins, stay; the other two repeat; columns likewise.
+    """
+    y = tf.concat([y[:, :2], tf.tile(y[:, 2:], [1, height - 1, 1, 1])], axis=1)
+    return tf.concat([y[:, :, :2], tf.tile(y[:, :, 2:], [1, 1, width - 1, 1])], axis=2)
 
 
 @keras.saving.register_keras_serializable("dpt_tf")

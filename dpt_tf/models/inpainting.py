@@ -3,26 +3,10 @@
 Every part has an encoder and a decoder of its own; one context vector tells them what the other parts look like.
 """
 
-# ruff: noqa: D102 (build, call and get_config mean what they mean in every Keras layer)
-
 import keras
-import tensorflow as tf
 
 from dpt_tf.layers import PARTS, JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
 from dpt_tf.models import blocks
-
-
-@keras.saving.register_keras_serializable("dpt_tf")
-class AppendContext(keras.layers.Layer):
-    """`[E_i, G]`: the vector G `[B, D]` beside every position of each code `[B, h, w, C]`."""
-
-    def call(self, codes, context):
-        shape = tf.concat([tf.shape(codes[0])[:-1], tf.shape(context)[1:]], 0)
-        spread = tf.broadcast_to(context[:, None, None, :], shape)
-        return [tf.concat([code, spread], -1) for code in codes]
-
-    def compute_output_shape(self, codes_shape, context_shape):
-        return [(*shape[:-1], shape[-1] + context_shape[-1]) for shape in codes_shape]
 
 
 def build(atlas_size=256, width=32, context_size=256):
@@ -50,9 +34,10 @@ def build(atlas_size=256, width=32, context_size=256):
     g = keras.layers.Dense(context_size, "relu", name="context_1")(g)
     g = keras.layers.LayerNormalization(epsilon=1e-5, name="context_1_norm")(g)
     g = keras.layers.Dense(context_size, name="context_2")(g)  # [B, 256]
-    x = AppendContext(name="append_context")(codes, g)  # 24 x [B, R/16, R/16, 384]
+    x = codes
     for i, filters in enumerate((2 * width, width, width)):
-        x = PartConvTranspose(filters, name=f"decode_{i + 1}")(x)
+        # The first decoder layer sees [E_i, G], 128 + 256 channels.
+        x = PartConvTranspose(filters, name=f"decode_{i + 1}")(x, *([g] if i == 0 else []))
         x = PartNorm(name=f"decode_{i + 1}_norm")(x)
     x = PartConvTranspose(3, "tanh", name="decode_4")(x)  # 24 x [B, R, R, 3]
     x = JoinParts(name="join")(x)  # [B, 24, R, R, 3]

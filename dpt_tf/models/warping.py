@@ -3,7 +3,6 @@
 # ruff: noqa: D102 (build, call and get_config mean what they mean in every Keras layer)
 
 import keras
-import tensorflow as tf
 
 from dpt_tf.layers import Sample, Unwrap
 
@@ -16,7 +15,7 @@ class Compose(keras.layers.Layer):
         super().__init__(**(kwargs | {"dtype": "float32"}))
 
     def call(self, texture, observed, inpainted):
-        return tf.where(observed > 0, texture, inpainted)
+        return texture + (1 - observed) * inpainted  # an unobserved texel of `texture` is 0
 
 
 def build(inpainting, image_size=256, atlas_size=256):
