@@ -17,7 +17,7 @@ def batches(sizes=(3, 2)):
     rng = np.random.default_rng(0)
     for size in sizes:
         source = tf.constant(rng.uniform(-1, 1, (size, 16, 16, 3)), tf.float32)
-        iuv = tf.constant(rng.integers(0, 25, (size, 16, 16, 3)), tf.uint8)
+        iuv = tf.constant(rng.integers(1, 25, (size, 16, 16, 3)), tf.uint8)
         names = {key: tf.constant([f"{key}{i}" for i in range(size)]) for key in ("item", "source", "target")}
         yield {"source": source, "source_iuv": iuv, "target_iuv": iuv}, -source * 0.999, names
 
@@ -44,9 +44,19 @@ def test_the_best_of_each_column_has_the_star():
 def test_the_sheet_has_a_row_a_case():
     report = scoring.score(oracle, batches(), pairs=5, keep=2)
     assert [case.name for case in report.cases] == ["item0: source0 -> target0", "item2: source2 -> target2"]
-    assert scoring.sheet(report.cases).shape[0] > 2 * 16
+    assert 2 * 16 < scoring.sheet(report.cases, least=16).shape[0] < scoring.sheet(report.cases, least=64).shape[0]
 
 
 def test_an_empty_split_is_refused():
     with pytest.raises(ValueError, match="no pair"):
         scoring.score(oracle, [], pairs=0)
+
+
+def test_the_warped_row_has_the_sources_backdrop_behind_the_person():
+    source = np.full((1, 8, 8, 3), 200, np.uint8)
+    source[0, 2:6, 2:6] = 10
+    iuv = np.zeros((1, 8, 8, 3), np.uint8)
+    iuv[0, 3, 3] = (2, 0, 0)
+    shown = scoring._before_backdrop(np.full((1, 8, 8, 3), 77, np.uint8), iuv, source)
+    assert shown[0, 3, 3, 0] == 77
+    assert (np.delete(shown[0].reshape(64, 3), 3 * 8 + 3, axis=0) == 200).all()

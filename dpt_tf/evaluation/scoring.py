@@ -53,7 +53,7 @@ class Report:
 
 
 def score(
-    model: Callable[[dict], dict], batches: Iterable, pairs: int, keep: int = 24, protocol: str = "dsc"
+    model: Callable[[dict], dict], batches: Iterable, pairs: int, keep: int = 16, protocol: str = "dsc"
 ) -> Report:
     """Runs `model` over `batches` of (inputs, target, names) and scores it and its baselines.
 
@@ -77,6 +77,7 @@ def score(
             shown = {"copy": inputs["source"], "target": target, "full": outputs["image"]}
             shown |= {name: outputs[name] for name in ("warped", "predicted")}
             shown = {name: pictures.to_uint8(picture.numpy()) for name, picture in shown.items()}
+            shown["warped"] = _before_backdrop(shown["warped"], inputs["target_iuv"].numpy(), shown["copy"])
             values = {row: scores[row].update(shown["target"], shown[row]) for row in ROWS}
             for i in range(len(shown["target"])):
                 if (done + i) % every == 0 and len(cases) < keep:
@@ -97,8 +98,18 @@ def score(
     return Report(done, {row: scores[row].result() for row in ROWS}, cases)
 
 
-def sheet(cases: list[Case]) -> np.ndarray:
-    """The contact sheet: a row a case, from the source to the truth. `[H, W, 3]` uint8."""
+def _before_backdrop(warped: np.ndarray, target_iuv: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """`warped` on the person's pixels, elsewhere the median colour of the source's border. All `[B, H, W, 3]` uint8."""
+    border = np.concatenate([source[:, 0], source[:, -1], source[:, :, 0], source[:, :, -1]], axis=1)  # [B, n, 3]
+    backdrop = np.median(border, axis=1).astype(np.uint8)[:, None, None]
+    return np.where(target_iuv[..., :1] > 0, warped, backdrop)
+
+
+def sheet(cases: list[Case], least: int = 128) -> np.ndarray:
+    """The contact sheet: a row a case, from the source to the truth. `[H, W, 3]` uint8.
+
+    Pictures smaller than `least` pixels are shown enlarged, pixel by pixel.
+    """
     columns = ("source", "target_iuv", "warped", "predicted", "full", "target")
     captions = ("source", "target pose", "warped", "predicted", "full", "truth")
     rows = [
@@ -108,4 +119,5 @@ def sheet(cases: list[Case]) -> np.ndarray:
         ]
         for case in cases
     ]
-    return pictures.grid(rows, captions)
+    times = max(1, least // len(cases[0].target))
+    return pictures.grid([[p.repeat(times, 0).repeat(times, 1) for p in row] for row in rows], captions)
