@@ -34,6 +34,7 @@ class HParams:
     residuals: int = 6
     coder_width: int = 32
     context_size: int = 256
+    colour_path: int = 0  # 1: beyond Table 6, see `models.inpainting`
     blending_width: int = 64
     blending_residuals: int = 3
     discriminator_width: int = 64
@@ -72,6 +73,8 @@ class HParams:
             value = getattr(self, name)
             if value < 2 * multiple or value % multiple:
                 raise ValueError(f"{name} is {value}; it must be a multiple of {multiple}, at least {2 * multiple}")
+        if self.colour_path not in (0, 1):
+            raise ValueError(f"colour_path is {self.colour_path}; it is 1, or 0 as in the paper")
         if self.cooldown > 1:
             raise ValueError(f"cooldown is {self.cooldown}; it is a share of a stage, at most 1")
         for field in dataclasses.fields(self):
@@ -102,7 +105,7 @@ class HParams:
 # Fields that may be 0; every other number must be positive.
 _MAY_BE_ZERO = frozenset(
     {"residuals", "blending_residuals", "l1_weight", "perceptual_weight", "style_weight", "gan_weight"}
-    | {"beta_1", "beta_2", "cooldown", "predictive_steps", "inpainting_steps", "joint_steps", "seed"}
+    | {"beta_1", "beta_2", "cooldown", "predictive_steps", "inpainting_steps", "joint_steps", "seed", "colour_path"}
 )
 
 _PRESETS: dict[str, dict[str, Any]] = {
@@ -113,11 +116,13 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "width": 32,
         "coder_width": 16,
         "context_size": 64,
+        "colour_path": 1,
         "blending_width": 32,
         "discriminator_width": 32,
         "perceptual_weight": 0.0,
         "style_weight": 0.0,
         "gan_weight": 0.0,
+        "learning_rate": 1e-3,
         "cooldown": 0.5,
     },
 }

@@ -23,6 +23,7 @@ BUILDERS = {
     "predictive": lambda: predictive.build(S, width=4, residuals=1),
     "predictive_keypoints": lambda: predictive.build(S, 4, 1, "keypoints", "segmentation"),
     "inpainting": lambda: inpainting.build(R, width=2, context_size=8),
+    "inpainting_colour": lambda: inpainting.build(R, width=2, context_size=8, colour_path=True),
     "warping": lambda: warping.build(inpainting.build(R, 2, 8), S, R),
     "blending": lambda: blending.build(S, width=4, residuals=1),
     "generator": lambda: generator.build(S, R, 4, 1, 2, 8, 4, 1),

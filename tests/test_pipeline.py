@@ -90,7 +90,7 @@ def test_the_evaluation_scores_every_row_and_says_whose_weights(trained, capsys)
     assert dpt(["evaluate", *flags, "--limit=4"]) == 0
     report = json.loads((trained / "run" / "evaluation" / "report.json").read_text())
     assert report["pairs"] == 4
-    assert set(report["scores"]) == {"copy", "warped", "predicted", "full"}
+    assert set(report["scores"]) == {"copy", "warped", "pasted", "predicted", "full"}
     assert report["weights"]["dataset"] == "synthetic"
     assert (trained / "run" / "evaluation" / "sheet.png").is_file()
     assert "SSIM (dsc)" in capsys.readouterr().out

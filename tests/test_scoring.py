@@ -52,7 +52,7 @@ def test_an_empty_split_is_refused():
         scoring.score(oracle, [], pairs=0)
 
 
-def test_the_warped_row_has_the_sources_backdrop_behind_the_person():
+def test_the_pasted_row_has_the_sources_backdrop_behind_the_person():
     source = np.full((1, 8, 8, 3), 200, np.uint8)
     source[0, 2:6, 2:6] = 10
     iuv = np.zeros((1, 8, 8, 3), np.uint8)

@@ -8,7 +8,7 @@ from dpt_tf import config, quiet
 
 PEOPLE, TEST_PEOPLE, VIEWS = 240, 24, 8
 PAIRS = 240
-STEPS = {"predictive_steps": 900, "inpainting_steps": 250, "joint_steps": 450}
+STEPS = {"predictive_steps": 900, "inpainting_steps": 300, "joint_steps": 550}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

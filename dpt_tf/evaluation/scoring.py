@@ -15,7 +15,13 @@ from tqdm import tqdm
 
 from dpt_tf import metrics, pictures
 
-ROWS = {"copy": "copy the source", "warped": "warped only", "predicted": "predicted only", "full": "full"}
+ROWS = {
+    "copy": "copy the source",
+    "warped": "warped only",
+    "pasted": "warped, pasted",
+    "predicted": "predicted only",
+    "full": "full",
+}
 
 
 @dataclasses.dataclass
@@ -77,7 +83,7 @@ def score(
             shown = {"copy": inputs["source"], "target": target, "full": outputs["image"]}
             shown |= {name: outputs[name] for name in ("warped", "predicted")}
             shown = {name: pictures.to_uint8(picture.numpy()) for name, picture in shown.items()}
-            shown["warped"] = _before_backdrop(shown["warped"], inputs["target_iuv"].numpy(), shown["copy"])
+            shown["pasted"] = _before_backdrop(shown["warped"], inputs["target_iuv"].numpy(), shown["copy"])
             values = {row: scores[row].update(shown["target"], shown[row]) for row in ROWS}
             for i in range(len(shown["target"])):
                 if (done + i) % every == 0 and len(cases) < keep:

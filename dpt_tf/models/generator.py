@@ -16,6 +16,7 @@ def build(
     blending_residuals=3,
     source_pose="densepose",
     target_pose="densepose",
+    colour_path=False,
 ):
     """Photo and two poses in, picture out.
 
@@ -26,7 +27,7 @@ def build(
     """
     inputs = conditioning.inputs(image_size, source_pose, target_pose)
     predict = predictive.build(image_size, width, residuals, source_pose, target_pose)
-    inpaint = inpainting.build(atlas_size, coder_width, context_size)
+    inpaint = inpainting.build(atlas_size, coder_width, context_size, colour_path)
     warp = warping.build(inpaint, image_size, atlas_size)
     blend = blending.build(image_size, blending_width, blending_residuals)
 

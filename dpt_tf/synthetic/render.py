@@ -42,13 +42,8 @@ class Camera:
     def sample(cls, rng: np.random.Generator) -> "Camera":
         """As fashion photos are framed: full figures mostly, some to the thigh or the knee."""
         close = rng.random() < 0.22
-        tint = rng.random(3)
-        plain = rng.random() < 0.5
-        colour = (
-            1 - 0.2 * rng.random() * np.ones(3) - 0.05 * tint
-            if plain
-            else 0.3 + 0.6 * (0.45 * tint + 0.55 * tint.mean())
-        )
+        # A studio: white to light grey, as in the shops' photos that the networks are meant for.
+        colour = 1 - 0.2 * rng.random() * np.ones(3) - 0.05 * rng.random(3)
         angle = rng.uniform(-70, 70)
         light = np.array([np.sin(np.deg2rad(angle)), rng.uniform(0.3, 1.2), np.cos(np.deg2rad(angle))])
         light /= np.linalg.norm(light)

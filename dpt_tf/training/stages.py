@@ -184,7 +184,7 @@ def _predictive(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
 
 
 def _inpainting(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
-    network = inpainting.build(hparams.atlas_size, hparams.coder_width, hparams.context_size)
+    network = inpainting.build(hparams.atlas_size, hparams.coder_width, hparams.context_size, bool(hparams.colour_path))
     moves = _built(optimizer(), network)
 
     def pictures(x, neighbours):
@@ -249,6 +249,7 @@ def generator_of(hparams: HParams) -> keras.Model:
         hparams.blending_residuals,
         hparams.source_pose,
         hparams.target_pose,
+        bool(hparams.colour_path),
     )
 
 
