@@ -42,29 +42,27 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     return ((np.clip(image, -1, 1) + 1) * 127.5).round().astype(np.uint8)
 
 
-def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = (), labels: Sequence[str] = ()) -> np.ndarray:
-    """Pictures in rows under column captions; each cell as large as the largest picture.
+def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = ()) -> np.ndarray:
+    """Pictures in rows under column captions; a row is as high as its highest picture, all columns are equally wide.
 
     Args:
       rows: pictures `[H, W, 3]`; rows may differ in length.
       captions: one a column, or none.
-      labels: one a row, written over its first picture's lower edge, or none.
 
     Returns:
       `[H', W', 3]` on white.
     """
-    height = max(picture.shape[0] for row in rows for picture in row)
     width = max(picture.shape[1] for row in rows for picture in row)
+    heights = [max(picture.shape[0] for picture in row) for row in rows]
     top = _CAPTION + 2 if captions else 0
-    sheet = Image.new("RGB", (max(map(len, rows)) * (width + 2), top + len(rows) * (height + 2)), "white")
+    sheet = Image.new("RGB", (max(map(len, rows)) * (width + 2), top + sum(heights) + 2 * len(rows)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=min(12, max(8, width // 7)))
     for column, caption in enumerate(captions):
         draw.text((column * (width + 2) + 2, 1), caption, fill="black", font=font)
-    for i, row in enumerate(rows):
-        for j, picture in enumerate(row):
-            sheet.paste(Image.fromarray(picture), (j * (width + 2), top + i * (height + 2)))
-        if i < len(labels):
-            draw.text((2, top + (i + 1) * (height + 2) - _CAPTION), labels[i], fill="black", font=font)
+    for row, height in zip(rows, heights, strict=True):
+        for column, picture in enumerate(row):
+            sheet.paste(Image.fromarray(picture), (column * (width + 2), top))
+        top += height + 2
     return np.asarray(sheet)
 
 

@@ -35,6 +35,11 @@ def test_a_grid_holds_its_pictures():
     assert (sheet[10:18, 8:14] == 255).all()
 
 
+def test_a_row_is_as_high_as_its_own_pictures():
+    low, high = np.zeros((4, 6, 3), np.uint8), np.zeros((20, 6, 3), np.uint8)
+    assert pictures.grid([[low], [high]]).shape[:2] == (28, 8)
+
+
 def test_saving_leaves_only_the_picture(tmp_path):
     pictures.save(tmp_path / "new" / "a.png", np.zeros((3, 3, 3), np.uint8))
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.png"]
