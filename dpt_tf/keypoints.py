@@ -41,7 +41,7 @@ def read_keypoints(path: str | os.PathLike) -> dict[str, np.ndarray]:
                 name, y, x = row
                 points = np.array([ast.literal_eval(y.strip()), ast.literal_eval(x.strip())], np.int32).T
             except (ValueError, SyntaxError, TypeError):
-                points, name = np.zeros(0), ""
+                points, name = np.zeros(0, np.int32), ""
             if points.shape != (len(JOINTS), 2):
                 raise UserError(f"{path}, line {number}: not name: [18 y]: [18 x]; repair or remove the line")
             result[name] = points
