@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
 def _train(argv: list[str]) -> int:
     hparams = _parse(argv)
     data_dir = _data_dir(hparams)
-    quiet.start_tensorflow()  # before anything imports it with its greetings
+    quiet.start_tensorflow()
     from dpt_tf.training import loop, run
 
     run.start()
@@ -83,11 +83,13 @@ def _data_dir(hparams: config.HParams) -> pathlib.Path:
     data_dir = pathlib.Path(_DATA_DIR.value or default)
     if name in ("deepfashion", "mvc") and not data_dir.exists():
         raise UserError(_BY_HAND.format(name=name, data_dir=data_dir))
-    if name == "synthetic" and not data_dir.exists():
+    if name == "synthetic":
+        quiet.start_tensorflow()  # before anything imports it with its greetings
         from dpt_tf import synthetic
 
-        print(f"making synthetic people of {hparams.image_size} pixels in {data_dir}, once", flush=True)
-        synthetic.generate(data_dir, image_size=hparams.image_size)
+        if synthetic.is_missing(data_dir):
+            print(f"making synthetic people of {hparams.image_size} pixels in {data_dir}, once", flush=True)
+            synthetic.generate(data_dir, image_size=hparams.image_size)
     return data_dir
 
 

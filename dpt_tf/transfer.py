@@ -14,9 +14,8 @@ import tensorflow as tf
 
 from dpt_tf import framing, pictures
 from dpt_tf.errors import UserError
+from dpt_tf.ops.atlas import PARTS
 from dpt_tf.training import stages
-
-PARTS = 24
 
 
 class Transfer:

@@ -6,30 +6,14 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from toy import make_item
+from toy import TINY, make_item
 
 import dpt_tf
-from dpt_tf import config, iuv, records, synthetic
+from dpt_tf import iuv, records, synthetic
 from dpt_tf.commands import main
 from dpt_tf.training import run as training
 
-HPARAMS = config.preset("small").replace(
-    image_size=32,
-    atlas_size=32,
-    width=4,
-    residuals=1,
-    coder_width=4,
-    context_size=8,
-    blending_width=4,
-    blending_residuals=1,
-    discriminator_width=4,
-    gan_weight=0.1,
-    batch_size=2,
-    neighbours=1,
-    predictive_steps=2,
-    inpainting_steps=2,
-    joint_steps=2,
-)
+HPARAMS = TINY.replace(batch_size=2, neighbours=1, predictive_steps=2, inpainting_steps=2, joint_steps=2)
 
 
 def dpt(flags):

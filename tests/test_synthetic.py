@@ -213,3 +213,11 @@ def test_maps_pass_the_examination_of_real_ones():
     order = making._Order(making.number(0, "train", 5), "x", 3, 96, True)
     for view in making.make_item(order)["views"]:
         assert iuv.decode(view["iuv"], view["name"]).iuv[..., 0].any()
+
+
+def test_what_a_killed_generation_left_behind_is_no_data_set(tmp_path):
+    assert synthetic.is_missing(tmp_path / "none")
+    (tmp_path / ".synthetic.partial-1").mkdir()
+    assert synthetic.is_missing(tmp_path)
+    (tmp_path / "synthetic").mkdir()
+    assert not synthetic.is_missing(tmp_path)

@@ -4,27 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from toy import make_item
+from toy import TINY, make_item
 
 from dpt_tf import records
-from dpt_tf.config import HParams
 from dpt_tf.errors import UserError
 from dpt_tf.training import checkpoints, run, stages
-
-TINY = HParams(
-    image_size=32,
-    atlas_size=32,
-    width=4,
-    residuals=1,
-    coder_width=4,
-    context_size=8,
-    blending_width=4,
-    blending_residuals=1,
-    discriminator_width=4,
-    perceptual_weight=0.0,
-    style_weight=0.0,
-    seed=3,
-)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,25 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf import iuv, records
+from dpt_tf.config import HParams
 
 SIZE = 16
+
+# The real networks at their smallest.
+TINY = HParams(
+    image_size=32,
+    atlas_size=32,
+    width=4,
+    residuals=1,
+    coder_width=4,
+    context_size=8,
+    blending_width=4,
+    blending_residuals=1,
+    discriminator_width=4,
+    perceptual_weight=0.0,
+    style_weight=0.0,
+    seed=3,
+)
 
 
 def make_item(

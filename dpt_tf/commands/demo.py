@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     begun = time.monotonic()
     precision = "bfloat16" if computes_in_bfloat16() else "float32"
     hparams = config.preset("small").replace(seed=args.seed, mixed_precision=precision, **STEPS)
-    if not args.data_dir.exists():
+    if synthetic.is_missing(args.data_dir):
         print(f"{PEOPLE} people to train on and {TEST_PEOPLE} strangers, {VIEWS} views each -> {args.data_dir}")
         synthetic.generate(
             args.data_dir,

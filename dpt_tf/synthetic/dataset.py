@@ -45,6 +45,12 @@ def number(seed: int, split: str, index: int) -> int:
     return (seed * len(_SPLITS) + _SPLITS[split]) * _MOST + index
 
 
+def is_missing(data_dir: str | os.PathLike) -> bool:
+    """Whether nothing has been written to `data_dir`; what a killed `generate` left behind, hidden, is nothing."""
+    folder = pathlib.Path(data_dir)
+    return not folder.is_dir() or all(entry.name.startswith(".") for entry in folder.iterdir())
+
+
 def generate(
     data_dir: str | os.PathLike,
     people: int = 2000,
