@@ -14,7 +14,7 @@ from dpt_tf.synthetic import dataset
 
 def measure(size: int, people: int, views: int) -> dict[str, float]:
     """Views per second of wall-clock and of processor time, at `size` pixels."""
-    orders = [dataset._Order(dataset.number(0, "train", k), str(k), views, size, True) for k in range(people)]
+    orders = [dataset.Order(dataset.number(0, "train", k), str(k), views, size, True) for k in range(people)]
     wall, processor = time.perf_counter(), time.process_time()
     stored = sum(
         len(view["image"]) + len(view["iuv"]) for order in orders for view in dataset.make_item(order)["views"]

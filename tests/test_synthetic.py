@@ -179,7 +179,7 @@ def test_people_of_train_and_test_are_disjoint():
 
 
 def test_views_of_one_person_share_outfit_and_studio():
-    order = making._Order(making.number(0, "train", 0), "x", 4, 64, False)
+    order = making.Order(making.number(0, "train", 0), "x", 4, 64, False)
     pictures = [unpack(view["image"]) for view in making.make_item(order)["views"]]
     corners = np.stack([picture[0, 0].astype(int) for picture in pictures])
     assert np.ptp(corners, axis=0).max() <= 2
@@ -210,7 +210,7 @@ def test_a_count_that_makes_no_sense_is_refused(tmp_path):
 
 
 def test_maps_pass_the_examination_of_real_ones():
-    order = making._Order(making.number(0, "train", 5), "x", 3, 96, True)
+    order = making.Order(making.number(0, "train", 5), "x", 3, 96, True)
     for view in making.make_item(order)["views"]:
         assert iuv.decode(view["iuv"], view["name"]).iuv[..., 0].any()
 

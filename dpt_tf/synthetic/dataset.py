@@ -28,7 +28,7 @@ _SPLITS = {"train": 0, "test": 1}
 
 
 @dataclasses.dataclass(frozen=True)
-class _Order:
+class Order:
     """What one process has to make."""
 
     seed: int
@@ -90,7 +90,7 @@ def generate(
             raise ValueError(f"{name} is {value}; it must be at least {least}")
     counts = {"train": people, "test": test_people}
     orders = [
-        _Order(number(seed, split, index), f"{split}-{index:06d}", views, image_size, faults and split == "train")
+        Order(number(seed, split, index), f"{split}-{index:06d}", views, image_size, faults and split == "train")
         for split, count in counts.items()
         for index in range(count)
     ]
@@ -103,7 +103,7 @@ def generate(
         return records.write(data_dir, "synthetic", splits, image_size, description).directory
 
 
-def make_item(order: _Order) -> Item:
+def make_item(order: Order) -> Item:
     """One person in one outfit, all the way round in even steps, a different pose each."""
     who = person(order.seed)
     rng = np.random.default_rng((order.seed, 1))
@@ -127,7 +127,7 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _make_all(orders: list[_Order], workers: int) -> Iterator[Item]:
+def _make_all(orders: list[Order], workers: int) -> Iterator[Item]:
     """Items in the order asked for."""
     workers = min(workers, len(orders))
     if workers == 1:

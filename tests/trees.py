@@ -1,0 +1,172 @@
+"""Trees of made people in the layouts of DeepFashion and MVC, so that what reads those can be run without them.
+
+  python tests/trees.py deepfashion OUT --items 4000 --views 5 --test_items 200 --flaws
+  python tests/trees.py mvc OUT --items 60 --views 4 --size 480
+
+DeepFashion: `Img/img/WOMEN/Dresses/id_00000001/01_1_front.jpg`, maps as DeepFashion-MultiModal names and orders them
+(`densepose/WOMEN-Dresses-id_00000001-01_1_front_densepose.png`, R = V, G = U, B = I), keypoint and pair lists as DSC
+publishes them. MVC: pictures named `<style>-<view>-4x.jpg`, maps beside them, the JSON files that list them.
+With `--flaws` every 50th picture has no map, every 97th map went through JPEG, every 211th picture is cut short, and
+every 10th item has a picture of the garment alone.
+"""
+
+import argparse
+import dataclasses
+import io
+import itertools
+import json
+import multiprocessing
+import pathlib
+import random
+
+import numpy as np
+from PIL import Image
+
+from dpt_tf import records
+from dpt_tf.synthetic import dataset
+
+CATEGORIES = (
+    "WOMEN/Dresses",
+    "MEN/Tees_Tanks",
+    "WOMEN/Blouses_Shirts",
+    "MEN/Jackets_Vests",
+    "WOMEN/Skirts",
+    "WOMEN/Rompers_Jumpsuits",
+)
+VIEWS = ("1_front", "2_side", "3_back", "4_full", "7_additional")
+MVC_VIEWS = ("p", "1", "2", "3", "4", "5", "7")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """What to make."""
+
+    layout: str
+    folder: pathlib.Path
+    items: int
+    views: int
+    size: int = 256
+    test_items: int = 0
+    flaws: bool = False
+    seed: int = 0
+
+
+def make(tree: Tree, workers: int = 1) -> None:
+    """Writes the tree."""
+    make_one = {"deepfashion": _deepfashion_item, "mvc": _mvc_item}[tree.layout]
+    jobs = zip(itertools.repeat(tree), range(tree.items), strict=False)
+    if workers == 1:
+        made = [make_one(*job) for job in jobs]
+    else:
+        with multiprocessing.get_context("spawn").Pool(workers) as pool:
+            made = pool.starmap(make_one, jobs, chunksize=8)
+    {"deepfashion": _deepfashion_lists, "mvc": _mvc_lists}[tree.layout](tree, made)
+
+
+def _person(tree: Tree, number: int) -> records.Item:
+    return dataset.make_item(dataset.Order(tree.seed * (1 << 24) + number, str(number), tree.views, tree.size, True))
+
+
+def deepfashion_item(number: int) -> tuple[str, str, str]:
+    """Category, id and colour of the item: two in a row are one garment in two colours."""
+    garment, colour = divmod(number, 2)
+    return CATEGORIES[garment % len(CATEGORIES)], f"id_{garment + 1:08d}", f"{colour + 1:02d}"
+
+
+def dsc_name(category: str, item: str, colour: str, view: str) -> str:
+    """What DSC calls a picture."""
+    flat = category.replace("/", "").replace("_", "")
+    return f"fasion{flat}{item.replace('_', '')}{colour}_{view.replace('_', '', 1)}.jpg"
+
+
+def _deepfashion_item(tree: Tree, number: int) -> list[tuple[str, np.ndarray]]:
+    category, item, colour = deepfashion_item(number)
+    photos, maps = tree.folder / "Img/img" / category / item, tree.folder / "densepose"
+    photos.mkdir(parents=True, exist_ok=True)
+    maps.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for index, (view, shot) in enumerate(zip(VIEWS, _person(tree, number)["views"], strict=False)):
+        running = number * tree.views + index + 1
+        stem = f"{category.replace('/', '-')}-{item}-{colour}_{view}"
+        _write(tree, running, shot, photos / f"{colour}_{view}.jpg", maps / f"{stem}_densepose.png")
+        rows.append((dsc_name(category, item, colour, view), shot["keypoints"]))
+    if tree.flaws and number % 10 == 0:
+        Image.new("RGB", (tree.size, tree.size), "white").save(photos / f"{colour}_6_flat.jpg")
+    return rows
+
+
+def _write(tree: Tree, running: int, shot: records.View, photo: pathlib.Path, mapped: pathlib.Path) -> None:
+    jpeg = io.BytesIO()
+    Image.open(io.BytesIO(shot["image"])).save(jpeg, "JPEG", quality=92)
+    data = jpeg.getvalue()
+    photo.write_bytes(data[: len(data) // 2] if tree.flaws and running % 211 == 0 else data)
+    if tree.flaws and running % 50 == 0:
+        return
+    stored = Image.fromarray(np.asarray(Image.open(io.BytesIO(shot["iuv"])))[..., ::-1])
+    if tree.flaws and running % 97 == 0:
+        jpeg = io.BytesIO()
+        stored.save(jpeg, "JPEG", quality=90)
+        stored = Image.open(jpeg)
+    stored.save(mapped)
+
+
+def _deepfashion_lists(tree: Tree, made: list[list[tuple[str, np.ndarray]]]) -> None:
+    rng = random.Random(tree.seed)
+    order = list(range(tree.items))
+    rng.shuffle(order)
+    for split, items in (("test", order[: tree.test_items]), ("train", order[tree.test_items :])):
+        rows = [row for item in items for row in made[item]]
+        rng.shuffle(rows)
+        lines = [f"{name}: {points[:, 0].tolist()}: {points[:, 1].tolist()}" for name, points in rows]
+        text = "\n".join(["name:keypoints_y:keypoints_x", *lines]) + "\n"
+        (tree.folder / f"fasion-annotation-{split}.csv").write_text(text)
+        pairs = records.ordered_pairs(dict(rows))
+        rng.shuffle(pairs)
+        if split == "test":
+            text = "\n".join(["from,to", *(",".join(pair) for pair in pairs)]) + "\n"
+            (tree.folder / "fasion-pairs-test.csv").write_text(text)
+
+
+def _mvc_item(tree: Tree, number: int) -> list[tuple[int, int, str]]:
+    product, style = 7000000 + number // 2, 3000000 + number
+    tree.folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for index, (view, shot) in enumerate(zip(MVC_VIEWS, _person(tree, number)["views"], strict=False)):
+        running = number * tree.views + index + 1
+        stem = f"{style}-{view}-4x"
+        _write(tree, running, shot, tree.folder / f"{stem}.jpg", tree.folder / f"{stem}_IUV.png")
+        rows.append((product, style, view))
+    return rows
+
+
+def _mvc_lists(tree: Tree, made: list[list[tuple[int, int, str]]]) -> None:
+    rows = [row for item in made for row in item]
+    address = "http://www.example.com/images/z/{0}/{1}/{2}/{3}-{4}-4x.jpg"
+    links = [{"image_url_4x": address.format(*str(style)[:3], style, view)} for _, style, view in rows]
+    labels = [
+        {"filename": f"p{product}_s{style}_v{MVC_VIEWS.index(view)}", "productId": product, "styleId": style}
+        for product, style, view in rows
+    ]
+    (tree.folder / "image_links.json").write_text(json.dumps(links))
+    (tree.folder / "attribute_labels.json").write_text(json.dumps(labels))
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("layout", choices=("deepfashion", "mvc"))
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--items", type=int, default=20)
+    parser.add_argument("--views", type=int, default=5)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--test_items", type=int, default=4)
+    parser.add_argument("--flaws", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    args = vars(parser.parse_args())
+    workers = args.pop("workers")
+    make(Tree(**args), workers)
+
+
+if __name__ == "__main__":
+    main()
