@@ -11,21 +11,21 @@ background.
 
 import collections
 import dataclasses
-import io
 import os
 import pathlib
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from dpt_tf import framing, iuv, records
+from dpt_tf import framing, iuv, photos, records
 from dpt_tf.errors import UserError
+from dpt_tf.keypoints import Joints, on_person
+from dpt_tf.matching import KINDS
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 MAPS = (".png", ".npy")
-_KINDS = {"images": "photo", "photos": "photo", "iuv": "map"}
 _SAME_ASPECT = 0.01
+_OUTSIDE = 0.05
 
 
 @dataclasses.dataclass
@@ -44,6 +44,9 @@ class Tally:
     orders: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     mended: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     left_out: list[str] = dataclasses.field(default_factory=list)
+    with_keypoints: int = 0
+    without_keypoints: list[str] = dataclasses.field(default_factory=list)
+    off_person: list[str] = dataclasses.field(default_factory=list)
 
 
 def find(folder: str | os.PathLike) -> Found:
@@ -59,8 +62,8 @@ def find(folder: str | os.PathLike) -> Found:
     maps: dict[tuple[str, str], list[pathlib.Path]] = collections.defaultdict(list)
     for path in _files(root):
         folders = path.relative_to(root).parts[:-1]
-        kinds = {_KINDS[part.lower()] for part in folders if part.lower() in _KINDS}
-        person = "/".join(part for part in folders if part.lower() not in _KINDS)
+        kinds = {KINDS[part.lower()] for part in folders if part.lower() in KINDS}
+        person = "/".join(part for part in folders if part.lower() not in KINDS)
         stem, suffix = path.stem, path.suffix.lower()
         marked = stem.lower().endswith("_iuv")
         if suffix in MAPS and (marked or kinds == {"map"} or suffix == ".npy"):
@@ -93,34 +96,41 @@ def _files(root: pathlib.Path) -> Iterator[pathlib.Path]:
                 yield pathlib.Path(folder, name)
 
 
-def read_view(photo: pathlib.Path, mapped: pathlib.Path, size: int, person: int | None, tally: Tally) -> records.View:
+def read_view(
+    photo: pathlib.Path,
+    mapped: pathlib.Path,
+    size: int,
+    person: int | None,
+    tally: Tally,
+    keypoints: Joints | None = None,
+) -> records.View:
     """One view as it is stored, `size` pixels square; the bytes of a photo that has this size already are kept.
 
+    `keypoints` gives the joints for the view's map, as `keypoints.of_photos` finds it.
+
     Raises:
-      UserError: the photo cannot be read, or its map is of another aspect.
+      UserError: the photo cannot be read, its map is of another aspect, or its joints lie outside of it.
       NotIUV: the map is none.
     """
-    data, picture = _read_photo(photo)
+    image, height, width = photos.square(photo, size)
     examined = iuv.examine(mapped, person)
-    height, width = examined.iuv.shape[:2]
-    if abs(height * picture.width - width * picture.height) > _SAME_ASPECT * width * picture.height:
+    coordinates = examined.iuv
+    if abs(coordinates.shape[0] * width - coordinates.shape[1] * height) > _SAME_ASPECT * width * height:
         raise UserError(
-            f"{mapped}: {width} x {height} pixels, but its photo {photo.name} has {picture.width} x {picture.height}: "
-            "another aspect; run DensePose on this very photo"
+            f"{mapped}: {coordinates.shape[1]} x {coordinates.shape[0]} pixels, but its photo {photo.name} has "
+            f"{width} x {height}: another aspect; run DensePose on this very photo"
         )
     tally.orders[f"{examined.form}: {examined.order}"] += 1
     tally.mended.update(_kind_of_note(note) for note in examined.mended)
-    coordinates = examined.iuv
-    if (height, width) != (picture.height, picture.width):
-        coordinates = iuv.resize(coordinates, picture.height, picture.width)
+    if coordinates.shape[:2] != (height, width):
+        coordinates = iuv.resize(coordinates, height, width)
         tally.mended["map resized to its photo"] += 1
+    joints = _joints(photo, coordinates, size, keypoints, tally) if keypoints else records.no_keypoints()
     return {
         "name": photo.name,
-        "image": data
-        if data and picture.size == (size, size)
-        else _encode(framing.square_photo(np.asarray(picture), size)),
+        "image": image,
         "iuv": iuv.encode(framing.square_map(coordinates, size)),
-        "keypoints": records.no_keypoints(),
+        "keypoints": joints,
         "held_out": False,
     }
 
@@ -129,22 +139,20 @@ def _kind_of_note(note: str) -> str:
     return " ".join(word for word in note.split() if not word.isdigit())
 
 
-def _read_photo(path: pathlib.Path) -> tuple[bytes | None, Image.Image]:
-    """The upright RGB picture, and its bytes where a decoder gets the same picture out of them."""
-    data = path.read_bytes()
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            plain = opened.mode == "RGB" and opened.format in ("JPEG", "PNG") and opened.getexif().get(0x0112, 1) == 1
-            upright = ImageOps.exif_transpose(opened)
-            if "A" in upright.mode or "transparency" in upright.info:
-                upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright.convert("RGBA"))
-            picture = upright.convert("RGB")
-    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
-        raise UserError(f"{path}: a picture that cannot be read ({error}); save it again or remove it") from None
-    return (data if plain else None), picture
-
-
-def _encode(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+def _joints(photo: pathlib.Path, coordinates: np.ndarray, size: int, keypoints: Joints, tally: Tally) -> np.ndarray:
+    """The joints in the stored square, `[18, 2]`; those that a network can use are counted."""
+    points = keypoints(coordinates)
+    height, width = coordinates.shape[:2]
+    if points is not None and (points > (np.array([height, width]) * (1 + _OUTSIDE))).any():
+        raise UserError(
+            f"{photo}: its joints reach to x = {points[:, 1].max():.0f}, y = {points[:, 0].max():.0f}, outside of its "
+            f"{width} x {height} pixels; give the keypoints of this very photo"
+        )
+    squared = records.no_keypoints() if points is None else framing.square_points(points, height, width, size)
+    if points is None or not (squared >= 0).any():
+        tally.without_keypoints.append(str(photo))
+        return squared
+    tally.with_keypoints += 1
+    if 2 * on_person(points, coordinates) < (squared[:, 0] >= 0).sum():
+        tally.off_person.append(str(photo))
+    return squared

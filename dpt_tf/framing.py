@@ -17,15 +17,39 @@ def _margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int],
     return (top, side - height - top), (left, side - width - left), (0, 0)
 
 
+def square_points(points: np.ndarray, height: int, width: int, size: int) -> np.ndarray:
+    """Where the pixels that `points` name in a `height x width` photo are in its square: `[..., 2] -> int32 [..., 2]`.
+
+    Both (y, x), whole numbers at the pixels' centres. What is missing (below 0) or outside of the photo becomes -1.
+    """
+    (top, _), (left, _), _ = _margins(height, width)
+    centres = np.asarray(points) + 0.5
+    inside = ((np.asarray(points) >= 0) & (centres < (height, width))).all(axis=-1, keepdims=True)
+    moved = (centres + np.array([top, left])) * (size / max(height, width))
+    return np.where(inside, np.floor(moved), -1).astype(np.int32)
+
+
 def _resize(picture: np.ndarray, size: int, filter_: Image.Resampling) -> np.ndarray:
     if picture.shape[:2] == (size, size):
         return picture
     return np.asarray(Image.fromarray(picture).resize((size, size), filter_))
 
 
-def square_photo(photo: np.ndarray, size: int) -> np.ndarray:
-    """`[H, W, 3] -> [size, size, 3]` uint8, padded by the border's pixels."""
-    return _resize(np.pad(photo, _margins(*photo.shape[:2]), mode="edge"), size, _SMOOTH)
+def square_photo(photo: np.ndarray, size: int, whole: tuple[int, int] | None = None) -> np.ndarray:
+    """`[H, W, 3] -> [size, size, 3]` uint8, padded by the border's pixels.
+
+    Of a copy of a photo, its sides divided by a whole number and rounded up, `whole` is the photo's height and width:
+    its square it becomes, to the fraction of a pixel.
+    """
+    height, width = photo.shape[:2]
+    if whole is None or whole == (height, width):
+        return _resize(np.pad(photo, _margins(height, width), mode="edge"), size, _SMOOTH)
+    reduced = round(max(whole) / max(height, width))
+    (top, _), (left, _), _ = _margins(*whole)
+    spare = -(-max(top, left) // reduced) + 1
+    padded = np.pad(photo, ((spare, spare), (spare, spare), (0, 0)), mode="edge")
+    y, x, side = spare - top / reduced, spare - left / reduced, max(whole) / reduced
+    return np.asarray(Image.fromarray(padded).resize((size, size), _SMOOTH, box=(x, y, x + side, y + side)))
 
 
 def square_map(iuv: np.ndarray, size: int) -> np.ndarray:

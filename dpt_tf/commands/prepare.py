@@ -11,7 +11,7 @@ import pickle
 import tempfile
 from collections.abc import Iterator
 
-from dpt_tf import folders, quiet, records
+from dpt_tf import folders, keypoints, quiet, records
 from dpt_tf.errors import UserError
 from dpt_tf.iuv import NotIUV
 
@@ -26,6 +26,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hold_out", type=int, default=0, metavar="N", help="keep every N-th view for testing")
     parser.add_argument("--test_people", type=int, default=0, metavar="K", help="keep the last K people for testing")
     parser.add_argument("--person", type=int, help="whom to keep where a map shows several; 1 = the largest (default)")
+    parser.add_argument(
+        "--keypoints",
+        type=pathlib.Path,
+        help="joints in the photos' pixels: a keypoint csv, or a folder of OpenPose JSON (beside the photos, or apart)",
+    )
     parser.add_argument("--skip_bad", action="store_true", help="leave out and list what cannot be used; else stop")
 
 
@@ -33,9 +38,10 @@ def run(args: argparse.Namespace) -> int:
     """Reads, checks, writes, reports."""
     _check(args)
     found = folders.find(args.folder)
+    joints = _keypoints(args.keypoints, found) if args.keypoints else {}
     tally = folders.Tally()
     with _spool(args.output) as spool:
-        items = _read(found, args, tally, spool)
+        items = _read(found, joints, args, tally, spool)
         train, test = _split(items, args)
         quiet.start_tensorflow()
         prepared = records.write(
@@ -46,7 +52,19 @@ def run(args: argparse.Namespace) -> int:
             f"Photos of {args.folder.resolve().name} with their DensePose maps.",
         )
     _report(prepared, len(items), found, tally)
+    if args.keypoints:
+        _report_keypoints(prepared, tally)
     return 0
+
+
+def _keypoints(source: pathlib.Path, found: folders.Found) -> dict[pathlib.Path, keypoints.Joints]:
+    """For every photo with a map; where there is nothing for it, what gives none."""
+    photos = [photo for files in found.people.values() for photo, _ in files]
+    return dict.fromkeys(photos, _no_joints) | keypoints.of_photos(source, photos)
+
+
+def _no_joints(_iuv) -> None:
+    return None
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -79,7 +97,11 @@ def _spool(output: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _read(
-    found: folders.Found, args: argparse.Namespace, tally: folders.Tally, spool: pathlib.Path
+    found: folders.Found,
+    joints: dict[pathlib.Path, keypoints.Joints],
+    args: argparse.Namespace,
+    tally: folders.Tally,
+    spool: pathlib.Path,
 ) -> list[tuple[pathlib.Path, int]]:
     """Reads every person into a file of its own: `-> [(file, number of held-out views), ...]`."""
     from tqdm import tqdm
@@ -87,7 +109,7 @@ def _read(
     items: list[tuple[pathlib.Path, int]] = []
     with tqdm(total=sum(map(len, found.people.values())), unit="view", desc="reading", leave=False) as bar:
         for name, files in sorted(found.people.items()):
-            views = list(_views(files, args, tally, bar))
+            views = list(_views(files, joints, args, tally, bar))
             if len(views) < 2:
                 message = (
                     f"{args.folder}: {name} has {len(views)} usable view, needs two or more; add views or remove it"
@@ -105,10 +127,10 @@ def _read(
     return items
 
 
-def _views(files, args: argparse.Namespace, tally: folders.Tally, bar) -> Iterator[records.View]:
+def _views(files, joints, args: argparse.Namespace, tally: folders.Tally, bar) -> Iterator[records.View]:
     for photo, mapped in files:
         try:
-            yield folders.read_view(photo, mapped, args.size, args.person, tally)
+            yield folders.read_view(photo, mapped, args.size, args.person, tally, joints.get(photo))
         except (UserError, NotIUV) as error:
             if not args.skip_bad:
                 raise
@@ -145,6 +167,14 @@ def _report(prepared: records.Prepared, people: int, found: folders.Found, tally
     _list("photos without an IUV file, left out", list(map(str, found.photos_alone)))
     _list("IUV files without a photo, left out", list(map(str, found.maps_alone)))
     _list("left out", tally.left_out)
+
+
+def _report_keypoints(prepared: records.Prepared, tally: folders.Tally) -> None:
+    print(f"  joints {tally.with_keypoints} photos")
+    _list("photos without keypoints", tally.without_keypoints)
+    if not prepared.keypoints:
+        print("    the conditioning `keypoints` needs them for all; remove these photos to train with it")
+    _list("photos with most joints off the person; are they of this photo, in its pixels?", tally.off_person)
 
 
 def _list(title: str, lines: list[str]) -> None:
