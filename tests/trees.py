@@ -1,11 +1,12 @@
 """Trees of made people in the layouts of DeepFashion and MVC, so that what reads those can be run without them.
 
   python tests/trees.py deepfashion OUT --items 4000 --views 5 --test_items 200 --flaws
-  python tests/trees.py mvc OUT --items 60 --views 4 --size 480
+  python tests/trees.py mvc OUT --items 60 --views 4 --size 480 --naming links
 
 DeepFashion: `Img/img/WOMEN/Dresses/id_00000001/01_1_front.jpg`, maps as DeepFashion-MultiModal names and orders them
 (`densepose/WOMEN-Dresses-id_00000001-01_1_front_densepose.png`, R = V, G = U, B = I), keypoint and pair lists as DSC
-publishes them. MVC: pictures named `<style>-<view>-4x.jpg`, maps beside them, the JSON files that list them.
+publishes them. MVC: pictures named as linked, `<style>-<view>-4x.jpg`, as labelled, `p<product>_s<style>_v<view>.jpg`,
+or `<view>.jpg` in folders by style, maps beside them, the JSON files that list them.
 With `--flaws` every 50th picture has no map, every 97th map went through JPEG, every 211th picture is cut short, and
 every 10th item has a picture of the garment alone.
 """
@@ -49,6 +50,8 @@ class Tree:
     test_items: int = 0
     flaws: bool = False
     seed: int = 0
+    naming: str = "links"
+    """MVC's: `links`, `labels` or `folders`."""
 
 
 def make(tree: Tree, workers: int = 1) -> None:
@@ -127,28 +130,54 @@ def _deepfashion_lists(tree: Tree, made: list[list[tuple[str, np.ndarray]]]) -> 
             (tree.folder / "fasion-pairs-test.csv").write_text(text)
 
 
+def mvc_stem(naming: str, product: int, style: int, view: str) -> str:
+    """Where a picture of MVC is, without its suffix."""
+    if naming == "labels":
+        return f"p{product}_s{style}_v{MVC_VIEWS.index(view)}"
+    return f"{style}/{view}" if naming == "folders" else f"{style}-{view}-4x"
+
+
 def _mvc_item(tree: Tree, number: int) -> list[tuple[int, int, str]]:
     product, style = 7000000 + number // 2, 3000000 + number
-    tree.folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for index, (view, shot) in enumerate(zip(MVC_VIEWS, _person(tree, number)["views"], strict=False)):
         running = number * tree.views + index + 1
-        stem = f"{style}-{view}-4x"
-        _write(tree, running, shot, tree.folder / f"{stem}.jpg", tree.folder / f"{stem}_IUV.png")
+        photo = tree.folder / f"{mvc_stem(tree.naming, product, style, view)}.jpg"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        _write(tree, running, shot, photo, photo.with_name(f"{photo.stem}_IUV.png"))
         rows.append((product, style, view))
     return rows
 
 
 def _mvc_lists(tree: Tree, made: list[list[tuple[int, int, str]]]) -> None:
-    rows = [row for item in made for row in item]
-    address = "http://www.example.com/images/z/{0}/{1}/{2}/{3}-{4}-4x.jpg"
-    links = [{"image_url_4x": address.format(*str(style)[:3], style, view)} for _, style, view in rows]
-    labels = [
-        {"filename": f"p{product}_s{style}_v{MVC_VIEWS.index(view)}", "productId": product, "styleId": style}
-        for product, style, view in rows
-    ]
-    (tree.folder / "image_links.json").write_text(json.dumps(links))
-    (tree.folder / "attribute_labels.json").write_text(json.dumps(labels))
+    for name, rows in mvc_rows([row for item in made for row in item]).items():
+        (tree.folder / name).write_text(json.dumps(rows))
+
+
+def mvc_rows(pictures: list[tuple[int, int, str]]) -> dict[str, list[dict[str, object]]]:
+    """MVC's lists by file name, quotes inside the strings and all."""
+    lists: dict[str, list[dict[str, object]]] = {
+        "image_links.json": [],
+        "attribute_labels.json": [],
+        "mvc_info.json": [],
+    }
+    for product, style, view in pictures:
+        link = {"image_url_4x": f"http://www.example.com/images/z/{'/'.join(str(style)[:6])}/{style}-{view}-4x.jpg"}
+        lists["image_links.json"].append(link)
+        lists["attribute_labels.json"].append(
+            {"filename": mvc_stem("labels", product, style, view), "itemN": f"{style}", "Red": 0, "Long Sleeve": 1}
+        )
+        lists["mvc_info.json"].append(
+            {
+                "productId": f"'{product}'",
+                "styleId": f"'{style}'",
+                "viewId": MVC_VIEWS.index(view),
+                "productGender": '"Women"',
+                "category": '"Dresses"',
+                **link,
+            }
+        )
+    return lists
 
 
 def main() -> None:
@@ -162,6 +191,7 @@ def main() -> None:
     parser.add_argument("--test_items", type=int, default=4)
     parser.add_argument("--flaws", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--naming", choices=("links", "labels", "folders"), default="links")
     parser.add_argument("--workers", type=int, default=1)
     args = vars(parser.parse_args())
     workers = args.pop("workers")
