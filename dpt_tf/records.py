@@ -11,9 +11,8 @@ The form is TFDS's own on tfrecord, so `tfds.builder_from_directory(directory)` 
     keypoints       int32 `[18, 2]`, (y, x) in pixels, -1 where missing
     held_out        bool: never seen in training
 
-Pairs are (source view, target view). Training: all ordered pairs of the views that are not held out, identical ones
-too (App. C). Test: for an item with held-out views one source, drawn by seed among the others, per held-out target;
-for an item without, all ordered pairs of distinct views.
+Pairs of views are formed on reading, by the rules of `pairing`, or from the list of test pairs that a data set built by
+a published protocol holds beside its records, `pairs_test.csv`.
 """
 
 import contextlib
@@ -29,8 +28,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from dpt_tf import replacing
 from dpt_tf.errors import UserError
 from dpt_tf.keypoints import JOINTS, ordered_pairs, read_keypoints
+from dpt_tf.pairing import Census, test_pairs, train_pairs
 
 __all__ = [
     "JOINTS",
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 VERSION = "1.0.0"
+PAIR_LIST = "pairs_test.csv"
 
 
 class View(TypedDict):
@@ -74,6 +76,11 @@ class Prepared:
     directory: pathlib.Path
     image_size: int
     keypoints: bool
+    """Whether every usable view has keypoints."""
+    rule: str
+    """Which views may be in a pair, one of `pairing.RULES`."""
+    pair_list: pathlib.Path | None
+    """The published test pairs, where the data set has them."""
     files: dict[str, list[str]]
     items: dict[str, int]
     views: dict[str, int]
@@ -84,22 +91,6 @@ class Prepared:
 def no_keypoints() -> np.ndarray:
     """The keypoints of a view that has none: -1, `[18, 2]`."""
     return np.full((len(JOINTS), 2), -1, np.int32)
-
-
-def train_pairs(views: int) -> int:
-    """How many ordered pairs `views` training views give, identical ones included."""
-    return views * views
-
-
-def test_pairs(held_out: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Test pairs of an item: bool `[n]` -> int `[pairs, 2]` (source, target), by the rule above."""
-    free, held = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    if not held.size:
-        return np.array(list(itertools.permutations(range(len(free)), 2)), int).reshape(-1, 2)
-    if not free.size:
-        return np.zeros([0, 2], int)
-    sources = np.random.default_rng(seed).choice(free, held.size)
-    return np.stack([sources, held], axis=1)
 
 
 def write(
@@ -120,19 +111,16 @@ def write(
     """
     root = pathlib.Path(data_dir)
     final = root / name / VERSION
-    aside = root / f".{name}.partial-{os.getpid()}"
+    partial = f"{name}.partial"
+    aside = replacing.named(root, partial)
     filled = {split: items for split, items in ((s, _peek(i)) for s, i in splits.items()) if items is not None}
     if not filled:
         raise UserError(f"nothing to write to {final}: no item in any split")
     try:
         root.mkdir(parents=True, exist_ok=True)
+        replacing.clear(root, partial)
         _prepare(aside, name, filled, image_size, description)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        old = final.with_name(f".{VERSION}.old-{os.getpid()}")
-        if final.exists():
-            final.rename(old)
-        (aside / name / VERSION).rename(final)
-        shutil.rmtree(old, ignore_errors=True)
+        replacing.replace(aside / name / VERSION, final)
     except Exception as error:
         if _disk_full(error):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final)) from None
@@ -151,6 +139,7 @@ def open(data_dir: str | os.PathLike) -> Prepared:
     import tensorflow_datasets as tfds
 
     root = pathlib.Path(data_dir)
+    replacing.recover_below(root, VERSION)
     if not root.is_dir():
         raise UserError(f"no such folder: {root}; write a data set there with `dpt prepare PHOTOS --output {root}`")
     found = _directories(root)
@@ -165,6 +154,8 @@ def open(data_dir: str | os.PathLike) -> Prepared:
             directory=found[0],
             image_size=int(metadata["image_size"]),
             keypoints=bool(metadata["keypoints"]),
+            rule=metadata.get("rule", "all"),
+            pair_list=found[0] / PAIR_LIST if (found[0] / PAIR_LIST).is_file() else None,
             files={name: [str(path) for path in split.filepaths] for name, split in builder.info.splits.items()},
             items={name: split.num_examples for name, split in builder.info.splits.items()},
             views=dict(metadata["views"]),
@@ -203,7 +194,7 @@ def _prepare(
 ) -> None:
     import tensorflow_datasets as tfds
 
-    metadata = tfds.core.MetadataDict(image_size=image_size, keypoints=True, views={}, pairs={})
+    metadata = tfds.core.MetadataDict(image_size=image_size, keypoints=True, rule="all", views={}, pairs={})
 
     class Builder(tfds.dataset_builders.AdhocBuilder, skip_registration=True):  # type: ignore[call-arg]
         def _info(self):
@@ -262,14 +253,13 @@ def features(image_size: int):
 
 
 def _examples(split: str, items: Iterable[Item], metadata: Any) -> Iterator[tuple[str, Item]]:
-    views = pairs = 0
+    census = Census()
     for item in items:
         kept = [view for view in item["views"] if split != "train" or not view["held_out"]]
         if not kept:
             continue
-        views += len(kept)
-        held_out = np.array([view["held_out"] for view in kept])
-        pairs += train_pairs(len(kept)) if split == "train" else len(test_pairs(held_out))
-        metadata["keypoints"] &= all((view["keypoints"] >= 0).any() for view in kept)
-        metadata["views"][split], metadata["pairs"][split] = views, pairs
+        keypoints, held_out = (np.array([view[field] for view in kept]) for field in ("keypoints", "held_out"))
+        census.add(split, keypoints, held_out, "all")
+        metadata["keypoints"] &= census.keypoints
+        metadata["views"][split], metadata["pairs"][split] = census.views, census.pairs
         yield item["id"], {"id": item["id"], "views": kept}

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from toy import make_item
 
-from dpt_tf import config, data, records
+from dpt_tf import config, data, iuv, pairing, records
+from dpt_tf.data import stored
 from dpt_tf.errors import UserError
 
 SIZE = 32
@@ -62,7 +63,7 @@ def test_a_batch_depends_on_seed_and_step_alone(prepared, stage):
 
 
 def test_windows_of_items_change_the_order_only(prepared, monkeypatch):
-    monkeypatch.setattr(data, "_MOST_ITEMS", 2)
+    monkeypatch.setattr(data.training, "_MOST_ITEMS", 2)
     pairs = list(pairs_of(data.train_batches(prepared, HPARAMS, "joint").take(20)))
     assert len(set(pairs[:26])) == 26
     assert list(pairs_of(data.train_batches(prepared, HPARAMS, "joint", start_step=11).take(9))) == pairs[22:]
@@ -100,7 +101,7 @@ def test_shapes_types_and_range_are_the_contract(prepared):
         "target_iuv": tf.uint8,
     }
     assert target.shape == (2, SIZE, SIZE, 3)
-    image = data._to_float(tf.constant([0, 255], tf.uint8))
+    image = stored._to_float(tf.constant([0, 255], tf.uint8))
     assert image.numpy().tolist() == [-1, 1]
 
 
@@ -148,3 +149,63 @@ def test_what_a_data_set_cannot_give_is_said_with_the_remedy(prepared, tmp_path)
         data.eval_pairs(tmp_path, HPARAMS, split="train")
     with pytest.raises(ValueError, match="no such stage: all"):
         data.train_batches(tmp_path, HPARAMS, "all")
+
+
+def names_of(batches):
+    return [
+        tuple(map(bytes.decode, row))
+        for _, _, n in batches.as_numpy_iterator()
+        for row in zip(n["item"], n["source"], n["target"], strict=True)
+    ]
+
+
+def test_a_published_list_of_pairs_goes_before_the_rule_in_its_own_order(tmp_path):
+    items = [make_item("d", 3, size=SIZE), make_item("e", 4, size=SIZE)]
+    prepared = records.write(tmp_path, "toy", {"train": items, "test": items}, SIZE, "toy").directory
+    listed = [("e", "view2", "view0"), ("d", "view1", "view2"), ("e", "view1", "view3"), ("d", "view0", "view2")]
+    pairing.write_list(prepared / records.PAIR_LIST, listed)
+    batches = data.eval_pairs(prepared, HPARAMS.replace(batch_size=3))
+    assert names_of(batches) == listed
+    for inputs, target, names in batches.as_numpy_iterator():
+        for k, (source, name) in enumerate(zip(names["source"], names["target"], strict=True)):
+            assert inputs["source_iuv"][k, 5, 5, 1] == int(source[4:])
+            assert round(float(target[k, 0, 0, 0] + 1) * 127.5) == int(name[4:]) == inputs["target_iuv"][k, 5, 5, 1]
+    assert names_of(data.eval_pairs(prepared, HPARAMS, limit=2)) == [listed[0], listed[2]]
+    assert len(names_of(data.eval_pairs(prepared, HPARAMS, split="train"))) == 6 + 12
+    pairing.write_list(prepared / records.PAIR_LIST, [("e", "view2", "view9")])
+    with pytest.raises(UserError, match="e / view9 is not in test"):
+        data.eval_pairs(prepared, HPARAMS)
+
+
+def test_only_views_with_shoulders_and_hips_pair_up_where_the_rule_wants_them(tmp_path, monkeypatch):
+    item = make_item("d", 4, size=SIZE)
+    item["views"][2]["keypoints"] = np.repeat(np.where(np.arange(18) == pairing.NEEDED[3], -1, 1), 2).reshape(18, 2)
+    prepared = records.write(tmp_path, "toy", {"train": [item], "test": [item]}, SIZE, "toy")
+    metadata = prepared.directory / "metadata.json"
+    metadata.write_text(metadata.read_text().replace('"rule": "all"', '"rule": "joints"').replace("16", "9"))
+    assert set(pairs_of(data.train_batches(tmp_path, HPARAMS, "joint").take(9))) == {
+        (4, source, target) for source in (0, 1, 3) for target in (0, 1, 3)
+    }
+    assert {pair[1:] for pair in names_of(data.eval_pairs(tmp_path, HPARAMS))} == {
+        (f"view{source}", f"view{target}") for source in (0, 1, 3) for target in (0, 1, 3) if source != target
+    }
+    neighbours = data.train_batches(tmp_path, HPARAMS, "inpainting").take(4).as_numpy_iterator()
+    assert {int(view) for inputs, _ in neighbours for view in inputs["source_iuv"][:, 5, 5, 1]} == {0, 1, 2, 3}
+
+
+def test_larger_pictures_are_reduced_on_reading(tmp_path):
+    rng = np.random.default_rng(0)
+    item = make_item("d", 2, size=2 * SIZE)
+    for view in item["views"]:
+        noise = rng.integers(0, 256, (2, 2 * SIZE, 2 * SIZE, 3), np.uint8)
+        view["image"], view["iuv"] = iuv.encode(noise[0]), iuv.encode(noise[1])
+    records.write(tmp_path, "toy", {"train": [item]}, 2 * SIZE, "toy")
+    half = HPARAMS.replace(source_pose="keypoints")
+    inputs, target = next(data.train_batches(tmp_path, half, "joint").as_numpy_iterator())
+    whole, same = next(data.train_batches(tmp_path, half.replace(image_size=2 * SIZE), "joint").as_numpy_iterator())
+    assert target.shape == inputs["source_iuv"].shape == (2, SIZE, SIZE, 3)
+    for k in range(2):
+        np.testing.assert_array_equal(inputs["source_iuv"][k], iuv.resize(whole["source_iuv"][k], SIZE, SIZE))
+    means = same.reshape(2, SIZE, 2, SIZE, 2, 3).mean((2, 4))
+    np.testing.assert_allclose(target, means, atol=0.51 / 127.5)
+    np.testing.assert_array_equal(inputs["source_keypoints"], whole["source_keypoints"] // 2)

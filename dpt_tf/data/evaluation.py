@@ -1,0 +1,117 @@
+"""The pairs of a split in a fixed order, for scoring.
+
+By the rule for testing pairs come item by item, and items stream through. A published list of pairs goes before the
+rule, in its own order, which jumps between items: then the split's pictures are held in memory, still encoded.
+"""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from dpt_tf import pairing, records
+from dpt_tf.config import HParams
+from dpt_tf.data import stored
+from dpt_tf.errors import UserError
+
+
+def eval_pairs(
+    data_dir: str | os.PathLike, hparams: HParams, split: str = "test", limit: int | None = None, seed: int = 0
+) -> tf.data.Dataset:
+    """The pairs of `split` by the rule for testing, in a fixed order: batches `(inputs, target, names)`.
+
+    The last batch may be smaller. `names` is a dict of texts `item`, `source`, `target`.
+
+    Args:
+      data_dir: a prepared data set.
+      hparams: batch and picture size, conditionings.
+      split: `test`, or `train` to see what was learnt by heart.
+      limit: take only so many pairs, spread evenly over all items.
+      seed: draws the sources of held-out targets.
+
+    Raises:
+      UserError: as `train_batches`; also where the split has no pair.
+    """
+    prepared = stored.open_for(data_dir, hparams, split)
+    table = _pair_table(prepared, split, limit, seed)
+    chosen = _jumping(prepared, split, table) if _listed(prepared, split) else _streaming(prepared, split, table)
+    return (
+        chosen.map(
+            lambda views: (stored.decode_pair(views, hparams, prepared.image_size), stored.names_of(views)),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        .batch(hparams.batch_size)
+        .map(lambda decoded, names: (*stored.scale_pair(*decoded), names), num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(2)
+    )
+
+
+def count_eval_pairs(data_dir: str | os.PathLike, split: str = "test", limit: int | None = None, seed: int = 0) -> int:
+    """How many pairs `eval_pairs` gives."""
+    return len(_pair_table(stored.open_split(data_dir, split), split, limit, seed))
+
+
+def _listed(prepared: records.Prepared, split: str) -> bool:
+    return prepared.pair_list is not None and split == "test"
+
+
+def _streaming(prepared: records.Prepared, split: str, table: np.ndarray) -> tf.data.Dataset:
+    """The two views of each pair of `table`, which goes item by item."""
+    starts = np.searchsorted(table[:, 0], np.arange(prepared.items[split] + 1))
+
+    def item_pairs(number, serialized):
+        views = stored.parse(serialized)
+        of_item = tf.constant(table)[tf.gather(starts, number) : tf.gather(starts, number + 1)]
+        return tf.data.Dataset.from_tensor_slices(of_item).map(lambda row: stored.take_pair(views, row[1], row[2]))
+
+    return stored.raw_items(prepared.files[split]).enumerate().flat_map(item_pairs)
+
+
+def _jumping(prepared: records.Prepared, split: str, table: np.ndarray) -> tf.data.Dataset:
+    """The two views of each pair of `table`, in any order."""
+    wanted = set(table[:, 0].tolist())
+    items = enumerate(stored.raw_items(prepared.files[split]).map(stored.parse).as_numpy_iterator())
+    kept = {number: item for number, item in items if number in wanted}
+    first, running = {}, 0
+    for number, item in kept.items():
+        first[number] = running
+        running += len(item["name"])
+    views = {
+        field: tf.constant(np.concatenate([item[field] for item in kept.values()]))
+        for field in next(iter(kept.values()))
+    }
+    offsets = np.array([first[number] for number in table[:, 0].tolist()])
+    rows = table[:, 1:] + offsets[:, None]
+    return tf.data.Dataset.from_tensor_slices(rows).map(lambda row: stored.take_pair(views, row[0], row[1]))
+
+
+def _pair_table(prepared: records.Prepared, split: str, limit: int | None, seed: int) -> np.ndarray:
+    """int64 `[pairs, 3]`: item, source view, target view, by the list or by item."""
+    pairs: list[tuple[int, int, int]] = []
+    items = stored.raw_items(prepared.files[split]).map(stored.parse_names)
+    if _listed(prepared, split):
+        places = {
+            (item["id"][view].decode(), name.decode()): (number, view)
+            for number, item in enumerate(items.as_numpy_iterator())
+            for view, name in enumerate(item["name"])
+        }
+        try:
+            for name, source, target in pairing.read_list(prepared.pair_list):
+                pairs.append((*places[name, source], places[name, target][1]))
+        except KeyError as error:
+            raise UserError(
+                f"{prepared.pair_list}: {' / '.join(error.args[0])} is not in {split}; build it again"
+            ) from None
+    else:
+        for number, item in enumerate(items.as_numpy_iterator()):
+            item_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+            may = pairing.usable(item["keypoints"], prepared.rule)
+            pairs.extend((number, *pair) for pair in pairing.test_pairs(item["held_out"] > 0, item_seed, may))
+    if not pairs:
+        raise UserError(
+            f"split {split} of {prepared.directory} has no pair of views; prepare items with two views or more"
+        )
+    table = np.array(pairs, np.int64)
+    if limit is not None and limit < len(table):
+        table = table[np.arange(limit) * len(table) // limit]
+    return table
