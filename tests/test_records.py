@@ -3,12 +3,16 @@
 import csv
 import errno
 import itertools
+import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from toy import SIZE, make_item
 
-from dpt_tf import records
+from dpt_tf import records, replacing
 from dpt_tf.errors import UserError
 
 
@@ -60,6 +64,77 @@ def test_a_second_write_replaces_the_first(tmp_path):
     records.write(tmp_path, "toy", {"train": [make_item("b", 3)], "test": []}, SIZE, "toy")
     assert records.open(tmp_path).views == {"train": 3}
     assert [path.name for path in (tmp_path / "toy").iterdir()] == ["1.0.0"]
+
+
+@pytest.fixture
+def dead():
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("opened", ["", "toy", "toy/1.0.0"])
+def test_a_set_that_a_killed_replacement_moved_away_is_there_again(tmp_path, dead, opened):
+    before = records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy")
+    before.directory.rename(tmp_path / "toy" / f".1.0.0.old-{dead}")
+    assert records.open(tmp_path / opened) == before
+    assert [path.name for path in (tmp_path / "toy").iterdir()] == ["1.0.0"]
+
+
+def test_what_killed_writes_left_is_cleared_by_the_next(tmp_path, dead):
+    left = [tmp_path / "toy" / f".1.0.0.old-{dead}", tmp_path / f".toy.partial-{dead}"]
+    for folder in left:
+        (folder / "deep").mkdir(parents=True)
+    first = records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy")
+    assert not any(folder.exists() for folder in left)
+    left[0].mkdir()
+    assert records.open(tmp_path) == first
+    assert not left[0].exists()
+
+
+def test_what_a_living_process_moved_away_is_left_alone(tmp_path):
+    before = records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy")
+    away = before.directory.rename(tmp_path / "toy" / f".1.0.0.old-{os.getppid()}")
+    with pytest.raises(UserError, match="no prepared data set"):
+        records.open(tmp_path)
+    assert away.exists()
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from dpt_tf import replacing
+moment, new, final = sys.argv[1], *map(pathlib.Path, sys.argv[2:])
+def die(*_args, **_kwargs): os.kill(os.getpid(), signal.SIGKILL)
+rename = pathlib.Path.rename
+if moment == "between":
+    pathlib.Path.rename = lambda self, to: die() if self == new else rename(self, to)
+else:
+    replacing.shutil.rmtree = die
+replacing.replace(new, final)
+"""
+
+
+@pytest.mark.parametrize(("moment", "wanted"), [("between", "old"), ("after", "new")])
+def test_a_replacement_killed_at_any_moment_leaves_one_whole_folder(tmp_path, moment, wanted):
+    final, new = tmp_path / "set" / "1.0.0", tmp_path / "aside"
+    for folder, text in ((final, "old"), (new, "new")):
+        folder.mkdir(parents=True)
+        (folder / "text").write_text(text)
+    killed = subprocess.run([sys.executable, "-c", KILLED, moment, new, final])
+    assert killed.returncode == -signal.SIGKILL
+    assert len([path for path in final.parent.iterdir() if ".old-" in path.name]) == 1
+    replacing.recover(final)
+    assert (final / "text").read_text() == wanted
+    assert [path.name for path in final.parent.iterdir()] == ["1.0.0"]
+
+
+def test_a_replacement_that_fails_leaves_what_was_there(tmp_path):
+    final = tmp_path / "1.0.0"
+    final.mkdir()
+    with pytest.raises(FileNotFoundError):
+        replacing.replace(tmp_path / "absent", final)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.0.0"]
 
 
 def test_opening_nothing_says_how_to_write_it(tmp_path):

@@ -1,0 +1,88 @@
+"""One folder takes another's place, and what a process that died on the way left behind.
+
+Between the two renames the old folder bears another name, which ends in the process's number. Whoever finds it and no
+such process puts it back, or clears it away where the new folder has come.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+
+
+def replace(new: pathlib.Path, final: pathlib.Path) -> None:
+    """Moves the folder `new` to `final`; one that stood there is gone afterwards.
+
+    Raises:
+      OSError: it cannot be moved; what stood there is there again.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    recover(final)
+    old = named(final.parent, _kind(final.name))
+    with contextlib.suppress(FileNotFoundError):
+        final.rename(old)
+    try:
+        new.rename(final)
+    except OSError:
+        if old.exists():
+            old.rename(final)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(final: pathlib.Path) -> None:
+    """Puts `final` back where a dead process left it under another name, and clears what else such processes left.
+
+    Where nothing may be written all stays as it is.
+    """
+    with contextlib.suppress(OSError):
+        left = sorted(_left(final.parent, _kind(final.name)), key=lambda path: path.stat().st_mtime)
+        if left and not final.exists():
+            left.pop().rename(final)
+        clear(final.parent, _kind(final.name))
+
+
+def recover_below(folder: pathlib.Path, name: str) -> None:
+    """Recovers all folders called `name` in `folder` and down to two levels below, or `folder` if that is its name."""
+    if folder.name == name:
+        recover(folder)
+    for above in ("", "*/", "*/*/"):
+        for path in sorted({path.with_name(name) for path in folder.glob(f"{above}.{_kind(name)}-*")}):
+            recover(path)
+
+
+def named(folder: pathlib.Path, kind: str) -> pathlib.Path:
+    """A hidden name in `folder` for what this process alone works on."""
+    return folder / f".{kind}-{os.getpid()}"
+
+
+def clear(folder: pathlib.Path, kind: str) -> None:
+    """Removes what dead processes had `named` so."""
+    for path in _left(folder, kind):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _kind(name: str) -> str:
+    return f"{name}.old"
+
+
+def _left(folder: pathlib.Path, kind: str) -> list[pathlib.Path]:
+    return [path for path in folder.glob(f".{kind}-*") if _dead(path.name[len(kind) + 2 :])]
+
+
+def _dead(number: str) -> bool:
+    """Whether no other process has this number; what bears our own was left by a namesake.
+
+    Note: only POSIX can ask without harm; elsewhere nothing counts as dead.
+    """
+    if not number.isdecimal() or os.name != "posix":
+        return False
+    try:
+        if int(number) != os.getpid():
+            os.kill(int(number), 0)
+            return False
+    except PermissionError:
+        return False
+    except (ProcessLookupError, OverflowError):
+        pass
+    return True
