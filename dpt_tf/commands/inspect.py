@@ -1,6 +1,7 @@
-"""`dpt inspect`: what is this file? Prints what `iuv.examine` finds; exit code 0 where every file is usable, else 1."""
+"""`dpt inspect`: what is this file? Prints what `iuv.examine` finds; exit code 0 where every map is usable, else 1."""
 
 import argparse
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -20,34 +21,88 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--photo", type=pathlib.Path, help="with --show: the photo to unwrap, else the part colours are"
     )
+    parser.add_argument(
+        "--write",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="write each usable map as DIR/NAME_IUV.png, R = I, G = U, B = V; a dump becomes a map for each photo",
+    )
+
+
+@dataclasses.dataclass
+class _Seen:
+    """What the files gave so far."""
+
+    drawn: list[np.ndarray] = dataclasses.field(default_factory=list)
+    failed: bool = False
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examines every file, whatever the others are."""
-    usable = []
+    """Examines every file, and each photo of a dump, whatever the others are."""
+    seen = _Seen()
     for path in args.files:
         try:
-            examined = iuv.examine(path, args.person)
-        except iuv.NotIUV as error:
-            print(f"{error}\n  not usable")
-        except OSError as error:
-            print(f"{path}: {error.strerror or error}\n  not usable")
-        else:
-            usable.append(examined)
-            _print(path, examined)
-    if args.show and usable:
-        rows = [_draw(examined, args.photo) for examined in usable]
-        width = max(row.shape[1] for row in rows)
-        rows = [np.pad(row, ((0, 8), (0, width - row.shape[1]), (0, 0))) for row in rows]
-        args.show.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.concatenate(rows)).save(args.show)
-        print(f"drawn: {args.show}")
-    return 0 if len(usable) == len(args.files) else 1
+            photos = iuv.photos(path)
+        except (iuv.NotIUV, OSError) as error:
+            _refuse(path, error, seen)
+            continue
+        if photos:
+            print(_printable(f"{path}: a dump of {len(photos)} photo{'s'[: len(photos) > 1]}"))
+        for photo in photos or (None,):
+            _inspect(path, photo, args, seen)
+    if args.show and seen.drawn:
+        _save(seen.drawn, args.show)
+    return 1 if seen.failed else 0
 
 
-def _print(path: pathlib.Path, examined: iuv.Examined) -> None:
+def _inspect(path: pathlib.Path, photo: str | None, args: argparse.Namespace, seen: _Seen) -> None:
+    try:
+        examined = iuv.examine(path, args.person, photo=photo)
+    except (iuv.NotIUV, OSError) as error:
+        _refuse(path, error, seen)
+        return
+    _print(f"{path}: {photo}" if photo else str(path), examined)
+    if args.write:
+        _write(args.write, path if photo is None else pathlib.PurePosixPath(photo.replace("\\", "/")), examined, seen)
+    if args.show:
+        seen.drawn.append(_draw(examined, args.photo))
+
+
+def _refuse(path: pathlib.Path, error: Exception, seen: _Seen) -> None:
+    said = f"{path}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+    print(f"{_printable(said)}\n  not usable")
+    seen.failed = True
+
+
+def _printable(text: str) -> str:
+    """`text` with what no terminal shows (a name in another encoding, a line feed in it) spelt out."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _write(folder: pathlib.Path, named: pathlib.PurePath, examined: iuv.Examined, seen: _Seen) -> None:
+    path = folder / f"{named.stem.removesuffix('_IUV').removesuffix('_iuv')}_IUV.png"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(path, "xb") as file:
+            file.write(iuv.encode(examined.iuv))
+    except FileExistsError:
+        print(f"  {_printable(str(path))} exists and is left as it is; give another folder or move it away")
+        seen.failed = True
+    else:
+        print(f"  written  {_printable(str(path))}")
+
+
+def _save(rows: list[np.ndarray], path: pathlib.Path) -> None:
+    width = max(row.shape[1] for row in rows)
+    rows = [np.pad(row, ((0, 8), (0, width - row.shape[1]), (0, 0))) for row in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(rows)).save(path)
+    print(f"drawn: {path}")
+
+
+def _print(name: str, examined: iuv.Examined) -> None:
     height, width = examined.iuv.shape[:2]
-    print(f"{path}: {examined.form}, {examined.order}, {width} x {height}")
+    print(_printable(f"{name}: {examined.form}, {examined.order}, {width} x {height}"))
     print(f"  people   {len(examined.people)} ({', '.join(map(str, examined.people))} pixels)")
     parts = (f"{part} {iuv.PARTS[part]} {count}" for part, count in examined.parts().items())
     print(f"  parts    {', '.join(parts)}")

@@ -1,9 +1,11 @@
 """What goes wrong with real maps: damage, which is refused, and uint8 wrap-around, which is undone."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import ndimage
 
-from dpt_tf.iuv.forms import NotIUV
+from dpt_tf.iuv.sources import NotIUV
 
 _EIGHT = np.ones((3, 3), bool)
 
@@ -22,18 +24,20 @@ def refuse_damaged(iuv: np.ndarray) -> None:
     Raises:
       NotIUV: JPEG compression or smooth resizing mixed the part numbers.
     """
-    part = iuv[..., 0]
+    part = np.ascontiguousarray(iuv[..., 0])
     body = part > 0
-    if not body.any():
+    pixels = np.count_nonzero(body)
+    if not pixels:
         return
-    alone = np.ones(part.shape, bool)
-    for axis in (0, 1):
-        same = np.diff(part.astype(np.int8), axis=axis) == 0
-        before, after = (slice(None, -1), slice(1, None))
-        alone[before if axis == 0 else (slice(None), before)] &= ~same
-        alone[after if axis == 0 else (slice(None), after)] &= ~same
-    lonely = (alone & body).sum() / body.sum()
-    stained = (~body & iuv[..., 1:].any(-1)).sum() / body.sum()
+    alone = body.copy()
+    differ = part[1:] != part[:-1]
+    alone[1:] &= differ
+    alone[:-1] &= differ
+    differ = part[:, 1:] != part[:, :-1]
+    alone[:, 1:] &= differ
+    alone[:, :-1] &= differ
+    lonely = np.count_nonzero(alone) / pixels
+    stained = np.count_nonzero((iuv[..., 1] | iuv[..., 2])[~body]) / pixels
     if lonely > _MOST_LONELY or stained > _MOST_LONELY:
         raise NotIUV(
             "damaged by JPEG compression or by smooth resizing, or not a map at all: "
@@ -49,24 +53,69 @@ def undo_wrap_around(iuv: np.ndarray) -> tuple[np.ndarray, int]:
     patch of high values whose neighbours of the same part are nearly all low has wrapped; one that
     borders on high values, or on no pixel of its part, is left alone.
     """
-    part = iuv[..., 0]
+    part = np.ascontiguousarray(iuv[..., 0])
     mended, changed = iuv, 0
-    for number, box in enumerate(ndimage.find_objects(part), start=1):
-        if box is None:
-            continue
-        inside = part[box] == number
-        for channel in (1, 2):
-            values = iuv[..., channel][box]
-            high = inside & (values >= _HIGH)
-            if not high.any() or not (inside & (values <= _LOW)).any():
-                continue
-            labels, count = ndimage.label(high, _EIGHT)
-            for patch in range(1, count + 1):
-                here = labels == patch
-                around = values[ndimage.binary_dilation(here, _EIGHT) & inside & ~here]
-                if around.size and (around <= _LOW).mean() >= _MOSTLY:
-                    if mended is iuv:
-                        mended = iuv.copy()
-                    mended[..., channel][box][here] = 0
-                    changed += int(here.sum())
+    for channel in (1, 2):
+        values = np.ascontiguousarray(iuv[..., channel])
+        for box, here, number in _patches(part, values):
+            beside = _grown(here) & (part[box] == number) & ~here
+            if (values[box][beside] <= _LOW).mean() >= _MOSTLY:
+                if mended is iuv:
+                    mended = iuv.copy()
+                mended[..., channel][box][here] = 0
+                changed += int(np.count_nonzero(here))
     return mended, changed
+
+
+def _patches(part: np.ndarray, values: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray, int]]:
+    """Connected high pixels of one part next to a low one: (a box with a pixel to spare, where in it, the part)."""
+    high = (values >= _HIGH) & (part > 0)
+    seeds = _beside_low(part, values, high)
+    if not seeds.any():
+        return
+    labels, count = ndimage.label(high, _EIGHT)
+    candidates = np.zeros(count + 1, bool)
+    candidates[labels[seeds]] = True
+    places = ndimage.find_objects(labels)
+    for label in np.flatnonzero(candidates):
+        rows, columns = places[label - 1]
+        box = slice(max(rows.start - 1, 0), rows.stop + 1), slice(max(columns.start - 1, 0), columns.stop + 1)
+        here = labels[box] == label
+        for number in np.flatnonzero(np.bincount(part[box][here & seeds[box]])).tolist():
+            mine = here & (part[box] == number)
+            if np.array_equal(mine, here):
+                yield box, here, number
+                continue
+            pieces, count = ndimage.label(mine, _EIGHT)  # parts that touch: each for itself
+            for piece in np.flatnonzero(np.bincount(pieces[mine & seeds[box]], minlength=count + 1)):
+                yield box, pieces == piece, number
+
+
+def _beside_low(part: np.ndarray, values: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The high pixels that have a low one of their part among their eight neighbours."""
+    # 1 for high, 2 for low: two codes differ in just these bits where the parts are the same.
+    code = part << 2 | high | (values <= _LOW).view(np.uint8) << 1
+    seeds = np.zeros(high.shape, bool)
+    up, down = slice(None, -1), slice(1, None)
+    whole = slice(None)
+    for one, other in (
+        ((up, whole), (down, whole)),
+        ((whole, up), (whole, down)),
+        ((up, up), (down, down)),
+        ((up, down), (down, up)),
+    ):
+        pair = code[one] ^ code[other] == 3
+        seeds[one] |= pair
+        seeds[other] |= pair
+    return seeds & high
+
+
+def _grown(mask: np.ndarray) -> np.ndarray:
+    """The mask and its eight neighbours."""
+    tall = mask.copy()
+    tall[1:] |= mask[:-1]
+    tall[:-1] |= mask[1:]
+    grown = tall.copy()
+    grown[:, 1:] |= tall[:, :-1]
+    grown[:, :-1] |= tall[:, 1:]
+    return grown

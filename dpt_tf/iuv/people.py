@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from dpt_tf.iuv.forms import NotIUV
+from dpt_tf.iuv.sources import NOBODY, NotIUV
 
 _EIGHT = np.ones((3, 3), bool)
 _TRUNK = (1, 2, 23, 24)  # torso and head: a piece without them is somebody's hand or foot
@@ -19,22 +19,27 @@ def choose(iuv: np.ndarray, person: int | None = None) -> tuple[np.ndarray, list
     Raises:
       NotIUV: there is nobody, or no person of this number.
     """
-    labels, count = ndimage.label(iuv[..., 0] > 0, _EIGHT)
+    part = np.ascontiguousarray(iuv[..., 0])
+    labels, count = ndimage.label(part > 0, _EIGHT)
     if count == 0:
-        raise NotIUV("no person in it: all of it is background; leave this picture out or run DensePose on it again")
+        raise NotIUV(NOBODY)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     order = np.argsort(-sizes, kind="stable") + 1
     people = [order[0]]
-    trunk = np.isin(iuv[..., 0], np.intersect1d(_TRUNK, iuv[..., 0][labels == order[0]]))
-    for piece in order[1:]:
-        if sizes[piece - 1] >= _SMALLEST * sizes[order[0] - 1] and (trunk & (labels == piece)).any():
-            people.append(piece)
+    if count > 1:
+        wanted = np.zeros(256, bool)
+        wanted[np.intersect1d(_TRUNK, part[labels == order[0]])] = True
+        with_trunk = np.bincount(labels[wanted[part]], minlength=count + 1) > 0
+        large = sizes >= _SMALLEST * sizes[order[0] - 1]
+        people += [piece for piece in order[1:] if large[piece - 1] and with_trunk[piece]]
     chosen = 1 if person is None else person
     if not 1 <= chosen <= len(people):
         raise NotIUV(f"no person {person}: it shows {len(people)}; choose 1 to {len(people)}, the largest being 1")
     if len(people) == 1:
         return iuv, [int(sizes.sum())], 1
-    nearest = ndimage.distance_transform_edt(~np.isin(labels, people), return_distances=False, return_indices=True)
-    owner = np.where(iuv[..., 0] > 0, labels[tuple(nearest)], 0)
-    pixels = [int((owner == label).sum()) for label in people]
+    owner = labels
+    if count > len(people):
+        nearest = ndimage.distance_transform_edt(~np.isin(labels, people), return_distances=False, return_indices=True)
+        owner = np.where(part > 0, labels[tuple(nearest)], 0)
+    pixels = [int(np.count_nonzero(owner == label)) for label in people]
     return np.where((owner == people[chosen - 1])[..., None], iuv, 0).astype(np.uint8), pixels, chosen

@@ -1,0 +1,224 @@
+"""Reading pickles that others made, without trusting them.
+
+A pickle is a program. Python's own machine for it imports what it is told to and calls it; this one has the few
+instructions that plain data need, knows no function but those it is given, and its time and memory are bounded:
+nothing is allocated because a pickle says so, nothing recurses. Byte strings are not read, only located.
+"""
+
+import dataclasses
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dpt_tf.iuv.sources import NotIUV, Source
+
+_MOST_STEPS = 6_000_000
+_MOST_TEXT = 1 << 26
+_LONGEST_TEXT = 1 << 16
+_WINDOW = 1 << 16
+_MOST_FIELDS = 64
+
+_CONSTANTS = {b"N": None, b"\x88": True, b"\x89": False}
+_NUMBERS = {b"K": "<B", b"M": "<H", b"J": "<i", b"G": ">d"}
+_TEXTS = {b"\x8c": "<B", b"X": "<I", b"\x8d": "<Q"}
+_BYTES = {b"C": "<B", b"B": "<I", b"\x8e": "<Q"}
+_EMPTY: dict[bytes, Callable[[], Any]] = {b"]": list, b"}": dict, b")": tuple}
+_SHORT_TUPLES = {b"\x85": 1, b"\x86": 2, b"\x87": 3}
+_PUT = {b"q": "<B", b"r": "<I"}
+_GET = {b"h": "<B", b"j": "<I"}
+
+
+class Record(dict):
+    """An object of which only the attributes are of interest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """Where a byte string lies in the source."""
+
+    start: int
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """What a pickle may call."""
+
+    call: Callable[..., Any]
+
+
+class Cursor:
+    """Reads a piece of a source from its start to its end."""
+
+    def __init__(self, source: Source, start: int, end: int):
+        self.source = source
+        self.place = start
+        self.end = min(end, source.size)
+        self._window = memoryview(b"")
+        self._first = start
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        if count > self.end - self.place:
+            raise NotIUV("a pickle cut short; write it again")
+        offset = self.place - self._first
+        if not 0 <= offset <= len(self._window) - count:
+            ahead = min(max(count, _WINDOW), self.end - self.place)
+            self._window, self._first, offset = memoryview(self.source.read(self.place, ahead)), self.place, 0
+        self.place += count
+        return bytes(self._window[offset : offset + count])
+
+    def number(self, form: str) -> Any:
+        """The next number, `form` as `struct` names it."""
+        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+
+    def skip(self, count: int) -> Span:
+        """Passes over the next `count` bytes."""
+        if count > self.end - self.place:
+            raise NotIUV("a pickle cut short; write it again")
+        span = Span(self.place, count)
+        self.place += count
+        return span
+
+    def line(self) -> str:
+        """The text up to the next line feed."""
+        letters = bytearray()
+        while (letter := self.take(1)) != b"\n":
+            letters += letter
+            if len(letters) > 300:
+                raise NotIUV("a damaged pickle; write it again")
+        return letters.decode("utf-8", "replace")
+
+
+def load(
+    cursor: Cursor,
+    known: Mapping[tuple[str, str], Any],
+    persistent: Callable[[Any], Any] | None = None,
+    foreign: Callable[[str, str], str] = "{}.{}".format,
+) -> Any:
+    """The object that the pickle at the cursor describes; the cursor ends behind it.
+
+    Args:
+      cursor: where the pickle begins.
+      known: what the names it may use stand for: a `Function`, or any value.
+      persistent: the object that a persistent id stands for.
+      foreign: what to say of a name that is not known.
+
+    Raises:
+      NotIUV: it is damaged, too large, or asks for something else.
+    """
+    try:
+        return _Machine(cursor, known, persistent, foreign).run()
+    except (IndexError, KeyError, TypeError, ValueError, struct.error) as error:
+        if isinstance(error, NotIUV):
+            raise
+        raise NotIUV(f"a damaged pickle ({type(error).__name__}); write it again") from None
+
+
+class _Machine:
+    def __init__(self, cursor, known, persistent, foreign):
+        self.cursor, self.known, self.persistent, self.foreign = cursor, known, persistent, foreign
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+        self.text = 0
+
+    def run(self) -> Any:
+        for _ in range(_MOST_STEPS):
+            code = self.cursor.take(1)
+            if code == b".":
+                return self.stack.pop()
+            self._step(code)
+        raise NotIUV(f"a pickle of more than {_MOST_STEPS:,} steps; dump fewer photos into one file")
+
+    def _step(self, code: bytes) -> None:
+        stack, cursor = self.stack, self.cursor
+        if code in _GET:
+            stack.append(self.memo[cursor.number(_GET[code])])
+        elif code in _PUT:
+            self.memo[cursor.number(_PUT[code])] = stack[-1]
+        elif code == b"\x94":  # MEMOIZE
+            self.memo[len(self.memo)] = stack[-1]
+        elif code in _NUMBERS:
+            stack.append(cursor.number(_NUMBERS[code]))
+        elif code in _TEXTS:
+            stack.append(self._text(cursor.number(_TEXTS[code])))
+        elif code in _CONSTANTS:
+            stack.append(_CONSTANTS[code])
+        elif code in _EMPTY:
+            stack.append(_EMPTY[code]())
+        elif code in _SHORT_TUPLES:
+            count = _SHORT_TUPLES[code]
+            stack[-count:] = [tuple(stack[-count:])] if len(stack) >= count else [stack[-count]]
+        elif code in _BYTES:
+            stack.append(cursor.skip(cursor.number(_BYTES[code])))
+        elif code == b"(":
+            self.marks.append(stack)
+            self.stack = []
+        elif code == b"t":
+            self._since_mark(tuple)
+        elif code == b"a":
+            self._extend([stack.pop()])
+        elif code == b"e":
+            self._extend(self._since_mark())
+        elif code == b"s":
+            self._update([stack.pop(-2), stack.pop()])
+        elif code == b"u":
+            self._update(self._since_mark())
+        elif code in (b"R", b"\x81"):  # REDUCE and NEWOBJ
+            arguments, function = stack.pop(), stack.pop()
+            if not isinstance(function, Function) or not isinstance(arguments, tuple):
+                raise NotIUV("a damaged pickle; write it again")
+            stack.append(function.call(*arguments))
+        elif code == b"b":  # BUILD
+            state = stack.pop()
+            if not isinstance(stack[-1], Record) or not isinstance(state, dict) or len(state) > _MOST_FIELDS:
+                raise NotIUV("a damaged pickle; write it again")
+            stack[-1].update(state)
+        elif code == b"c":
+            stack.append(self._find(cursor.line(), cursor.line()))
+        elif code == b"\x93":  # STACK_GLOBAL
+            name, module = stack.pop(), stack.pop()
+            stack.append(self._find(module, name))
+        elif code == b"Q" and self.persistent is not None:
+            stack.append(self.persistent(stack.pop()))
+        elif code == b"\x8a":  # LONG1
+            stack.append(int.from_bytes(cursor.take(cursor.number("<B")), "little", signed=True))
+        elif code == b"\x80":
+            cursor.take(1)
+        elif code == b"\x95":
+            cursor.take(8)
+        else:
+            raise NotIUV(f"a pickle with an instruction that no dump of Detectron2's has ({code[0]:#04x}): not opened")
+
+    def _text(self, size: int) -> str:
+        self.text += size
+        if size > _LONGEST_TEXT or self.text > _MOST_TEXT:
+            raise NotIUV("a pickle with texts longer than any file name; write it again")
+        return self.cursor.take(size).decode("utf-8", "surrogatepass")
+
+    def _since_mark(self, kind=list) -> Any:
+        items, self.stack = self.stack, self.marks.pop()
+        if kind is tuple:
+            self.stack.append(tuple(items))
+        return items
+
+    def _extend(self, items: list) -> None:
+        if type(self.stack[-1]) is not list:
+            raise NotIUV("a damaged pickle; write it again")
+        self.stack[-1].extend(items)
+
+    def _update(self, items: list) -> None:
+        if not isinstance(self.stack[-1], dict) or len(items) % 2:
+            raise NotIUV("a damaged pickle; write it again")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key, str):  # the hash of a deeply nested tuple would recurse
+                raise NotIUV("a damaged pickle; write it again")
+            self.stack[-1][key] = value
+
+    def _find(self, module: Any, name: Any) -> Any:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise NotIUV("a damaged pickle; write it again")
+        if (module, name) not in self.known:
+            raise NotIUV(self.foreign(module[:100], name[:100]))
+        return self.known[module, name]
