@@ -291,7 +291,7 @@ def test_bytes_that_are_no_text_are_broken_json(tmp_path):
 
 
 def test_a_fault_early_in_a_long_list_is_found_before_all_of_it_is_read(tmp_path):
-    text = '[{"filename": oops}' + ', {"filename": "p1_s30000_v0"}' * 400_000
+    text = '[{"filename": oops}' + ', {"filename": "p1_s30000_v0"}' * 800_000
     (tmp_path / "attribute_labels.json").write_text(text)
     tracemalloc.start()
     with pytest.raises(UserError, match="at character 14: "):
