@@ -5,6 +5,10 @@ A person is a sub-folder, or the folder itself where photos lie in it directly. 
 names of folders separate kinds of files, not people, so `anna/images/x.jpg` + `anna/iuv/x_IUV.png` and
 `images/anna/x.jpg` + `iuv/anna/x.png` are both a view of anna.
 
+A dump of Detectron2's (`.pkl`) has maps of all photos that it names, whatever the folders in its names; it is asked for
+photos without a map of their own. Where people use the same file names, the dump nearest above a photo counts, and then
+the folders in the names tell.
+
 Photos that are not square are padded, so that nothing is lost: the photo with its border colours, the map with
 background.
 """
@@ -17,13 +21,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dpt_tf import framing, iuv, photos, records
+from dpt_tf import framing, iuv, matching, records
+from dpt_tf import photos as photo_files
 from dpt_tf.errors import UserError
 from dpt_tf.keypoints import Joints, on_person
 from dpt_tf.matching import KINDS
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 MAPS = (".png", ".npy")
+DUMPS = ".pkl"
 _SAME_ASPECT = 0.01
 _OUTSIDE = 0.05
 
@@ -35,6 +41,10 @@ class Found:
     people: dict[str, list[tuple[pathlib.Path, pathlib.Path]]]
     photos_alone: list[pathlib.Path]
     maps_alone: list[pathlib.Path]
+    entries: dict[pathlib.Path, str]
+    """What a dump calls those photos whose map lies in one."""
+    no_dumps: list[str]
+    """Why a `.pkl` that could have held maps holds none, a line each."""
 
 
 @dataclasses.dataclass
@@ -60,6 +70,7 @@ def find(folder: str | os.PathLike) -> Found:
         raise UserError(f"{root}: no such folder; give the folder of photos and IUV files")
     photos: dict[tuple[str, str], list[pathlib.Path]] = collections.defaultdict(list)
     maps: dict[tuple[str, str], list[pathlib.Path]] = collections.defaultdict(list)
+    dumps: list[pathlib.Path] = []
     for path in _files(root):
         folders = path.relative_to(root).parts[:-1]
         kinds = {KINDS[part.lower()] for part in folders if part.lower() in KINDS}
@@ -70,21 +81,30 @@ def find(folder: str | os.PathLike) -> Found:
             maps[person, stem[:-4] if marked else stem].append(path)
         elif suffix in PHOTOS and "map" not in kinds and not stem.lower().endswith("_inds"):
             photos[person, stem].append(path)
+        elif suffix == DUMPS:
+            dumps.append(path)
     if not photos:
         raise UserError(f"{root}: no photo in it ({', '.join(PHOTOS)}); give the folder of photos and IUV files")
+    lonely = [path for key, paths in sorted(photos.items()) if key not in maps for path in paths]
+    dumped, no_dumps = matching.in_dumps(root, lonely, dumps)
     people: dict[str, list[tuple[pathlib.Path, pathlib.Path]]] = collections.defaultdict(list)
     for (person, stem), paths in sorted(photos.items()):
-        if (person, stem) in maps:
-            people[person or root.resolve().name].extend((path, maps[person, stem][0]) for path in paths)
-    photos_alone = [path for key, paths in sorted(photos.items()) if key not in maps for path in paths]
+        for path in paths:
+            if (person, stem) in maps:
+                people[person or root.resolve().name].append((path, maps[person, stem][0]))
+            elif path in dumped:
+                people[person or root.resolve().name].append((path, dumped[path][0]))
+    photos_alone = [path for path in lonely if path not in dumped]
     maps_alone = [path for key, paths in sorted(maps.items()) if key not in photos for path in paths]
     if not people:
         name = photos_alone[0]
         raise UserError(
             f"{root}: none of its {len(photos_alone)} photos has an IUV file; "
-            f"put one beside each, {name.name} with {name.stem}_IUV.png, or into a folder iuv"
+            f"put one beside each, {name.name} with {name.stem}_IUV.png, or into a folder iuv, or one dump of them all"
+            + (f" (not {no_dumps[0]})" if no_dumps else "")
         )
-    return Found(dict(people), photos_alone, maps_alone)
+    entries = {path: entry for path, (_, entry) in dumped.items()}
+    return Found(dict(people), photos_alone, maps_alone, entries, no_dumps)
 
 
 def _files(root: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -103,17 +123,19 @@ def read_view(
     person: int | None,
     tally: Tally,
     keypoints: Joints | None = None,
+    entry: str | None = None,
 ) -> records.View:
     """One view as it is stored, `size` pixels square; the bytes of a photo that has this size already are kept.
 
-    `keypoints` gives the joints for the view's map, as `keypoints.of_photos` finds it.
+    `keypoints` gives the joints for the view's map, as `keypoints.of_photos` finds it. `entry` is what a dump of
+    several photos calls this one, if not by its path.
 
     Raises:
       UserError: the photo cannot be read, its map is of another aspect, or its joints lie outside of it.
       NotIUV: the map is none.
     """
-    image, height, width = photos.square(photo, size)
-    examined = iuv.examine(mapped, person)
+    image, height, width = photo_files.square(photo, size)
+    examined = iuv.examine(mapped, person, photo=entry or str(photo), size=(height, width))
     coordinates = examined.iuv
     if abs(coordinates.shape[0] * width - coordinates.shape[1] * height) > _SAME_ASPECT * width * height:
         raise UserError(

@@ -4,6 +4,7 @@ import collections
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from dpt_tf import iuv
 from dpt_tf.errors import UserError
 
 KINDS = {"images": "photo", "photos": "photo", "iuv": "map", "keypoints": "joints", "openpose": "joints"}
@@ -46,6 +47,44 @@ def match(photos: Mapping[pathlib.Path, str], entries: Iterable[str], where: str
                 )
             result[photo] = entry
     return result
+
+
+def in_dumps(
+    root: pathlib.Path, photos: list[pathlib.Path], dumps: list[pathlib.Path]
+) -> tuple[dict[pathlib.Path, tuple[pathlib.Path, str]], list[str]]:
+    """Finds maps in dumps below `root`: `-> ({photo: (dump, entry)}, why a file is no dump, a line each)`.
+
+    A dump serves the photos below the nearest folder above it that has some; the one nearest to a photo counts.
+
+    Raises:
+      UserError: two dumps hold a map of one photo, or names do not tell which photo is meant.
+    """
+    below: dict[pathlib.Path, list[pathlib.Path]] = collections.defaultdict(list)
+    for photo in photos:
+        for folder in photo.relative_to(root).parents:
+            below[root / folder].append(photo)
+    scopes: dict[pathlib.Path, dict[str, pathlib.Path]] = collections.defaultdict(dict)
+    no_dumps: list[str] = []
+    for dump in dumps if photos else ():
+        try:
+            names = iuv.photos(dump)
+        except iuv.NotIUV as error:
+            no_dumps.append(str(error))
+            continue
+        if not names:
+            no_dumps.append(f"{dump}: not a dump of Detectron2's")
+            continue
+        scope = next(folder for folder in dump.parents if folder in below)
+        for name in names:
+            other = scopes[scope].setdefault(name, dump)
+            if other != dump and pathlib.PurePath(name).name in {photo.name for photo in below[scope]}:
+                raise UserError(f"{dump} and {other} both hold a map of {name}; keep one of them")
+    result: dict[pathlib.Path, tuple[pathlib.Path, str]] = {}
+    for scope in sorted(scopes, key=lambda scope: -len(scope.parts)):
+        left = {photo: photo.name for photo in below[scope] if photo not in result}
+        for photo, entry in match(left, scopes[scope], f"the dumps in {scope}").items():
+            result[photo] = scopes[scope][entry], entry
+    return result, no_dumps
 
 
 def _folders(parts: Sequence[str]) -> tuple[str, ...]:

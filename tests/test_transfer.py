@@ -1,10 +1,14 @@
 """Any photo, any pose, from a run or refused with a sentence."""
 
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from dpt_tf import transfer
+from dpt_tf.commands import main
 from dpt_tf.commands import transfer as command
 from dpt_tf.errors import UserError
 
@@ -74,6 +78,26 @@ def test_a_saved_model_without_our_signature_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
     with pytest.raises(UserError, match="no signature `tensors`"):
         transfer.load(tmp_path / "1")
+
+
+def test_a_dumps_map_is_found_by_the_photos_name_and_pasted_on_its_size(tmp_path, monkeypatch):
+    dump = pathlib.Path(__file__).parent / "data" / "dumps" / "new_two_photos.pkl"  # shop/a.jpg and shop/b.jpg
+    Image.fromarray(np.zeros((44, 30, 3), np.uint8)).save(tmp_path / "b.jpg")
+    Image.fromarray(person(32, 32)).save(tmp_path / "pose_IUV.png")
+    asked = []
+
+    def paint(*arguments):
+        asked.append(arguments)
+        return transfer.Transfer(mirror, 32, {}, None)(*arguments)
+
+    monkeypatch.setattr(transfer, "load", lambda _model: paint)
+    flags = [f"--source={tmp_path / 'b.jpg'}", f"--source_iuv={dump}", f"--target_iuv={tmp_path / 'pose_IUV.png'}"]
+    assert main.dispatch(["transfer", "--model=run", *flags, f"--output={tmp_path / 'out.png'}"]) == 0
+    ((photo, source_iuv, _),) = asked
+    assert source_iuv.shape == photo.shape == (44, 30, 3)
+    rows, columns = np.nonzero(source_iuv[..., 0])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (1, 12, 1, 4)
+    assert (tmp_path / "out.png").is_file()
 
 
 def test_several_poses_want_a_folder(tmp_path):

@@ -8,10 +8,10 @@ import argparse
 import contextlib
 import pathlib
 import pickle
-import tempfile
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 
-from dpt_tf import folders, keypoints, quiet, records
+from dpt_tf import folders, keypoints, quiet, records, replacing
 from dpt_tf.errors import UserError
 from dpt_tf.iuv import NotIUV
 
@@ -20,7 +20,7 @@ _SHOWN = 10
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("folder", type=pathlib.Path, help="photos + IUV files, one sub-folder a person")
+    parser.add_argument("folder", type=pathlib.Path, help="photos + IUV files or dumps (.pkl), one sub-folder a person")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="where to write; later the --data_dir")
     parser.add_argument("--size", type=int, default=256, help="pixels of the stored pictures (256)")
     parser.add_argument("--hold_out", type=int, default=0, metavar="N", help="keep every N-th view for testing")
@@ -40,8 +40,13 @@ def run(args: argparse.Namespace) -> int:
     found = folders.find(args.folder)
     joints = _keypoints(args.keypoints, found) if args.keypoints else {}
     tally = folders.Tally()
+
+    def read(photo: pathlib.Path, mapped: pathlib.Path) -> records.View:
+        joint, entry = joints.get(photo), found.entries.get(photo)
+        return folders.read_view(photo, mapped, args.size, args.person, tally, joint, entry)
+
     with _spool(args.output) as spool:
-        items = _read(found, joints, args, tally, spool)
+        items = _read(found, read, args, tally, spool)
         train, test = _split(items, args)
         quiet.start_tensorflow()
         prepared = records.write(
@@ -85,8 +90,13 @@ def _spool(output: pathlib.Path) -> Iterator[pathlib.Path]:
     """A folder on the disk of `output` for what has been read, gone afterwards; so is `output` if it is empty."""
     try:
         output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".reading-", dir=output) as spool:
-            yield pathlib.Path(spool)
+        replacing.clear(output, "reading")
+        spool = replacing.named(output, "reading")
+        spool.mkdir()
+        try:
+            yield spool
+        finally:
+            shutil.rmtree(spool, ignore_errors=True)
     except OSError as error:
         if error.filename is None:
             raise OSError(error.errno, error.strerror, str(output)) from None
@@ -98,7 +108,7 @@ def _spool(output: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def _read(
     found: folders.Found,
-    joints: dict[pathlib.Path, keypoints.Joints],
+    read: Callable[[pathlib.Path, pathlib.Path], records.View],
     args: argparse.Namespace,
     tally: folders.Tally,
     spool: pathlib.Path,
@@ -109,7 +119,7 @@ def _read(
     items: list[tuple[pathlib.Path, int]] = []
     with tqdm(total=sum(map(len, found.people.values())), unit="view", desc="reading", leave=False) as bar:
         for name, files in sorted(found.people.items()):
-            views = list(_views(files, joints, args, tally, bar))
+            views = list(_views(files, read, args, tally, bar))
             if len(views) < 2:
                 message = (
                     f"{args.folder}: {name} has {len(views)} usable view, needs two or more; add views or remove it"
@@ -127,10 +137,10 @@ def _read(
     return items
 
 
-def _views(files, joints, args: argparse.Namespace, tally: folders.Tally, bar) -> Iterator[records.View]:
+def _views(files, read, args: argparse.Namespace, tally: folders.Tally, bar) -> Iterator[records.View]:
     for photo, mapped in files:
         try:
-            yield folders.read_view(photo, mapped, args.size, args.person, tally, joints.get(photo))
+            yield read(photo, mapped)
         except (UserError, NotIUV) as error:
             if not args.skip_bad:
                 raise
@@ -166,6 +176,7 @@ def _report(prepared: records.Prepared, people: int, found: folders.Found, tally
         print(f"  mended {note}: {count} views")
     _list("photos without an IUV file, left out", list(map(str, found.photos_alone)))
     _list("IUV files without a photo, left out", list(map(str, found.maps_alone)))
+    _list("files .pkl that are no dumps of maps, left out", found.no_dumps)
     _list("left out", tally.left_out)
 
 

@@ -14,7 +14,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
     parser.add_argument("--model", type=pathlib.Path, required=True, help="a run's folder, or a SavedModel")
     parser.add_argument("--source", type=pathlib.Path, required=True, help="the photo")
-    parser.add_argument("--source_iuv", type=pathlib.Path, required=True, help="the photo's DensePose map")
+    parser.add_argument(
+        "--source_iuv", type=pathlib.Path, required=True, help="the photo's DensePose map, or a dump that holds it"
+    )
     parser.add_argument(
         "--target_iuv", type=pathlib.Path, required=True, nargs="+", action="extend", help="the poses to paint"
     )
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from dpt_tf import iuv, pictures, transfer
 
     photo = read_photo(args.source)
-    source_iuv = iuv.read(args.source_iuv)
+    source_iuv = iuv.read(args.source_iuv, photo=str(args.source), size=photo.shape[:2])
     poses = [iuv.read(path) for path in args.target_iuv]
     if photo.shape != source_iuv.shape:
         raise UserError(
