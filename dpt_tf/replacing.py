@@ -1,13 +1,17 @@
 """One folder takes another's place, and what a process that died on the way left behind.
 
-Between the two renames the old folder bears another name, which ends in the process's number. Whoever finds it and no
-such process puts it back, or clears it away where the new folder has come.
+Between the two renames the old folder bears another name, which ends in the process's number and machine. Whoever finds
+it and no such process puts it back, or clears it away where the new folder has come.
 """
 
 import contextlib
 import os
 import pathlib
 import shutil
+import socket
+import time
+
+_LONG = 60.0  # seconds; the two renames take microseconds
 
 
 def replace(new: pathlib.Path, final: pathlib.Path) -> None:
@@ -36,10 +40,16 @@ def recover(final: pathlib.Path) -> None:
     Where nothing may be written all stays as it is.
     """
     with contextlib.suppress(OSError):
-        left = sorted(_left(final.parent, _kind(final.name)), key=lambda path: path.stat().st_mtime)
+        left = [
+            path
+            for path, dead in _left(final.parent, _kind(final.name))
+            if dead or (dead is None and _age(path) > _LONG)
+        ]
+        left.sort(key=_age, reverse=True)
         if left and not final.exists():
             left.pop().rename(final)
-        clear(final.parent, _kind(final.name))
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def recover_below(folder: pathlib.Path, name: str) -> None:
@@ -53,30 +63,33 @@ def recover_below(folder: pathlib.Path, name: str) -> None:
 
 def named(folder: pathlib.Path, kind: str) -> pathlib.Path:
     """A hidden name in `folder` for what this process alone works on."""
-    return folder / f".{kind}-{os.getpid()}"
+    return folder / f".{kind}-{os.getpid()}@{socket.gethostname()}"
 
 
 def clear(folder: pathlib.Path, kind: str) -> None:
-    """Removes what dead processes had `named` so."""
-    for path in _left(folder, kind):
-        shutil.rmtree(path, ignore_errors=True)
+    """Removes what dead processes of this machine had `named` so."""
+    for path, dead in _left(folder, kind):
+        if dead:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _kind(name: str) -> str:
     return f"{name}.old"
 
 
-def _left(folder: pathlib.Path, kind: str) -> list[pathlib.Path]:
-    return [path for path in folder.glob(f".{kind}-*") if _dead(path.name[len(kind) + 2 :])]
+def _left(folder: pathlib.Path, kind: str) -> list[tuple[pathlib.Path, bool | None]]:
+    """What was `named` so, and whether its process is dead; None where that cannot be known."""
+    return [(path, _dead(path.name[len(kind) + 2 :])) for path in folder.glob(f".{kind}-*")]
 
 
-def _dead(number: str) -> bool:
+def _dead(owner: str) -> bool | None:
     """Whether no other process has this number; what bears our own was left by a namesake.
 
-    Note: only POSIX can ask without harm; elsewhere nothing counts as dead.
+    Note: on Windows nobody can ask without harm.
     """
-    if not number.isdecimal() or os.name != "posix":
-        return False
+    number, _, machine = owner.partition("@")
+    if machine != socket.gethostname() or not number.isdecimal() or os.name != "posix":
+        return None
     try:
         if int(number) != os.getpid():
             os.kill(int(number), 0)
@@ -86,3 +99,8 @@ def _dead(number: str) -> bool:
     except (ProcessLookupError, OverflowError):
         pass
     return True
+
+
+def _age(path: pathlib.Path) -> float:
+    """Seconds since it was renamed."""
+    return time.time() - path.stat().st_ctime

@@ -305,6 +305,7 @@ def test_a_map_beside_the_photo_wins_over_a_dump(tmp_path, capsys):
 def test_each_person_may_have_a_dump_of_the_same_file_names(tmp_path):
     for name in ("anna", "berta"):
         shutil.copy(SHOP, shop(tmp_path / "in" / name) / "dump.pkl")
+    shutil.copy(SHOP, tmp_path / "in" / "all.pkl")
     assert prepare(tmp_path / "in", tmp_path / "out") == 0
     people = stored(tmp_path / "out")
     assert [box(iuv) for name in ("anna", "berta") for iuv in people[name]["iuv"]] == [A, B, A, B]

@@ -5,6 +5,7 @@ import errno
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -68,10 +69,10 @@ def test_a_second_write_replaces_the_first(tmp_path):
 
 @pytest.fixture
 def dead():
-    """The number of a process that is no more."""
+    """How a process that is no more signs its folders."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    return process.pid
+    return f"{process.pid}@{socket.gethostname()}"
 
 
 @pytest.mark.parametrize("opened", ["", "toy", "toy/1.0.0"])
@@ -93,12 +94,26 @@ def test_what_killed_writes_left_is_cleared_by_the_next(tmp_path, dead):
     assert not left[0].exists()
 
 
-def test_what_a_living_process_moved_away_is_left_alone(tmp_path):
+def test_what_a_living_process_moved_away_is_left_alone(tmp_path, monkeypatch):
     before = records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy")
-    away = before.directory.rename(tmp_path / "toy" / f".1.0.0.old-{os.getppid()}")
+    away = before.directory.rename(tmp_path / "toy" / f".1.0.0.old-{os.getppid()}@{socket.gethostname()}")
+    monkeypatch.setattr(replacing, "_LONG", -1)
     with pytest.raises(UserError, match="no prepared data set"):
         records.open(tmp_path)
     assert away.exists()
+
+
+@pytest.mark.parametrize("owner", ["7@elsewhere", "7"])
+def test_what_another_machine_moved_away_is_put_back_after_a_while(tmp_path, monkeypatch, owner):
+    away, aside = tmp_path / f".1.0.0.old-{owner}", tmp_path / f".toy.partial-{owner}"
+    away.mkdir()
+    aside.mkdir()
+    replacing.recover(tmp_path / "1.0.0")
+    assert away.exists()
+    monkeypatch.setattr(replacing, "_LONG", -1)
+    replacing.recover(tmp_path / "1.0.0")
+    replacing.clear(tmp_path, "toy.partial")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [aside.name, "1.0.0"]
 
 
 KILLED = """
