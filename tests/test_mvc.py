@@ -104,6 +104,27 @@ def test_names_of_ones_own_in_a_folder_per_style_are_views(tmp_path):
     assert views(found)["style_3163711"] == ["3163711-front", "3163711-left_v2"]
 
 
+def test_a_folder_per_style_may_hold_the_ends_of_the_links_names(tmp_path):
+    fill(tmp_path / "links")
+    for _, style, view in pictures():
+        for suffix in (".jpg", "_IUV.png"):
+            touch(tmp_path / str(style) / f"{view.upper()}-4X{suffix}")
+    found = mvc.catalogue(tmp_path)
+    assert views(found) == expected() and not found.faults
+
+
+def test_rows_of_a_style_under_names_of_ones_own_are_not_missed(tmp_path):
+    for style in range(3000000, 3000003):
+        for view in ("front", "back"):
+            touch(tmp_path / str(style) / f"{view}.jpg")
+            touch(tmp_path / str(style) / f"{view}_IUV.png")
+    save_lists(tmp_path)
+    found = mvc.catalogue(tmp_path)
+    assert views(found) == expected(seen=("front", "back")) and not found.faults
+    save_lists(tmp_path, 4)
+    assert len(mvc.catalogue(tmp_path).faults) == len(VIEWS)
+
+
 def test_a_collection_in_a_folder_named_like_a_style_is_no_style(tmp_path):
     touch(tmp_path / "20160101" / "front.jpg")
     assert "no picture named as MVC's are" in refusal(tmp_path / "20160101")
@@ -154,6 +175,17 @@ def test_without_lists_a_style_is_taken_under_the_naming_with_the_most_maps(tmp_
     assert views(found)["style_3000001"] == ["3000001-0", "3000001-1", "3000001-2", "3000001-3"]
     assert views(found)["style_3000000"] == expected()["style_3000000"]
     assert kinds(found) == {"perhaps a copy under another name"} and len(found.faults) == 3 * len(VIEWS)
+
+
+def test_with_lists_some_views_may_be_named_as_linked_and_some_as_labelled(tmp_path):
+    fill(tmp_path, "labels")
+    for row in pictures()[1::2]:
+        for suffix in (".jpg", "_IUV.png"):
+            old, new = (trees.mvc_stem(naming, *row) + suffix for naming in ("labels", "links"))
+            (tmp_path / old).rename(tmp_path / new)
+    save_lists(tmp_path)
+    found = mvc.catalogue(tmp_path)
+    assert views(found) == expected() and not found.faults
 
 
 def test_a_map_named_as_labelled_is_of_the_picture_named_as_linked(tmp_path):

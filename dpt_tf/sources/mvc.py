@@ -31,6 +31,7 @@ PAGE = "https://github.com/MVC-Datasets/MVC"
 LISTS = ("image_links.json", "attribute_labels.json", "mvc_info.json")
 
 _LINK = re.compile(r"(?P<style>\d{5,9})-(?P<view>p|\d)(?P<size>-[a-z0-9]+)?", re.IGNORECASE)
+_STYLE = re.compile(r"\d+")
 _LABEL = re.compile(r"p\d+_s(?P<style>\d+)_v(?P<view>\d+)", re.IGNORECASE)
 _MAP_FOLDER = r"(?:iuv|densepose)[/\\]"
 _FOLDER = re.compile(
@@ -53,7 +54,7 @@ def identify(path: str) -> tuple[str, int] | None:
     Args:
       path: below the collection's folder, without suffix and mark.
     """
-    stem = re.split(r"[/\\]", path)[-1]
+    stem = path.replace("\\", "/").rpartition("/")[2]
     if found := _LINK.fullmatch(stem):
         return f"{found['style']}-{found['view'].lower()}", _LINKED
     if found := _LABEL.fullmatch(stem):
@@ -66,7 +67,7 @@ def identify(path: str) -> tuple[str, int] | None:
 
 def style_of(name: str) -> str:
     """The style of a picture's name."""
-    return re.split("[-_]", name, maxsplit=1)[0]
+    return _STYLE.match(name)[0]  # type: ignore[index]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,9 +114,10 @@ def catalogue(folder: str | os.PathLike, config: str = "all", seed: int = 0) -> 
     if not maps:
         raise UserError(f"{folder}: no IUV map of any of its {len(photos)} pictures; run DensePose on them")
     faults, notes = list(listing.faults), _notes(photos, maps, lists)
+    ways = {name: _ways(name, paths, root) for name, paths in photos.items()}
     if lists:
-        _keep_listed(photos, lists, root, faults, notes)
-    _keep_one_way(photos, maps, root, faults)
+        _keep_listed(photos, ways, lists, faults, notes)
+    _keep_one_way(photos, ways, maps, faults)
     outfits = _outfits(photos, maps, faults)
     if not outfits:
         raise UserError(
@@ -129,6 +131,7 @@ def catalogue(folder: str | os.PathLike, config: str = "all", seed: int = 0) -> 
 
 
 _Files = dict[str, list[str]]
+_Ways = dict[str, frozenset[int]]
 
 
 def _gather(listing: Listing, lists: Lists | None, root: str) -> tuple[_Files, _Files]:
@@ -154,17 +157,20 @@ def _notes(photos: _Files, maps: _Files, lists: Lists | None) -> list[str]:
     return notes + ([f"{lonely} maps have no picture"] if lonely else [])
 
 
-def _ways(name: str, paths: list[str], root: str) -> set[int]:
+def _ways(name: str, paths: list[str], root: str) -> frozenset[int]:
     """The ways of naming under which a picture is there; a label that has become a link counts as one."""
-    found = (identify(os.path.splitext(path.removeprefix(root))[0]) for path in paths)
-    return {_LINKED if way == _LABELLED and not _is_label(name) else way for _, way in filter(None, found)}
+    found = (identify(path.removeprefix(root).rpartition(".")[0]) for path in paths)
+    merged = {_LINKED if way == _LABELLED and not _is_label(name) else way for _, way in filter(None, found)}
+    return _ALONE[merged.pop()] if len(merged) == 1 else frozenset(merged)
 
 
-def _keep_listed(photos: _Files, lists: Lists, root: str, faults: list[Fault], notes: list[str]) -> None:
+_ALONE = [frozenset((way,)) for way in range(3)]
+
+
+def _keep_listed(photos: _Files, ways: _Ways, lists: Lists, faults: list[Fault], notes: list[str]) -> None:
     """Takes out what no row names; names of one's own no row can name, so their styles are not checked."""
-    unknown = photos.keys() - lists.names
-    own = {style_of(name) for name, paths in photos.items() if _OWN in _ways(name, paths, root)}
-    unlisted = [name for name in unknown if _OWN not in _ways(name, photos[name], root)]
+    own = {style_of(name) for name in photos if _OWN in ways[name]}
+    unlisted = [name for name in photos.keys() - lists.names if _OWN not in ways[name]]
     for name in unlisted:
         del photos[name]
     if unlisted:
@@ -173,16 +179,16 @@ def _keep_listed(photos: _Files, lists: Lists, root: str, faults: list[Fault], n
     faults += [Fault("listed, but no such picture", name) for name in missing]
 
 
-def _keep_one_way(photos: _Files, maps: _Files, root: str, faults: list[Fault]) -> None:
+def _keep_one_way(photos: _Files, ways: _Ways, maps: _Files, faults: list[Fault]) -> None:
     """Leaves each style under the way of naming that has the most maps; links before labels before own names."""
-    styles: dict[str, dict[int, int]] = collections.defaultdict(lambda: collections.defaultdict(int))
-    ways = {name: _ways(name, paths, root) for name, paths in photos.items()}
-    for name, found in ways.items():
-        for way in found:
-            styles[style_of(name)][way] += name in maps
-    chosen = {style: max(sorted(counts), key=lambda way: counts[way]) for style, counts in styles.items()}
-    for name, found in ways.items():
-        if chosen[style_of(name)] not in found:
+    styles: dict[str, dict[int, int]] = collections.defaultdict(dict)
+    for name in photos:
+        counts = styles[style_of(name)]
+        for way in ways[name]:
+            counts[way] = counts.get(way, 0) + (name in maps)
+    chosen = {style: max(sorted(counts), key=counts.__getitem__) for style, counts in styles.items()}
+    for name in list(photos):
+        if chosen[style_of(name)] not in ways[name]:
             faults.append(Fault("perhaps a copy under another name", photos.pop(name)[0]))
 
 
@@ -277,9 +283,10 @@ def _refuse_matlab(paths: list[str]) -> None:
 def _names(row: dict[str, Any]) -> tuple[str | None, str | None]:
     """The names of the picture of a row: the link's, the label's."""
     address, filename = _bare(row.get("image_url_4x")), _bare(row.get("filename"))
-    product, style, view = (_bare(row.get(field)) for field in ("productId", "styleId", "viewId"))
-    link = _LINK.fullmatch(os.path.splitext(os.path.basename(address))[0])
-    label = _LABEL.fullmatch(os.path.splitext(filename or f"p{product}_s{style}_v{view}")[0])
+    if not filename and "viewId" in row:
+        filename = "p{}_s{}_v{}".format(*(_bare(row.get(field)) for field in ("productId", "styleId", "viewId")))
+    link = _LINK.fullmatch(address.rpartition("/")[2].partition(".")[0])
+    label = _LABEL.fullmatch(filename.partition(".")[0])
     return (
         f"{link['style']}-{link['view'].lower()}" if link else None,
         f"{label['style']}_v{label['view']}" if label else None,
@@ -375,16 +382,13 @@ class _Text:
         self.peek()
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
+                value, self._at = _DECODER.raw_decode(self._text, self._at)
+                return value
             except json.JSONDecodeError as error:
                 # Near the end of what has been read it may only be unfinished.
                 if self._ended or error.pos < len(self._text) - _BLOCK:
                     self._at = error.pos
                     raise self.broken(error.msg) from None
-            else:
-                if end < len(self._text) or self._ended:
-                    self._at = end
-                    return value
             self._more()
 
     def broken(self, reason: str) -> UserError:
