@@ -179,7 +179,8 @@ def test_a_published_list_of_pairs_goes_before_the_rule_in_its_own_order(tmp_pat
 
 def test_only_views_with_shoulders_and_hips_pair_up_where_the_rule_wants_them(tmp_path, monkeypatch):
     item = make_item("d", 4, size=SIZE)
-    item["views"][2]["keypoints"] = np.repeat(np.where(np.arange(18) == pairing.NEEDED[3], -1, 1), 2).reshape(18, 2)
+    item["views"][2]["keypoints"] = np.ones((18, 2), np.int32)
+    item["views"][2]["keypoints"][pairing.NEEDED[3]] = -1
     prepared = records.write(tmp_path, "toy", {"train": [item], "test": [item]}, SIZE, "toy")
     metadata = prepared.directory / "metadata.json"
     metadata.write_text(metadata.read_text().replace('"rule": "all"', '"rule": "joints"').replace("16", "9"))

@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf import records
+from dpt_tf.sources.catalogue import KEYPOINT_FRAME
 from dpt_tf.synthetic import dataset
 
 CATEGORIES = (
@@ -92,7 +93,9 @@ def _deepfashion_item(tree: Tree, number: int) -> list[tuple[str, np.ndarray]]:
         running = number * tree.views + index + 1
         stem = f"{category.replace('/', '-')}-{item}-{colour}_{view}"
         _write(tree, running, shot, photos / f"{colour}_{view}.jpg", maps / f"{stem}_densepose.png")
-        rows.append((dsc_name(category, item, colour, view), shot["keypoints"]))
+        joints = shot["keypoints"]
+        in_square = np.where(joints >= 0, joints * KEYPOINT_FRAME // tree.size, -1)
+        rows.append((dsc_name(category, item, colour, view), in_square))
     if tree.flaws and number % 10 == 0:
         Image.new("RGB", (tree.size, tree.size), "white").save(photos / f"{colour}_6_flat.jpg")
     return rows
@@ -120,14 +123,21 @@ def _deepfashion_lists(tree: Tree, made: list[list[tuple[str, np.ndarray]]]) -> 
     for split, items in (("test", order[: tree.test_items]), ("train", order[tree.test_items :])):
         rows = [row for item in items for row in made[item]]
         rng.shuffle(rows)
-        lines = [f"{name}: {points[:, 0].tolist()}: {points[:, 1].tolist()}" for name, points in rows]
-        text = "\n".join(["name:keypoints_y:keypoints_x", *lines]) + "\n"
-        (tree.folder / f"fasion-annotation-{split}.csv").write_text(text)
+        for prefix, crop in (("fasion-", 0), ("fasion-resize-", 40)):
+            # PATN's columns count from the 41st of 256; a joint left of it is missing there.
+            shifted = [
+                (name, np.where((points >= (0, crop)).all(1)[:, None], points - (0, crop), -1)) for name, points in rows
+            ]
+            lines = [f"{name}: {points[:, 0].tolist()}: {points[:, 1].tolist()}" for name, points in shifted]
+            _write_lines(tree.folder / f"{prefix}annotation-{split}.csv", ["name:keypoints_y:keypoints_x", *lines])
         pairs = records.ordered_pairs(dict(rows))
         rng.shuffle(pairs)
         if split == "test":
-            text = "\n".join(["from,to", *(",".join(pair) for pair in pairs)]) + "\n"
-            (tree.folder / "fasion-pairs-test.csv").write_text(text)
+            _write_lines(tree.folder / "fasion-pairs-test.csv", ["from,to", *(",".join(pair) for pair in pairs)])
+
+
+def _write_lines(path: pathlib.Path, lines: list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n")
 
 
 def mvc_stem(naming: str, product: int, style: int, view: str) -> str:

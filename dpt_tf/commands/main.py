@@ -17,6 +17,7 @@ from dpt_tf.errors import Interrupted, TrainingError, UserError
 VERBS = {
     "demo": "from nothing to people painted in new poses: data, training, scores and a sheet of pictures",
     "prepare": "photos with their IUV files -> a prepared data set to train on",
+    "build": "DeepFashion or MVC -> a prepared data set to train on",
     "inspect": "what is this file? form, order, parts, people, faults",
     "transfer": "paint the person of a photo in other poses",
     "evaluate": "score a run on the held-out pairs of a prepared data set",

@@ -6,9 +6,11 @@ opens pictures is `pipeline`.
 
 import dataclasses
 import os
+import sys
 from collections.abc import Sequence
 
 import tensorflow_datasets as tfds
+from absl import app
 from etils import epath
 
 from dpt_tf import pairing, records
@@ -16,6 +18,20 @@ from dpt_tf.errors import UserError
 from dpt_tf.sources import pipeline
 from dpt_tf.sources.catalogue import Catalogue
 from dpt_tf.sources.report import NAME, Report
+
+
+class _OneLine(app.ExceptionHandler):
+    """Under `tfds build`: a user's mistake is one line, not a traceback."""
+
+    def wants(self, exc):
+        return isinstance(exc, UserError) or str(exc).startswith("Manual directory")
+
+    def handle(self, exc):
+        print(exc, file=sys.stderr)
+        sys.exit(2)
+
+
+app.install_exception_handler(_OneLine())
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -37,6 +53,11 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     VERSION = tfds.core.Version(records.VERSION)
     HOMEPAGE = ""
+
+    def __init__(self, *, strict: bool | None = None, **kwargs):
+        """`strict` goes before the config's."""
+        super().__init__(**kwargs)
+        self._strict = self.builder_config.strict if strict is None else strict
 
     def catalogue(self, folder: str, config: PairsConfig) -> Catalogue:
         """What is in a user's folder."""
@@ -74,16 +95,18 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         outcomes = {split: _sum(finished, split) for split in catalogue.splits}
         report = Report(f"{self.name}/{config.name}", config.image_size, outcomes, catalogue.faults, catalogue.notes)
         if catalogue.pairs is not None:
-            self._write_pairs(catalogue.pairs, outcomes["test"], report)
+            self._write_pairs(catalogue, outcomes["test"], report)
         self._conclude(report)
         return [self._name_shards(split, finished) for split, outcome in outcomes.items() if outcome.census.items]
 
-    def _write_pairs(self, pairs: list[tuple[str, str, str]], test: pipeline.Outcome, report: Report) -> None:
-        lost = set(test.lost)
-        kept = [pair for pair in pairs if lost.isdisjoint(pair[1:])]
+    def _write_pairs(self, catalogue: Catalogue, test: pipeline.Outcome, report: Report) -> None:
+        stored = {(outfit.id, shot.name) for outfit in catalogue.splits["test"] for shot in outfit.shots}
+        stored -= set(map(tuple, test.lost))
+        listed = catalogue.pairs or []
+        kept = [pair for pair in listed if {(pair[0], pair[1]), (pair[0], pair[2])} <= stored]
         pairing.write_list(self.data_path / records.PAIR_LIST, kept)
         test.census.pairs = len(kept)
-        report.notes.append(f"{len(kept)} of {len(pairs)} test pairs of the list have both their views")
+        report.notes.append(f"{len(kept)} of {len(listed)} listed test pairs have both their views")
 
     def _conclude(self, report: Report) -> None:
         """Prints the report and writes it into the data set; beside it where there will be none."""
@@ -91,7 +114,7 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         stop = ""
         if not train.items:
             stop = "nothing is left to train on"
-        elif self.builder_config.strict and report.all_faults():
+        elif self._strict and report.all_faults():
             stop = f"strict: {len(report.all_faults())} things would have been left out"
         folder = self.data_dir_root if stop else self.data_path
         stem = f"{report.name.replace('/', '-')}-{NAME}" if stop else NAME

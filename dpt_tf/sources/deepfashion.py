@@ -161,11 +161,8 @@ def _by_lists(listing: Listing, lists: Lists) -> Catalogue:
     for split, listed in lists.splits.items():
         shots = _shots(listing, listed, faults)
         splits[split] = _outfits(shots)
-    there = {shot.name for outfit in splits["test"] for shot in outfit.shots}
-    pairs = [(item_of(a), a, b) for a, b in lists.pairs if a in there and b in there]
+    pairs = [(item_of(source), source, target) for source, target in lists.pairs]
     result = Catalogue(splits, pairs, faults)
-    if len(pairs) < len(lists.pairs):
-        result.notes.append(f"{len(lists.pairs) - len(pairs)} of {len(lists.pairs)} listed test pairs lack a view")
     unlisted = len(listing.photos.keys() - lists.splits["train"].keys() - lists.splits["test"].keys())
     if unlisted:
         result.notes.append(f"{unlisted} pictures are in no list and were left out")

@@ -53,8 +53,8 @@ class Outcome:
     tally: dict[str, int] = dataclasses.field(default_factory=dict)
     """Maps by form and order, and what was mended in them."""
     faults: list[Fault] = dataclasses.field(default_factory=list)
-    lost: list[str] = dataclasses.field(default_factory=list)
-    """The names of the views that were left out."""
+    lost: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    """Item and name of the views that were left out."""
 
     def to_json(self) -> str:
         """For the file beside a shard."""
@@ -153,7 +153,7 @@ def read_outfit(outfit: Outfit, image_size: int, tally: folders.Tally, outcome: 
             view = folders.read_view(pathlib.Path(shot.photo), pathlib.Path(shot.map), image_size, None, tally)
         except (UserError, iuv.NotIUV, OSError) as error:
             outcome.faults.append(Fault(_kind(error), shot.photo, str(error)))
-            outcome.lost.append(shot.name)
+            outcome.lost.append((outfit.id, shot.name))
             continue
         view["name"] = shot.name
         if shot.keypoints is not None:

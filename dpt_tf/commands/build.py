@@ -1,0 +1,114 @@
+"""`dpt build`: DeepFashion or MVC -> a prepared data set, with the builders of `datasets/`.
+
+`tfds build` does the same with TFDS's own flags; this verb adds `--strict`, `--size`, `--seed` and `--workers`.
+"""
+
+import argparse
+import dataclasses
+import importlib.util
+import logging
+import pathlib
+import sys
+
+from absl import logging as absl_logging
+
+from dpt_tf import quiet
+from dpt_tf.errors import UserError
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of the verb."""
+    parser.add_argument("builder", type=pathlib.Path, help="datasets/deepfashion_pairs or datasets/mvc_pairs")
+    parser.add_argument("--manual_dir", required=True, help="the folder of pictures, maps and lists")
+    parser.add_argument("--data_dir", required=True, help="where to write; later train.py's --data_dir")
+    parser.add_argument("--config", help="deepfashion_pairs: dsc (default), patn or all; mvc_pairs: all")
+    parser.add_argument("--size", type=int, default=256, help="pixels of the stored pictures (256)")
+    parser.add_argument("--seed", type=int, default=0, help="draws the test items where no list names them (0)")
+    parser.add_argument("--strict", action="store_true", help="stop, and write nothing, if anything has to be left out")
+    parser.add_argument("--overwrite", action="store_true", help="replace what an earlier build wrote")
+    parser.add_argument("--workers", type=int, default=1, help="processes on this machine (1)")
+    parser.add_argument("--max_items", type=int, help="only so many items of each split, for a try")
+    parser.add_argument(
+        "--beam", default="", metavar="KEY=VALUE,...", help="options of Apache Beam, for example runner=FlinkRunner,..."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Builds, prints the report."""
+    _check(args)
+    quiet.start_tensorflow()
+    logging.getLogger().setLevel(logging.ERROR)  # Beam's greetings
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    builder = _builder(args)
+    if builder.is_prepared() and not args.overwrite:
+        raise UserError(f"{builder.data_dir}: built already; --overwrite builds it anew")
+    mode = tfds.download.GenerateMode
+    config = tfds.download.DownloadConfig(
+        manual_dir=args.manual_dir,
+        download_mode=mode.REUSE_CACHE_IF_EXISTS if args.overwrite else mode.REUSE_DATASET_IF_EXISTS,
+        max_examples_per_split=args.max_items,
+        beam_options=_beam_options(args),
+    )
+    builder.download_and_prepare(download_config=config)
+    print(f"written: {builder.data_dir}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not args.builder.is_dir() or not _module(args.builder).is_file():
+        raise UserError(
+            f"{args.builder}: no builder; give datasets/deepfashion_pairs or datasets/mvc_pairs of the source tree"
+        )
+    if "://" not in args.manual_dir and not pathlib.Path(args.manual_dir).is_dir():
+        raise UserError(f"{args.manual_dir}: no such folder; give --manual_dir the folder of the pictures")
+    if args.size < 16 or args.size > 4096:
+        raise UserError(f"--size={args.size}: give 16 to 4096 pixels")
+    if args.workers < 1:
+        raise UserError(f"--workers={args.workers}: give 1 or more")
+    if args.max_items is not None and args.max_items < 1:
+        raise UserError(f"--max_items={args.max_items}: give 1 or more")
+    if importlib.util.find_spec("apache_beam") is None:
+        raise UserError("building a collection needs Apache Beam: pip install 'dpt_tf[data]'")
+
+
+def _module(folder: pathlib.Path) -> pathlib.Path:
+    return folder / f"{folder.resolve().name}_dataset_builder.py"
+
+
+def _builder(args: argparse.Namespace):
+    """The builder, with a config of its own name where the size, the seed or the strictness is not the usual."""
+    import tensorflow_datasets as tfds
+
+    folder = args.builder.resolve()
+    sys.path.insert(0, str(folder.parent))
+    try:
+        cls = tfds.core.community.builder_cls_from_module(f"{folder.name}.{_module(folder).stem}")
+    finally:
+        sys.path.remove(str(folder.parent))
+    config = cls.builder_configs.get(args.config or cls.BUILDER_CONFIGS[0].name)
+    if config is None:
+        raise UserError(f"{args.builder} has no config {args.config}; have {', '.join(cls.builder_configs)}")
+    name = config.name
+    if args.size != config.image_size:
+        name += f"-{args.size}"
+    if args.seed != config.seed:
+        name += f"-seed{args.seed}"
+    if name != config.name:
+        config = dataclasses.replace(config, name=name, image_size=args.size, seed=args.seed)
+    return cls(data_dir=args.data_dir, config=config, strict=args.strict)
+
+
+def _beam_options(args: argparse.Namespace):
+    import apache_beam as beam
+
+    flags = [f"--{option}" for option in args.beam.split(",") if option]
+    if args.workers > 1:
+        flags += [
+            f"--direct_num_workers={args.workers}",
+            "--direct_running_mode=multi_processing",
+            "--default_sdk_harness_log_level=ERROR",
+        ]
+    return beam.options.pipeline_options.PipelineOptions(flags)
