@@ -1,0 +1,55 @@
+"""What is stored of a photo looks like the photo, whatever its size, form and way up."""
+
+import io
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps, JpegImagePlugin
+
+from dpt_tf import framing, photos
+
+
+def grain(height, width, cell=32) -> Image.Image:
+    """Something with detail in it, no white noise."""
+    noise = np.random.default_rng(0).integers(0, 256, (height // cell, width // cell, 3)).astype(np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def square_of(path: pathlib.Path, size: int) -> tuple[Image.Image, np.ndarray]:
+    opened = Image.open(io.BytesIO(photos.square(path, size)[0]))
+    return opened, np.asarray(opened).astype(float)
+
+
+def test_a_resized_jpeg_stays_a_jpeg_with_all_of_its_colour(tmp_path):
+    grain(160, 120).save(tmp_path / "x.jpg", quality=98, subsampling=0)
+    grain(160, 120).save(tmp_path / "x.png")
+    (jpeg, seen), (png, wanted) = square_of(tmp_path / "x.jpg", 100), square_of(tmp_path / "x.png", 100)
+    assert (jpeg.format, png.format) == ("JPEG", "PNG")
+    assert JpegImagePlugin.get_sampling(jpeg) == 0
+    assert jpeg.size == (100, 100)
+    assert np.sqrt(((seen - wanted) ** 2).mean()) < 3
+
+
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+@pytest.mark.parametrize("shape", [(640, 480), (640, 355), (417, 530)])
+def test_a_large_jpeg_that_is_not_decoded_whole_looks_the_same(tmp_path, shape, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    grain(*shape).save(tmp_path / "x.jpg", quality=98, subsampling=0, exif=exif)
+    with Image.open(tmp_path / "x.jpg") as whole:
+        upright = ImageOps.exif_transpose(whole)
+    _, seen = square_of(tmp_path / "x.jpg", 64)
+    wanted = framing.square_photo(np.asarray(upright), 64)
+    assert photos.square(tmp_path / "x.jpg", 64)[1:] == (upright.height, upright.width)
+    assert np.sqrt(((seen - wanted) ** 2).mean()) < 3
+
+
+def test_a_large_jpeg_is_decoded_no_further_than_needed(tmp_path, monkeypatch):
+    decoded = []
+    squared = framing.square_photo
+    monkeypatch.setattr(framing, "square_photo", lambda p, *rest: decoded.append(p.shape[:2]) or squared(p, *rest))
+    grain(1024, 800).save(tmp_path / "x.jpg")
+    for size in (64, 65, 256, 257, 512, 513):
+        photos.square(tmp_path / "x.jpg", size)
+    assert [height for height, _ in decoded] == [128, 256, 512, 1024, 1024, 1024]
