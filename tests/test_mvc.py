@@ -2,16 +2,19 @@
 
 import json
 import pathlib
+import shutil
 import tracemalloc
 
 import pytest
 import trees
 
+from dpt_tf import iuv
 from dpt_tf.errors import UserError
 from dpt_tf.sources import mvc
 
 NAMINGS = ("links", "labels", "folders")
 VIEWS = trees.MVC_VIEWS[:4]
+DUMPS = pathlib.Path(__file__).parent / "data" / "dumps"
 
 
 def pictures(styles: int = 3) -> list[tuple[int, int, str]]:
@@ -92,6 +95,43 @@ def test_a_folder_of_maps_may_lie_in_the_folder_of_the_style(tmp_path):
     for photo in list(tmp_path.glob("*/*.jpg")):
         touch(photo.parent / "iuv" / f"{photo.stem}.png")
     assert views(mvc.catalogue(tmp_path)) == expected()
+
+
+@pytest.mark.parametrize("place", ["dump.pkl", "iuv/dump.pkl"])
+def test_a_dump_in_a_styles_folder_holds_maps_of_the_pictures_there(tmp_path, place):
+    fill(tmp_path, "folders")
+    dump = tmp_path / "3000009" / place
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        touch(tmp_path / "3000009" / name)
+    touch(dump)
+    shutil.copy(DUMPS / "new_two_photos.pkl", dump)  # shop/a.jpg and shop/b.jpg
+    found = mvc.catalogue(tmp_path)
+    assert views(found)["style_3000009"] == ["3000009-a", "3000009-b"]
+    assert [fault.path for fault in found.faults] == [str(tmp_path / "3000009" / "c.jpg")]
+    data = dump.read_bytes()
+    dump.write_bytes(data[: len(data) // 2])
+    found = mvc.catalogue(tmp_path)
+    assert str(dump) in {fault.path for fault in found.faults if fault.kind == "map that cannot be used"}
+    assert not any("have no picture" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_no_map_is_opened_that_is_named_as_a_picture(tmp_path, naming, monkeypatch):
+    monkeypatch.delattr(iuv, "photos")
+    fill(tmp_path, naming, mapped="{0}.pkl")
+    touch(tmp_path / "3163710-p-4x.pkl")
+    assert "1 maps have no picture" in mvc.catalogue(tmp_path).notes
+
+
+@pytest.mark.parametrize("naming", NAMINGS)
+def test_a_dump_holds_maps_of_pictures_named_in_any_way(tmp_path, naming, monkeypatch):
+    names = tuple(f"/far/away/{trees.mvc_stem(naming, *row)}.jpg" for row in pictures())
+    monkeypatch.setattr(iuv, "photos", lambda path: names)
+    touch(fill(tmp_path, naming, mapped="") / "dump.pkl")
+    save_lists(tmp_path)
+    found = mvc.catalogue(tmp_path)
+    assert views(found) == expected() and not found.faults
+    assert {shot.map for outfit in found.splits["train"] for shot in outfit.shots} == {str(tmp_path / "dump.pkl")}
 
 
 def test_names_of_ones_own_in_a_folder_per_style_are_views(tmp_path):

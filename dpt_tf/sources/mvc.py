@@ -23,6 +23,7 @@ from typing import Any
 
 from etils import epath
 
+from dpt_tf import iuv
 from dpt_tf.errors import UserError
 from dpt_tf.sources.catalogue import Catalogue, Fault, Outfit, Shot, hold_out
 from dpt_tf.sources.listing import Listing, arrange, best_map
@@ -144,8 +145,26 @@ def _gather(listing: Listing, lists: Lists | None, root: str) -> tuple[_Files, _
             files = maps if _BELOW_MAP_FOLDER.fullmatch(path.removeprefix(root)) else photos
             files[links.get(name, name)].append(path)
     for name, paths in listing.maps.items():
-        maps[links.get(name, name)] += paths
+        for path in paths:
+            for shown in (name,) if name in listing.photos else _shown(path, name, listing, root):
+                maps[links.get(shown, shown)].append(path)
     return dict(photos), dict(maps)
+
+
+def _shown(path: str, name: str, listing: Listing, root: str) -> list[str]:
+    """The pictures whose maps a file holds: a dump in a style's folder may name its photos without the folder."""
+    below = path.removeprefix(root)
+    own = identify(os.path.splitext(below)[0])
+    if not path.lower().endswith(".pkl") or own is None or own[1] != _OWN:
+        return [name]
+    try:
+        photos = [os.path.splitext(photo)[0] for photo in iuv.photos(path)]
+    except iuv.NotIUV as error:
+        listing.faults.append(Fault("map that cannot be used", path, str(error)))
+        return []
+    beside = [os.path.join(os.path.dirname(below), re.split(r"[/\\]", photo)[-1]) for photo in photos]
+    found = (identify(photo) or identify(other) for photo, other in zip(photos, beside, strict=True))
+    return [identity for identity, _ in filter(None, found)] or [name]
 
 
 def _notes(photos: _Files, maps: _Files, lists: Lists | None) -> list[str]:
