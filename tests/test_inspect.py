@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -65,6 +66,40 @@ def test_it_draws_map_photo_and_texture(usable, tmp_path):
     seen = [part + 1 for part in range(24) if texture[part].any()]
     assert seen == [2, 24]
     assert set(map(tuple, texture.reshape(-1, 3))) == {(0, 0, 0), (255, 0, 0)}
+
+
+DUMPS = pathlib.Path(__file__).parent / "data" / "dumps"
+
+
+def test_a_dump_is_told_photo_by_photo(capsys):
+    assert inspect(DUMPS / "new_two_photos.pkl") == 0
+    told = capsys.readouterr().out
+    assert "new_two_photos.pkl: a dump of 2 photos" in told
+    assert "new_two_photos.pkl: shop/a.jpg: Detectron2 dump (torch.save), labels, U, V, 11 x 11" in told
+    assert "new_two_photos.pkl: shop/b.jpg: Detectron2 dump" in told
+    assert "score 0.910" in told
+
+
+def test_a_dump_becomes_a_folder_of_maps_and_no_file_is_replaced(usable, tmp_path, capsys):
+    out = tmp_path / "new" / "maps"
+    assert inspect(DUMPS / "new_two_photos.pkl", usable, "--write", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a_IUV.png", "b_IUV.png", "usable_IUV.png"]
+    for name in ("a", "b"):
+        expected = iuv.read(DUMPS / "new_two_photos.pkl", photo=f"{name}.jpg")
+        np.testing.assert_array_equal(np.asarray(Image.open(out / f"{name}_IUV.png")), expected)
+    assert f"written  {out / 'a_IUV.png'}" in capsys.readouterr().out
+    (out / "b_IUV.png").write_bytes(b"mine")
+    assert inspect(DUMPS / "new_two_photos.pkl", "--write", out) == 1
+    assert f"{out / 'b_IUV.png'} exists and is left as it is" in capsys.readouterr().out
+    assert (out / "b_IUV.png").read_bytes() == b"mine"
+
+
+def test_a_name_in_another_encoding_is_told(tmp_path, capsys):
+    path = os.fsencode(tmp_path) + b"/\xff\n.png"
+    with open(path, "wb") as file:
+        file.write(b"text")
+    assert inspect(os.fsdecode(path)) == 1
+    assert "/\\udcff\\n.png: neither" in capsys.readouterr().out
 
 
 def test_the_help_lists_every_verb_and_each_verb_has_its_module(capsys):

@@ -78,7 +78,7 @@ REFUSED = {
     "zero bytes": (b"", "empty"),
     "other bytes": (b"hello, I am a text", "neither a PNG nor"),
     "a PNG cut short": (png(a_map())[:90], "cut short"),
-    "a PNG's first bytes": (b"\x89PNG\r\n\x1a\n", "decoded"),
+    "a PNG's first bytes": (b"\x89PNG\r\n\x1a\n", "damaged header"),
     "a PNG too large": (png(a_map())[:16] + b"\0\1\0\0\0\1\0\0" + png(a_map())[24:], "too many"),
     "U and V only": (npy(as_floats(a_map())[..., 1:].transpose(2, 0, 1)), "without the part number"),
     "a flat array": (npy(np.zeros(12)), r"shape \[12\]"),
@@ -189,6 +189,29 @@ def test_of_several_people_the_largest_is_kept_unless_another_is_asked_for(tmp_p
         iuv.read(path, person=3)
 
 
+def test_wrap_around_is_undone_on_the_chosen_person_alone():
+    made = crowd()
+    made[4:28, 30:45, 2] = 3
+    made[10, 40, 2] = 250
+    made[5:25, 2:8, 2] = 3
+    made[8, 4:6, 2] = 250
+    for person, count in ((1, 1), (2, 2)):
+        examined = iuv.decode(png(made), "x", person)
+        assert examined.mended == (f"person {person} of 2 kept", f"{count} values of uint8 wrap-around undone")
+        assert examined.iuv[..., 2].max() < 100
+
+
+def test_wrapped_patches_of_parts_that_touch_are_undone_each_for_itself():
+    made = a_map()
+    made[4:10, 7:11, 2] = 3
+    made[10:20, 4:14, 2] = 120
+    made[9, 8:10, 2] = 250  # the head: among low values
+    made[10, 8:10, 2] = 250  # the torso: among middle ones
+    examined = iuv.decode(png(made), "x")
+    assert examined.iuv[9, 8:10, 2].tolist() == [0, 0]
+    assert examined.iuv[10, 8:10, 2].tolist() == [250, 250]
+
+
 def test_a_hand_apart_from_its_body_is_no_second_person():
     made = a_map()
     made[1:3, 1:3] = (3, 9, 9)
@@ -215,6 +238,15 @@ def test_resizing_makes_no_new_values_and_enlarging_repeats():
 
 def test_encoding_keeps_a_map():
     np.testing.assert_array_equal(iuv.decode(iuv.encode(a_map()), "x").iuv, a_map())
+    for made in (
+        a_map()[..., ::-1],
+        a_map()[:1],
+        a_map()[::2, ::3],
+        np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8),
+    ):
+        with Image.open(io.BytesIO(iuv.encode(made))) as stored:
+            assert stored.mode == "RGB"
+            np.testing.assert_array_equal(np.asarray(stored), made)
 
 
 def jumps(made: np.ndarray) -> int:
@@ -239,6 +271,24 @@ def test_real_maps_have_no_jump_left(realdata):
 def test_png_and_npy_of_one_real_map_read_alike(realdata):
     photos = realdata / "photos"
     np.testing.assert_array_equal(iuv.read(photos / "hunter_256_IUV.png"), iuv.read(photos / "hunter_256_IUV.npy"))
+
+
+def test_every_real_map_is_read_and_no_photo_is(realdata):
+    for name in ("fashion_video", "taichi_video"):
+        maps, pictures = (sorted((realdata / name / kind).iterdir()) for kind in ("iuv", "images"))
+        assert len(maps) > 80
+        assert {iuv.examine(path).order for path in maps} == {"R = V, G = U, B = I"}
+        for path in pictures[::10]:
+            with pytest.raises(iuv.NotIUV, match=r"apply_net\.py dump"):
+                iuv.read(path)
+    for path in sorted((realdata / "photos").iterdir()):
+        if "iuv" in path.name.lower() or path.suffix == ".npy":
+            assert iuv.read(path).any()
+        else:
+            with pytest.raises(iuv.NotIUV, match=r"apply_net\.py dump"):
+                iuv.read(path)
+    with pytest.raises(iuv.NotIUV, match="an atlas"):
+        iuv.read(realdata / "atlas" / "texture_from_SURREAL.png")
 
 
 def test_the_real_files_are_what_they_are_said_to_be(realdata):

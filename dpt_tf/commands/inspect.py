@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
         except (iuv.NotIUV, OSError) as error:
             _refuse(path, error, seen)
             continue
-        if photos:
-            print(_printable(f"{path}: a dump of {len(photos)} photo{'s'[: len(photos) > 1]}"))
+        if len(photos) > 1:
+            print(_printable(f"{path}: a dump of {len(photos)} photos"))
         for photo in photos or (None,):
             _inspect(path, photo, args, seen)
     if args.show and seen.drawn:
@@ -103,7 +103,8 @@ def _save(rows: list[np.ndarray], path: pathlib.Path) -> None:
 def _print(name: str, examined: iuv.Examined) -> None:
     height, width = examined.iuv.shape[:2]
     print(_printable(f"{name}: {examined.form}, {examined.order}, {width} x {height}"))
-    print(f"  people   {len(examined.people)} ({', '.join(map(str, examined.people))} pixels)")
+    sizes = ", ".join(map(str, examined.people[:8])) + (", ..." if len(examined.people) > 8 else "")
+    print(f"  people   {len(examined.people)} ({sizes} pixels)")
     parts = (f"{part} {iuv.PARTS[part]} {count}" for part, count in examined.parts().items())
     print(f"  parts    {', '.join(parts)}")
     print(f"  mended   {'; '.join(examined.mended) or 'nothing'}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from dpt_tf.iuv.sources import NotIUV
+from dpt_tf.iuv.sources import REMEDY, NotIUV
 
 _EIGHT = np.ones((3, 3), bool)
 
@@ -16,6 +16,9 @@ _MOST_LONELY = 0.05
 _HIGH = 224
 _LOW = 64
 _MOSTLY = 0.9
+_MOST_WORK = 16  # times the pixels of the map
+
+_Box = tuple[slice, slice]
 
 
 def refuse_damaged(iuv: np.ndarray) -> None:
@@ -42,7 +45,7 @@ def refuse_damaged(iuv: np.ndarray) -> None:
         raise NotIUV(
             "damaged by JPEG compression or by smooth resizing, or not a map at all: "
             f"{lonely:.0%} of the part numbers differ from all their neighbours, colour lies on {stained:.0%} as much "
-            "background; write the map as PNG at its first size"
+            f"background; write the map as PNG at its first size, or {REMEDY}"
         )
 
 
@@ -67,28 +70,49 @@ def undo_wrap_around(iuv: np.ndarray) -> tuple[np.ndarray, int]:
     return mended, changed
 
 
-def _patches(part: np.ndarray, values: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray, int]]:
+class _Work:
+    """Pixels that may still be looked at: patches are few and small, unless somebody drew them to keep us busy."""
+
+    def __init__(self, pixels: int):
+        self.pixels = pixels
+
+    def take(self, pixels: int) -> None:
+        self.pixels -= pixels
+        if self.pixels < 0:
+            raise NotIUV("U or V jump between high and low nearly everywhere, as on no map; write it again")
+
+
+def _patches(part: np.ndarray, values: np.ndarray) -> Iterator[tuple[_Box, np.ndarray, int]]:
     """Connected high pixels of one part next to a low one: (a box with a pixel to spare, where in it, the part)."""
     high = (values >= _HIGH) & (part > 0)
     seeds = _beside_low(part, values, high)
-    if not seeds.any():
-        return
-    labels, count = ndimage.label(high, _EIGHT)
-    candidates = np.zeros(count + 1, bool)
-    candidates[labels[seeds]] = True
-    places = ndimage.find_objects(labels)
-    for label in np.flatnonzero(candidates):
-        rows, columns = places[label - 1]
-        box = slice(max(rows.start - 1, 0), rows.stop + 1), slice(max(columns.start - 1, 0), columns.stop + 1)
-        here = labels[box] == label
+    left = _Work(_MOST_WORK * part.size + (1 << 20))
+    for box, here in _pieces(high, seeds, left):
         for number in np.flatnonzero(np.bincount(part[box][here & seeds[box]])).tolist():
             mine = here & (part[box] == number)
             if np.array_equal(mine, here):
                 yield box, here, number
                 continue
-            pieces, count = ndimage.label(mine, _EIGHT)  # parts that touch: each for itself
-            for piece in np.flatnonzero(np.bincount(pieces[mine & seeds[box]], minlength=count + 1)):
-                yield box, pieces == piece, number
+            for (rows, columns), piece in _pieces(mine, seeds[box] & mine, left):  # parts that touch: each for itself
+                top, side = box[0].start, box[1].start
+                inner = slice(top + rows.start, top + rows.stop), slice(side + columns.start, side + columns.stop)
+                yield inner, piece, number
+
+
+def _pieces(mask: np.ndarray, seeds: np.ndarray, left: _Work) -> Iterator[tuple[_Box, np.ndarray]]:
+    """The connected pieces of a mask that hold a seed: (a box with a pixel to spare on each side, where in it)."""
+    if not seeds.any():
+        return
+    left.take(mask.size)
+    labels, count = ndimage.label(mask, _EIGHT)
+    wanted = np.zeros(count + 1, bool)
+    wanted[labels[seeds]] = True
+    places = ndimage.find_objects(labels)
+    for label in np.flatnonzero(wanted):
+        rows, columns = (slice(max(side.start - 1, 0), side.stop + 1) for side in places[label - 1])
+        here = labels[rows, columns] == label
+        left.take(here.size + 1000)
+        yield (slice(rows.start, rows.start + here.shape[0]), slice(columns.start, columns.start + here.shape[1])), here
 
 
 def _beside_low(part: np.ndarray, values: np.ndarray, high: np.ndarray) -> np.ndarray:

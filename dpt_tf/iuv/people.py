@@ -37,9 +37,12 @@ def choose(iuv: np.ndarray, person: int | None = None) -> tuple[np.ndarray, list
         raise NotIUV(f"no person {person}: it shows {len(people)}; choose 1 to {len(people)}, the largest being 1")
     if len(people) == 1:
         return iuv, [int(sizes.sum())], 1
-    owner = labels
-    if count > len(people):
-        nearest = ndimage.distance_transform_edt(~np.isin(labels, people), return_distances=False, return_indices=True)
-        owner = np.where(part > 0, labels[tuple(nearest)], 0)
-    pixels = [int(np.count_nonzero(owner == label)) for label in people]
-    return np.where((owner == people[chosen - 1])[..., None], iuv, 0).astype(np.uint8), pixels, chosen
+    owner = labels if count == len(people) else _nearest(labels, people)
+    pixels = np.bincount(owner.ravel(), minlength=count + 1)[people]
+    return np.where((owner == people[chosen - 1])[..., None], iuv, 0).astype(np.uint8), pixels.tolist(), chosen
+
+
+def _nearest(labels: np.ndarray, people: list[int]) -> np.ndarray:
+    """The labels with every piece given to the person next to it."""
+    nearest = ndimage.distance_transform_edt(~np.isin(labels, people), return_distances=False, return_indices=True)
+    return np.where(labels > 0, labels[tuple(nearest)], 0)

@@ -29,6 +29,8 @@ def png(source: Source, _wanted: Wanted) -> Decoded:
             pixels, corner = _box_of(_three_channels(picture))
     except NotIUV:
         raise
+    except Image.UnidentifiedImageError:
+        raise NotIUV("a PNG with a damaged header; write it again") from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
         raise NotIUV(f"a PNG that cannot be decoded ({error}); it may be cut short: write it again") from None
     if last_is_part(pixels):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dpt_tf.iuv import unpickle
-from dpt_tf.iuv.sources import NotIUV, Source
+from dpt_tf.iuv.sources import REMEDY, NotIUV, Source
 from dpt_tf.iuv.unpickle import Cursor, Function, Span
 
 # The first pickle of every stream that torch wrote before it wrote zips.
@@ -78,9 +78,7 @@ class Tensor:
             raise NotIUV("a tensor reaches beyond its storage; write the dump again")
         count = last + 1 - self.offset
         if count * dtype.itemsize > _MOST_READ:
-            raise NotIUV(
-                "a tensor larger than any person's box, or scattered over such a storage; write the dump again"
-            )
+            raise NotIUV("a tensor larger than any box, or scattered over such a storage; write the dump again")
         start = self.storage.start
         if self.storage.checksum is not None:
             start = _member_start(source, start)
@@ -122,25 +120,26 @@ def load(source: Source, known: Mapping[tuple[str, str], Any], foreign: Callable
       NotIUV: damaged, or more than it may be.
     """
     head = source.read(0, min(source.size, len(LEGACY)))
+    whole = Cursor(source, 0, source.size, unpickle.budget(source.size))
     if head.startswith(b"PK"):
         return _load_zip(source, {**KNOWN, **STORAGES, **known}, foreign), "torch.save"
     if head == LEGACY:
-        return _load_legacy(source, Span(0, source.size), {**KNOWN, **STORAGES, **known}, foreign), "torch.save, old"
+        return _load_legacy(whole, {**KNOWN, **STORAGES, **known}, foreign), "torch.save, old"
 
     def nested(span) -> Storage:
         if not isinstance(span, Span):
             raise NotIUV("a damaged pickle; write it again")
-        return _load_legacy(source, span, STORAGES, foreign)
+        return _load_legacy(Cursor(source, span.start, span.start + span.size, whole.left), STORAGES, foreign)
 
     function = {("torch.storage", "_load_from_bytes"): Function(nested)}
-    return unpickle.load(Cursor(source, 0, source.size), {**KNOWN, **function, **known}, None, foreign), "pickle"
+    return unpickle.load(whole, {**KNOWN, **function, **known}, None, foreign), "pickle"
 
 
 def _load_zip(source: Source, known, foreign) -> Any:
     members = _members(source)
     described = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(described) != 1:
-        raise NotIUV("a zip archive, but none that torch.save writes")
+        raise NotIUV(f"a zip archive, but none that torch.save writes (save an array by numpy.save); {REMEDY}")
     folder = described[0].removesuffix("data.pkl")
     if any(member.compress_type or member.flag_bits & 1 for member in members.values()):
         raise NotIUV("a zip archive with compressed members, which torch.save never writes; give the dump as it was")
@@ -159,7 +158,7 @@ def _load_zip(source: Source, known, foreign) -> Any:
 
     data = _content(source, members[described[0]], _MOST_PICKLE)
     inner = Source(io.BytesIO(data), len(data))
-    return unpickle.load(Cursor(inner, 0, len(data)), known, persistent, foreign)
+    return unpickle.load(Cursor(inner, 0, len(data), unpickle.budget(source.size)), known, persistent, foreign)
 
 
 class _Bounded:
@@ -202,12 +201,11 @@ def _content(source: Source, member: zipfile.ZipInfo, most: int) -> bytes:
     return data
 
 
-def _load_legacy(source: Source, span: Span, known, foreign) -> Any:
+def _load_legacy(cursor: Cursor, known, foreign) -> Any:
     """Magic number, version, machine, object, keys of its storages; then each storage: its length, its numbers."""
-    cursor = Cursor(source, span.start, span.start + span.size)
-    if cursor.take(len(LEGACY)) != LEGACY or unpickle.load(cursor, {}) != _LEGACY_VERSION:
+    if cursor.take(len(LEGACY)) != LEGACY or unpickle.load(cursor, {}, foreign=foreign) != _LEGACY_VERSION:
         raise NotIUV("a damaged tensor; write the dump again")
-    machine = unpickle.load(cursor, {})
+    machine = unpickle.load(cursor, {}, foreign=foreign)
     if not isinstance(machine, dict):
         raise NotIUV("a damaged tensor; write the dump again")
     order: Literal["<", ">"] = ">" if machine.get("little_endian") is False else "<"
@@ -222,7 +220,7 @@ def _load_legacy(source: Source, span: Span, known, foreign) -> Any:
         return found.setdefault(key, Storage(dtype.newbyteorder(order), count, -1))
 
     loaded = unpickle.load(cursor, known, persistent, foreign)
-    keys = unpickle.load(cursor, {})
+    keys = unpickle.load(cursor, {}, foreign=foreign)
     if not isinstance(keys, list) or not all(isinstance(key, str) and key in found for key in keys):
         raise NotIUV("a damaged tensor; write the dump again")
     for key in keys:

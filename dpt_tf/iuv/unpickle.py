@@ -12,7 +12,10 @@ from typing import Any
 
 from dpt_tf.iuv.sources import NotIUV, Source
 
-_MOST_STEPS = 6_000_000
+# A photo takes about 100 steps and 30 a person, and the numbers of a person take kilobytes.
+_MOST_STEPS = 10_000_000
+_FEWEST_STEPS = 500_000
+_BYTES_A_STEP = 16
 _MOST_TEXT = 1 << 26
 _LONGEST_TEXT = 1 << 16
 _WINDOW = 1 << 16
@@ -47,11 +50,25 @@ class Function:
     call: Callable[..., Any]
 
 
+@dataclasses.dataclass
+class Budget:
+    """What the pickles of one file may still cost, together."""
+
+    steps: int
+    text: int = _MOST_TEXT
+
+
+def budget(size: int) -> Budget:
+    """For a file of `size` bytes."""
+    return Budget(min(_FEWEST_STEPS + size // _BYTES_A_STEP, _MOST_STEPS))
+
+
 class Cursor:
     """Reads a piece of a source from its start to its end."""
 
-    def __init__(self, source: Source, start: int, end: int):
+    def __init__(self, source: Source, start: int, end: int, left: Budget):
         self.source = source
+        self.left = left
         self.place = start
         self.end = min(end, source.size)
         self._window = memoryview(b"")
@@ -121,15 +138,16 @@ class _Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        self.text = 0
 
     def run(self) -> Any:
-        for _ in range(_MOST_STEPS):
+        left = self.cursor.left
+        while left.steps > 0:
+            left.steps -= 1
             code = self.cursor.take(1)
             if code == b".":
                 return self.stack.pop()
             self._step(code)
-        raise NotIUV(f"a pickle of more than {_MOST_STEPS:,} steps; dump fewer photos into one file")
+        raise NotIUV("a pickle of far more steps than a dump of its size takes; dump fewer photos into one file")
 
     def _step(self, code: bytes) -> None:
         stack, cursor = self.stack, self.cursor
@@ -192,8 +210,8 @@ class _Machine:
             raise NotIUV(f"a pickle with an instruction that no dump of Detectron2's has ({code[0]:#04x}): not opened")
 
     def _text(self, size: int) -> str:
-        self.text += size
-        if size > _LONGEST_TEXT or self.text > _MOST_TEXT:
+        self.cursor.left.text -= size
+        if size > _LONGEST_TEXT or self.cursor.left.text < 0:
             raise NotIUV("a pickle with texts longer than any file name; write it again")
         return self.cursor.take(size).decode("utf-8", "surrogatepass")
 
