@@ -124,11 +124,13 @@ def read_view(
     tally: Tally,
     keypoints: Joints | None = None,
     entry: str | None = None,
+    padded: bool = False,
 ) -> records.View:
     """One view as it is stored, `size` pixels square; the bytes of a photo that has this size already are kept.
 
     `keypoints` gives the joints for the view's map, as `keypoints.of_photos` finds it. `entry` is what a dump of
-    several photos calls this one, if not by its path.
+    several photos calls this one, if not by its path. `padded` says that a square photo was padded after DensePose saw
+    it, as DeepFashion's of 256 pixels were, whose ready maps have the 750 x 1101 pixels of the large ones.
 
     Raises:
       UserError: the photo cannot be read, its map is of another aspect, or its joints lie outside of it.
@@ -137,6 +139,8 @@ def read_view(
     image, height, width = photo_files.square(photo, size)
     examined = iuv.examine(mapped, person, photo=entry or str(photo), size=(height, width))
     coordinates = examined.iuv
+    if padded and height == width and coordinates.shape[0] != coordinates.shape[1]:
+        coordinates = framing.square_map(coordinates, max(coordinates.shape[:2]))
     if abs(coordinates.shape[0] * width - coordinates.shape[1] * height) > _SAME_ASPECT * width * height:
         raise UserError(
             f"{mapped}: {coordinates.shape[1]} x {coordinates.shape[0]} pixels, but its photo {photo.name} has "

@@ -27,7 +27,7 @@ def usable(keypoints: np.ndarray, rule: str) -> np.ndarray:
     """Whether each view may be in a pair: int `[n, 18, 2]` -> bool `[n]`."""
     if rule == "all":
         return np.ones(len(keypoints), bool)
-    return (np.asarray(keypoints)[:, list(NEEDED)] >= 0).all((1, 2))
+    return np.all(np.asarray(keypoints)[:, list(NEEDED)] >= 0, axis=(1, 2))
 
 
 def train_pairs(views: int) -> int:

@@ -48,7 +48,7 @@ class PairsConfig(tfds.core.BuilderConfig):
     """Whether anything that has to be left out stops the build."""
 
 
-class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Items of one person in one outfit, each with all their views; see `records` for the stored form."""
 
     VERSION = tfds.core.Version(records.VERSION)

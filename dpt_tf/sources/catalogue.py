@@ -23,6 +23,8 @@ class Shot:
     map: str
     keypoints: np.ndarray | None = None
     """int32 `[18, 2]` (y, x), -1 where missing, in the square frame of `KEYPOINT_FRAME` pixels."""
+    entry: str | None = None
+    """What the photo is called in `map`, where that is a dump."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Catalogue:
     faults: list[Fault] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
     """What a user should know of how the folder was read, a sentence each."""
+    padded: bool = False
+    """Whether square photos may have been padded after their maps were made."""
 
     def check(self) -> None:
         """Raises UserError where an item is in two splits, two items share an id, or there is nothing to train on."""
@@ -74,7 +78,7 @@ class Catalogue:
 def hold_out(outfits: list[Outfit], seed: int) -> tuple[list[Outfit], list[Outfit]]:
     """1,000 items for testing, a tenth where there are fewer than 10,000: `-> (train, test)`, by ids and seed alone."""
     ordered = sorted(outfits, key=lambda outfit: outfit.id)
-    count = min(TEST_ITEMS, max(1, len(ordered) // 10), len(ordered) - 1)
+    count = max(0, min(TEST_ITEMS, max(1, len(ordered) // 10), len(ordered) - 1))
     chosen = set(random.Random(seed).sample(range(len(ordered)), count))
     test = [outfit for index, outfit in enumerate(ordered) if index in chosen]
     return [outfit for index, outfit in enumerate(ordered) if index not in chosen], test

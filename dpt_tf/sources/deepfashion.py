@@ -89,7 +89,7 @@ def catalogue(folder: str | os.PathLike, config: str, seed: int = 0) -> Catalogu
             f"{folder}: no picture named as DeepFashion's are, such as WOMEN/Dresses/id_00005051/02_1_front.jpg; "
             f"get the In-shop pictures from {OFFICIAL}"
         )
-    if not listing.maps:
+    if listing.maps.keys().isdisjoint(listing.photos):
         raise UserError(
             f"{folder}: no IUV map of any of its {len(listing.photos)} pictures; put the ready ones of {READY_MAPS} "
             "there, or run DensePose"
@@ -97,6 +97,7 @@ def catalogue(folder: str | os.PathLike, config: str, seed: int = 0) -> Catalogu
     lists = None if config == "all" else read_lists(listing.others, config, folder)
     result = _by_lists(listing, lists) if lists else _everything(listing, seed)
     result.notes += _notes(listing)
+    result.padded = True
     result.check()
     return result
 
@@ -189,7 +190,8 @@ def _shots(listing: Listing, wanted: Mapping[str, np.ndarray | None], faults: li
         else:
             # The 256 x 256 pictures pass through as they are, so they come before the high-resolution ones.
             photo = min(listing.photos[name], key=lambda path: ("img_highres" in path, path))
-            shots.append(Shot(name, photo, best_map(listing.maps[name]), points))
+            mapped = best_map(listing.maps[name])
+            shots.append(Shot(name, photo, mapped, points, listing.entries.get((name, mapped))))
     return shots
 
 

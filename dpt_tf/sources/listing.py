@@ -1,7 +1,7 @@
 """The files of a collection: which are photos, which are maps, and whose.
 
 A file is a map where its name ends in `_IUV`, `_iuv` or `_densepose`, where it is a `.npy` or `.pkl`, or where it lies
-in a folder of maps (`iuv`, `densepose`). Names decide what a file is for; its content alone decides how it is read.
+below a folder of maps (`iuv`, `densepose`). Names decide what a file is for; its content alone decides how it is read.
 What a name means is the caller's: `key` turns a path without mark and suffix into a picture's identity, or None.
 """
 
@@ -32,6 +32,8 @@ class Listing:
     others: list[str]
     """Photos whose names mean nothing to `key`, and files of other kinds."""
     faults: list[Fault]
+    entries: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    """By picture and dump: what the dump calls the picture."""
 
 
 def arrange(folder: str | os.PathLike, key: Callable[[str], str | None]) -> Listing:
@@ -44,10 +46,12 @@ def arrange(folder: str | os.PathLike, key: Callable[[str], str | None]) -> List
     maps: dict[str, list[str]] = collections.defaultdict(list)
     dumps: list[str] = []
     listing = Listing(photos, maps, [], [])
-    for path in walk(folder):
+    root = os.fspath(epath.Path(folder))
+    for path in walk(root):
         stem, suffix = os.path.splitext(path)
         marked = next((mark for mark in _MARKS if stem.lower().endswith(mark)), "")
-        is_map = marked or suffix.lower() in _ARRAYS or os.path.basename(os.path.dirname(path)).lower() in _MAP_FOLDERS
+        below = os.path.dirname(path).removeprefix(root).lower().split("/")
+        is_map = marked or suffix.lower() in _ARRAYS or not _MAP_FOLDERS.isdisjoint(below)
         if suffix.lower() not in PHOTOS | _ARRAYS or stem.lower().endswith(_NO_MAPS):
             listing.others.append(path)
             continue
@@ -91,3 +95,4 @@ def _add_dump(path: str, key: Callable[[str], str | None], listing: Listing) -> 
         identity = key(os.path.splitext(name)[0])
         if identity is not None:
             listing.maps.setdefault(identity, []).append(path)
+            listing.entries[identity, path] = name
