@@ -95,8 +95,8 @@ def test_a_map_in_a_file_of_its_own_ignores_photo_and_size(tmp_path):
     np.testing.assert_array_equal(iuv.read(path, photo="b.jpg", size=(3, 4)), damaged.a_map())
 
 
-def named(*names: str) -> tuple[dumps.Photo, ...]:
-    return tuple(dumps.Photo(name, None, None, [number]) for number, name in enumerate(names))
+def named(*names: str) -> dumps.Index:
+    return dumps._indexed("", tuple(dumps.Photo(name, None, None, [number]) for number, name in enumerate(names)))
 
 
 @pytest.mark.parametrize(
@@ -120,15 +120,21 @@ def test_a_photo_that_is_absent_ambiguous_or_not_given_is_refused_with_names():
     photos = named("x/a.jpg", "y/a.jpg", "z/b.jpg", "z/c.jpg")
     for asked, reason in (
         ("q.jpg", r"no photo q\.jpg .* \(x/a\.jpg, y/a\.jpg, z/b\.jpg, \.\.\.\)"),
-        ("a.jpg", "several"),
-        ("w/a.jpg", "several"),
+        ("a.jpg", "photos of the dump are called"),
+        ("w/a.jpg", "photos of the dump are called"),
         (None, "a dump of 4 photos .* say which"),
     ):
         with pytest.raises(iuv.NotIUV, match=reason):
             dumps._choose(photos, asked)
-    with pytest.raises(iuv.NotIUV, match="several"):
+    with pytest.raises(iuv.NotIUV, match="photos of the dump are called"):
         dumps._choose(named("a.jpg", "a.jpg"), "a.jpg")
     assert dumps._choose(named("a.jpg"), "q.jpg").name == "a.jpg"
+
+
+def test_results_that_were_left_on_a_gpu_are_read():
+    for name in (b"torch\nLongStorage", b"torch\nFloatStorage"):
+        data = damaged.changed(name, name.replace(b"torch", b"torch.cuda"))
+        np.testing.assert_array_equal(iuv.decode(data, "x").iuv, iuv.read(TWO_PEOPLE))
 
 
 def test_the_canvas_is_the_size_of_the_photo_beside_the_dump(tmp_path):

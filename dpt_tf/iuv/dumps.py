@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import os
 import pathlib
-import warnings
 
 import numpy as np
 from PIL import Image
@@ -31,7 +30,7 @@ _KNOWN = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Photo:
     """What a dump tells of one photo, unread."""
 
@@ -47,6 +46,8 @@ class Index:
 
     form: str
     photos: tuple[Photo, ...]
+    called: dict[str, list[Photo]]
+    """Those of each base name."""
 
 
 def index(source: Source) -> Index:
@@ -72,7 +73,14 @@ def _index(source: Source) -> Index:
         raise NotIUV("a pickle, but not the list of photos that a dump is; " + REMEDY)
     if not loaded:
         raise NotIUV("a dump without a photo; " + REMEDY)
-    return Index(f"Detectron2 dump ({form})", tuple(_photo(entry) for entry in loaded))
+    return _indexed(f"Detectron2 dump ({form})", tuple(_photo(entry) for entry in loaded))
+
+
+def _indexed(form: str, photos: tuple[Photo, ...]) -> Index:
+    called: dict[str, list[Photo]] = {}
+    for photo in photos:
+        called.setdefault(_parts(photo.name)[-1], []).append(photo)
+    return Index(form, photos, called)
 
 
 def _foreign(module: str, name: str) -> str:
@@ -109,32 +117,33 @@ def decode(source: Source, wanted: Wanted) -> Decoded:
       NotIUV: no usable dump, no such photo, or no such person.
     """
     found = index(source)
-    photo = _choose(found.photos, wanted.photo)
+    photo = _choose(found, wanted.photo)
     try:
         return _decode(source, found.form, photo, wanted)
     except NotIUV as error:
         raise NotIUV(f"{shown(photo.name)}: {error}") from None
 
 
-def _choose(photos: tuple[Photo, ...], name: str | None) -> Photo:
+def _choose(found: Index, name: str | None) -> Photo:
     """By the name as it stands; else by as many trailing parts of the path as it takes."""
+    photos = found.photos
     if len(photos) == 1:
         return photos[0]
     few = ", ".join(shown(photo.name) for photo in photos[:3]) + (", ..." if len(photos) > 3 else "")
     if name is None:
         raise NotIUV(f"a dump of {len(photos)} photos ({few}); say which photo")
-    left = [photo for photo in photos if photo.name == name]
-    ask, count = _parts(name), 0
-    while len(left) != 1 and count < len(ask):
-        count += 1
-        left = [photo for photo in (left or photos) if _parts(photo.name)[-count:] == ask[-count:]]
-        if not left:
-            break
-    if len(left) == 1:
-        return left[0]
-    if count > 1 or left:
-        raise NotIUV(f"several photos of the dump are called {shown(ask[-1])}; give more of the path of the one meant")
-    raise NotIUV(f"no photo {shown(name)} in this dump of {len(photos)} ({few})")
+    ask = _parts(name)
+    alike = found.called.get(ask[-1], [])
+    if not alike:
+        raise NotIUV(f"no photo {shown(name)} in this dump of {len(photos)} ({few})")
+    left = [photo for photo in alike if photo.name == name] or alike
+    for count in range(2, len(ask) + 1):
+        if len(left) > 1:
+            left = [photo for photo in left if _parts(photo.name)[-count:] == ask[-count:]]
+    if len(left) != 1:
+        names = ", ".join(shown(photo.name) for photo in alike[:3])
+        raise NotIUV(f"{len(alike)} photos of the dump are called {shown(ask[-1])} ({names}); give the path of one")
+    return left[0]
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -232,12 +241,10 @@ def _size_of_photo(source: Source, name: str) -> tuple[int, int] | None:
         return None
     for path in (pathlib.Path(name), pathlib.Path(source.path).parent / _parts(name)[-1]):
         try:
-            with opened(path) as file, warnings.catch_warnings():
-                warnings.simplefilter("error")
-                with Image.open(file.file) as picture:
-                    # To look for it in a PNG, Pillow would decode all of it.
-                    turned = picture.format == "JPEG" and picture.getexif().get(_ORIENTATION) in _TURNED
-                    size = picture.size if turned else picture.size[::-1]
+            with opened(path) as file, Image.open(file.file) as picture:
+                # To look for it in a PNG, Pillow would decode all of it.
+                turned = picture.format == "JPEG" and picture.getexif().get(_ORIENTATION) in _TURNED
+                size = picture.size if turned else picture.size[::-1]
         except Exception:  # absent, unreadable, or no picture: then it tells no size
             continue
         if size[0] * size[1] <= MOST_PIXELS:

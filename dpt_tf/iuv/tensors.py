@@ -41,7 +41,7 @@ _DTYPES = {
 STORAGES = {(module, name): np.dtype(form) for name, form in _DTYPES.items() for module in ("torch", "torch.cuda")}
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Storage:
     """Numbers in a row: where they lie in the source, or where the header of the zip member lies that holds them."""
 
@@ -52,7 +52,7 @@ class Storage:
     """Of the whole storage, for a member of a zip."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Tensor:
     """A view of a storage: offset and strides count elements."""
 

@@ -35,7 +35,7 @@ class Record(dict):
     """An object of which only the attributes are of interest."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Span:
     """Where a byte string lies in the source."""
 
