@@ -4,15 +4,19 @@
 """
 
 import argparse
+import contextlib
 import dataclasses
+import functools
 import importlib.util
+import io
 import logging
 import pathlib
+import shutil
 import sys
 
 from absl import logging as absl_logging
 
-from dpt_tf import quiet
+from dpt_tf import quiet, replacing
 from dpt_tf.errors import UserError
 
 
@@ -42,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
-    builder = _builder(args)
-    if builder.is_prepared() and not args.overwrite:
-        raise UserError(f"{builder.data_dir}: built already; --overwrite builds it anew")
+    final = _builder(args, args.data_dir)
+    if final.is_prepared() and not args.overwrite:
+        raise UserError(f"{final.data_dir}: built already; --overwrite builds it anew")
     mode = tfds.download.GenerateMode
     config = tfds.download.DownloadConfig(
         manual_dir=args.manual_dir,
@@ -52,9 +56,34 @@ def run(args: argparse.Namespace) -> int:
         max_examples_per_split=args.max_items,
         beam_options=_beam_options(args),
     )
-    builder.download_and_prepare(download_config=config)
-    print(f"written: {builder.data_dir}")
+    if "://" in args.data_dir:
+        _prepare(final, config)
+    else:
+        _prepare_aside(args, config, pathlib.Path(final.data_dir))
+    print(f"written: {final.data_dir}")
     return 0
+
+
+def _prepare_aside(args: argparse.Namespace, config, final: pathlib.Path) -> None:
+    """Builds in a hidden folder and puts the whole in its place, so that a build that stops leaves what was there."""
+    root, kind = pathlib.Path(args.data_dir), f"{args.builder.resolve().name}.partial"
+    root.mkdir(parents=True, exist_ok=True)
+    replacing.clear(root, kind)
+    aside = replacing.named(root, kind)
+    try:
+        builder = _builder(args, str(aside))
+        _prepare(builder, config)
+        replacing.replace(pathlib.Path(builder.data_dir), final)
+        # Where TFDS notes which config is meant by the data set's bare name.
+        shutil.copytree(aside / builder.name / ".config", root / builder.name / ".config", dirs_exist_ok=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _prepare(builder, config) -> None:
+    """Without what TFDS itself prints; the builder's report is printed."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        builder.download_and_prepare(download_config=config)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -78,7 +107,7 @@ def _module(folder: pathlib.Path) -> pathlib.Path:
     return folder / f"{folder.resolve().name}_dataset_builder.py"
 
 
-def _builder(args: argparse.Namespace):
+def _builder(args: argparse.Namespace, data_dir: str):
     """The builder, with a config of its own name where the size, the seed or the strictness is not the usual."""
     import tensorflow_datasets as tfds
 
@@ -98,7 +127,8 @@ def _builder(args: argparse.Namespace):
         name += f"-seed{args.seed}"
     if name != config.name:
         config = dataclasses.replace(config, name=name, image_size=args.size, seed=args.seed)
-    return cls(data_dir=args.data_dir, config=config, strict=args.strict)
+    say = functools.partial(print, file=sys.stdout, flush=True)
+    return cls(data_dir=data_dir, config=config, strict=args.strict, reports=args.data_dir, say=say)
 
 
 def _beam_options(args: argparse.Namespace):

@@ -7,7 +7,7 @@ opens pictures is `pipeline`.
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow_datasets as tfds
 from absl import app
@@ -54,10 +54,26 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
     VERSION = tfds.core.Version(records.VERSION)
     HOMEPAGE = ""
 
-    def __init__(self, *, strict: bool | None = None, **kwargs):
-        """`strict` goes before the config's."""
+    def __init__(
+        self,
+        *,
+        strict: bool | None = None,
+        reports: str | None = None,
+        say: Callable[[str], None] = print,
+        **kwargs,
+    ):
+        """Takes what TFDS's builders take and three things more.
+
+        Args:
+          strict: goes before the config's.
+          reports: where the report of a build that stops goes; the data sets' folder by default.
+          say: hears the summary.
+          **kwargs: `data_dir`, `config`, `version`.
+        """
         super().__init__(**kwargs)
         self._strict = self.builder_config.strict if strict is None else strict
+        self._reports = epath.Path(reports) if reports else self.data_dir_root
+        self._say = say
 
     def catalogue(self, folder: str, config: PairsConfig) -> Catalogue:
         """What is in a user's folder."""
@@ -116,11 +132,12 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
             stop = "nothing is left to train on"
         elif self._strict and report.all_faults():
             stop = f"strict: {len(report.all_faults())} things would have been left out"
-        folder = self.data_dir_root if stop else self.data_path
+        folder = self._reports if stop else self.data_path
+        folder.mkdir(parents=True, exist_ok=True)
         stem = f"{report.name.replace('/', '-')}-{NAME}" if stop else NAME
         (folder / f"{stem}.txt").write_text(report.text())
         (folder / f"{stem}.json").write_text(report.json())
-        print(report.summary(), flush=True)
+        self._say(report.summary())
         if stop:
             raise UserError(f"{report.name}: {stop}; {folder / stem}.txt lists all. Nothing was written besides")
         self.info.metadata.update(

@@ -136,7 +136,7 @@ def write_shard(shard: Shard) -> None:
                 views = item["views"]
                 keypoints, held_out = (np.array([view[field] for view in views]) for field in ("keypoints", "held_out"))
                 outcome.census.add(shard.split, keypoints, held_out, shard.rule)
-                record = serializer.serialize_example(features.encode_example(item))
+                record = serializer.get_tf_example(features.encode_example(item)).SerializeToString(deterministic=True)
                 outcome.num_bytes += len(record)
                 file.write(_framed(record))
             if done % 16 == 0:
