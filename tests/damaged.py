@@ -244,6 +244,10 @@ def wrong() -> dict[str, bytes]:
         "pickle of a photo without people": pickle.dumps([{"file_name": "a.jpg", "pred_densepose": []}], 4),
         "pickle of a set": pickle.dumps({1, 2}, 4),
         "visualisation, hot": picture(fire),
+        "visualisation, fire without blue": picture(fire * np.uint8([1, 1, 0])),
+        "visualisation, little blue": picture(
+            np.maximum(fire * np.uint8([1, 1, 0]), np.uint8([0, 0, 1]) * (ramp > 0.7))
+        ),
         "visualisation, segments": picture(segments),
         "visualisation on grey": picture(grey),
         "grey": picture(np.full((9, 9, 3), 7, np.uint8)),

@@ -94,6 +94,16 @@ def test_a_dump_becomes_a_folder_of_maps_and_no_file_is_replaced(usable, tmp_pat
     assert (out / "b_IUV.png").read_bytes() == b"mine"
 
 
+def test_a_map_that_cannot_be_written_to_the_end_is_not_left_half(usable, tmp_path, monkeypatch, capsys):
+    def full(_made):
+        raise OSError(errno.ENOSPC, "full", "maps")
+
+    monkeypatch.setattr(iuv, "encode", full)
+    assert inspect(usable, "--write", tmp_path / "maps") == 1
+    assert "the disk is full" in capsys.readouterr().err
+    assert not list((tmp_path / "maps").iterdir())
+
+
 def test_a_name_in_another_encoding_is_told(tmp_path, capsys):
     path = os.fsencode(tmp_path) + b"/\xff\n.png"
     with open(path, "wb") as file:

@@ -260,6 +260,18 @@ def test_the_machine_calls_only_what_it_was_given():
         run(b"\x80\x02cfractions\nFraction\nK\x03\x85R.")
 
 
+def test_an_object_of_more_fields_than_any_result_has_is_refused():
+    known = {("a", "B"): unpickle.Function(unpickle.Record)}
+    for fields, read in ((64, True), (65, False)):
+        items = b"".join(b"\x8c\x02%02dN" % number for number in range(fields))
+        code = b"\x80\x04\x8c\x01a\x8c\x01B\x93)\x81}(" + items + b"ub."
+        if read:
+            assert len(run(code, known)) == fields
+        else:
+            with pytest.raises(iuv.NotIUV, match="damaged"):
+                run(code, known)
+
+
 def test_what_a_pickle_claims_is_not_allocated():
     tracemalloc.start()
     claims = [

@@ -80,16 +80,21 @@ def _printable(text: str) -> str:
 
 
 def _write(folder: pathlib.Path, named: pathlib.PurePath, examined: iuv.Examined, seen: _Seen) -> None:
-    path = folder / f"{named.stem.removesuffix('_IUV').removesuffix('_iuv')}_IUV.png"
+    path = folder / f"{_printable(named.stem).removesuffix('_IUV').removesuffix('_iuv')}_IUV.png"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with open(path, "xb") as file:
-            file.write(iuv.encode(examined.iuv))
+        file = open(path, "xb")  # noqa: SIM115 (a file that cannot be written to the end is removed)
     except FileExistsError:
         print(f"  {_printable(str(path))} exists and is left as it is; give another folder or move it away")
         seen.failed = True
-    else:
-        print(f"  written  {_printable(str(path))}")
+        return
+    try:
+        with file:
+            file.write(iuv.encode(examined.iuv))
+    except BaseException:
+        path.unlink()
+        raise
+    print(f"  written  {_printable(str(path))}")
 
 
 def _save(rows: list[np.ndarray], path: pathlib.Path) -> None:

@@ -25,12 +25,14 @@ def refuse_damaged(iuv: np.ndarray) -> None:
     """Refuses maps whose part numbers are no patches any more, or that lie on colour.
 
     Raises:
-      NotIUV: JPEG compression or smooth resizing mixed the part numbers.
+      NotIUV: JPEG compression or smooth resizing mixed the part numbers, or there never were any.
     """
     part = np.ascontiguousarray(iuv[..., 0])
     body = part > 0
     pixels = np.count_nonzero(body)
     if not pixels:
+        if iuv.any():
+            raise NotIUV("a colour visualisation or a photo: it has colours, but no part numbers; " + REMEDY)
         return
     alone = body.copy()
     differ = part[1:] != part[:-1]
@@ -41,6 +43,8 @@ def refuse_damaged(iuv: np.ndarray) -> None:
     alone[:, :-1] &= differ
     lonely = np.count_nonzero(alone) / pixels
     stained = np.count_nonzero((iuv[..., 1] | iuv[..., 2])[~body]) / pixels
+    if lonely <= _MOST_LONELY and stained > 1:
+        raise NotIUV("a colour visualisation or a photo: colour lies on more background than body; " + REMEDY)
     if lonely > _MOST_LONELY or stained > _MOST_LONELY:
         raise NotIUV(
             "damaged by JPEG compression or by smooth resizing, or not a map at all: "
