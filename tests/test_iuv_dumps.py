@@ -221,11 +221,12 @@ def test_a_dump_that_was_written_anew_is_read_anew(tmp_path):
         assert iuv.photos(path) == iuv.photos(original)
 
 
-def test_a_map_that_does_not_fit_its_box_is_refused():
+@pytest.mark.parametrize(("factors", "box"), [([2, 1, 2, 1], "3 4 16 10"), ([1, 2, 1, 2], "2 7 8 20")])
+def test_a_map_that_does_not_fit_its_box_is_refused(factors, box):
     members = damaged.members_of(TWO_PEOPLE.name)
-    boxes = np.frombuffer(members["new_two_people/data/1"], "<f4") * np.float32(2)
+    boxes = np.frombuffer(members["new_two_people/data/1"], "<f4").reshape(2, 4) * np.float32(factors)
     data = zipped(members, **{"data/1": boxes.tobytes()})
-    with pytest.raises(iuv.NotIUV, match="a map of 6 x 6 pixels for the box 3 7 16 20"):
+    with pytest.raises(iuv.NotIUV, match=f"a map of 6 x 6 pixels for the box {box}"):
         iuv.decode(data, "x")
 
 
