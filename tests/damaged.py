@@ -161,7 +161,13 @@ def bombs() -> dict[str, bytes]:
         "updates of updates": b"\x80\x02cdensepose.structures.chart_result\nDensePoseChartResult\n)\x81}("
         + b"".join(b"X\4\0\0\0" + b"%04d" % number + b"N" for number in range(9999))
         + b"uq\0bh\0b.",
-        "a thousand million people": changed(b"K\x0cK\x08", b"J\xff\xff\xff\x7fK\x08"),
+        "a crowd in a thousand photos": b"\x80\x02](}q\1(X\x09\0\0\0file_nameX\1\0\0\0aX\x0e\0\0\0pred_densepose](}q\2"
+        + b"h\2" * 90_000
+        + b"eX\x0f\0\0\0pred_boxes_XYXYNu"
+        + b"h\1" * 90_000
+        + b"e.",
+        "people that are numbers": changed(b"\x81", b"\x85"),
+        "a person a million pixels high": changed(b"K\x0cK\x08", b"J\xff\xff\xff\x7fK\x08"),
     }
 
 

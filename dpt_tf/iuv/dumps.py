@@ -88,7 +88,7 @@ def _foreign(module: str, name: str) -> str:
     if module.startswith("densepose.structures.cse"):
         return (
             f"a dump of a CSE model ({asked}): embeddings of vertices, without parts, U and V; "
-            f"take a CONFIG whose name begins with densepose_rcnn and {REMEDY}"
+            f"take a CONFIG that is not of configs/cse, and {REMEDY}"
         )
     return f"a pickle that asks for {asked}, which no dump of maps needs: not opened; {REMEDY}"
 
@@ -96,7 +96,7 @@ def _foreign(module: str, name: str) -> str:
 def _photo(entry: dict) -> Photo:
     name, scores, boxes = (entry.get(key) for key in ("file_name", "scores", "pred_boxes_XYXY"))
     results = entry.get("pred_densepose", [])
-    if not isinstance(name, str) or not isinstance(results, list) or not all(type(each) is Record for each in results):
+    if not isinstance(name, str) or not isinstance(results, list):
         raise NotIUV("a pickle, but not the list of photos that a dump is; " + REMEDY)
     if scores is not None and not (isinstance(scores, Tensor) and scores.shape == (len(results),)):
         scores = None
@@ -155,6 +155,8 @@ def _decode(source: Source, form: str, photo: Photo, wanted: Wanted) -> Decoded:
         raise NotIUV(NOBODY)
     if len(photo.results) > _MOST_PEOPLE:
         raise NotIUV(f"{len(photo.results)} people in one photo; write the dump again")
+    if not all(type(result) is Record for result in photo.results):
+        raise NotIUV("people that are no results of DensePose; write the dump again")
     shapes = [_shape(result) for result in photo.results]
     if sum(height * width for height, width in shapes) > 8 * MOST_PIXELS:
         raise NotIUV("the boxes of its people are too large; make the photo smaller before DensePose sees it")
