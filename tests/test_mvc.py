@@ -2,7 +2,9 @@
 
 import json
 import pathlib
+import re
 import shutil
+import sys
 import tracemalloc
 
 import pytest
@@ -10,7 +12,7 @@ import trees
 
 from dpt_tf import iuv
 from dpt_tf.errors import UserError
-from dpt_tf.sources import mvc
+from dpt_tf.sources import mvc, mvc_lists
 
 NAMINGS = ("links", "labels", "folders")
 VIEWS = trees.MVC_VIEWS[:4]
@@ -36,10 +38,10 @@ def touch(path: pathlib.Path) -> None:
     path.touch()
 
 
-def save_lists(folder: pathlib.Path, styles: int = 3, names=mvc.LISTS, shape=lambda rows: rows) -> None:
+def save_lists(folder: pathlib.Path, styles: int = 3, names=mvc_lists.LISTS, shape=lambda rows: rows) -> None:
     for name, rows in trees.mvc_rows(pictures(styles)).items():
         if name in names:
-            (folder / name).write_text(json.dumps(shape(rows)))
+            (folder / name).write_text("\n " + json.dumps(shape(rows)))
 
 
 def views(catalogue) -> dict[str, list[str]]:
@@ -250,10 +252,10 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("names", [mvc.LISTS, *((name,) for name in mvc.LISTS)], ids=str)
+@pytest.mark.parametrize("names", [mvc_lists.LISTS, *((name,) for name in mvc_lists.LISTS)], ids=str)
 def test_every_shape_of_every_list_says_the_same(tmp_path, shape, names):
     save_lists(tmp_path, 4, names, SHAPES[shape])
-    found = mvc.read_lists([str(tmp_path / name) for name in names])
+    found = mvc_lists.read_lists([str(tmp_path / name) for name in names])
     linked = {f"{style}-{view}": f"{style}_v{VIEWS.index(view)}" for _, style, view in pictures(4)}
     if names == ("attribute_labels.json",):
         assert found.names == set(linked.values())
@@ -267,7 +269,7 @@ def test_every_shape_of_every_list_says_the_same(tmp_path, shape, names):
 def test_lists_saved_in_different_shapes_go_row_by_row(tmp_path, shape):
     save_lists(tmp_path, 4, ("image_links.json",), SHAPES[shape])
     save_lists(tmp_path, 4, ("attribute_labels.json",))
-    found = mvc.read_lists([str(tmp_path / name) for name in mvc.LISTS[:2]])
+    found = mvc_lists.read_lists([str(tmp_path / name) for name in mvc_lists.LISTS[:2]])
     assert found.links["3000003_v0"] == "3000003-p" and len(found.links) == 16
 
 
@@ -275,14 +277,14 @@ def test_lists_saved_in_different_shapes_go_row_by_row(tmp_path, shape):
 def test_quotes_inside_the_strings_are_taken_off(tmp_path, style):
     row = {"productId": "'7258521'", "styleId": style, "viewId": 2, "image_url_4x": "'http://x/3163710-3-4x.jpg'"}
     (tmp_path / "mvc_info.json").write_text(json.dumps([row]))
-    assert mvc.read_lists([str(tmp_path / "mvc_info.json")]).links == {"3163710_v2": "3163710-3"}
+    assert mvc_lists.read_lists([str(tmp_path / "mvc_info.json")]).links == {"3163710_v2": "3163710-3"}
 
 
 def test_a_list_may_begin_with_a_byte_order_mark_and_hold_any_script(tmp_path):
     rows = [{"filename": f"p1_s{style}_v0", "name": "é衣" * 300} for style in range(30000, 31000)]
-    text = json.dumps(rows, ensure_ascii=False, indent=1)
+    text = "\n" + json.dumps(rows, ensure_ascii=False, indent=1)
     (tmp_path / "attribute_labels.json").write_text(text, encoding="utf-8-sig")
-    assert len(mvc.read_lists([str(tmp_path / "attribute_labels.json")]).names) == 1000
+    assert len(mvc_lists.read_lists([str(tmp_path / "attribute_labels.json")]).names) == 1000
 
 
 def test_a_row_without_a_picture_is_a_fault_and_a_picture_in_no_row_is_counted(tmp_path):
@@ -334,41 +336,67 @@ def test_a_made_tree_is_read_whole(tmp_path):
 def test_matlabs_files_are_refused_unless_the_json_files_are_there(tmp_path, name):
     touch(fill(tmp_path) / name)
     message = refusal(tmp_path)
-    assert name in message and all(wanted in message for wanted in mvc.LISTS)
+    assert name in message and all(wanted in message for wanted in mvc_lists.LISTS)
     save_lists(tmp_path, names=("image_links.json",))
     assert views(mvc.catalogue(tmp_path)) == expected()
 
 
 @pytest.mark.parametrize(
-    ("text", "character"),
+    ("text", "entries", "told"),
     [
-        ('[{"image_url_4x": "http://x/3163710-p-4x.jpg"}, {"image_url_4x": ]', 65),
-        ('[{"image_url_4x": "http://x/3163710-p-4x.jpg"}', 46),
-        ('[{"image_url_4x": "http://x/3163710-p-4x.jpg"}] [', 48),
-        ("", 0),
-        ("<html>", 0),
-        ('{"image_url_4x" []}', 16),
-        ("{3: []}", 2),
+        ('[{"image_url_4x": "http://x/3163710-p-4x.jpg"}, {"image_url_4x": ]', 1, r'"image_url_4x": \]$|\]\' at 65$'),
+        ('[{"image_url_4x": "http://x/3163710-p-4x.jpg"}', 1, "EOF|Incomplete"),
+        ('[{"image_url_4x": "http://x/3163710-p-4x.jpg"}] [', 1, "trailing|Additional"),
+        ('[{"image_url_4x": "http://x/3163710-p-4x.jpg"}, {"image_url_4x": NaN}]', 1, "NaN|N' at 65$"),
+        ("", 0, "EOF|Incomplete"),
+        ("<html>", 0, "<html>$|<' at 0$"),
+        ('{"image_url_4x" []}', 0, "colon|at 16$"),
+        ("{3: []}", 0, "object key|at 1$"),
     ],
 )
-def test_broken_json_is_named_with_the_place(tmp_path, text, character):
+def test_broken_json_is_named_with_the_place(tmp_path, text, entries, told):
+    """In the words of whichever of its parsers ijson runs on: the C library or plain Python."""
     fill(tmp_path)
     (tmp_path / "image_links.json").write_text(text)
-    assert f"image_links.json: broken JSON at character {character}: " in refusal(tmp_path)
+    found = re.search(rf"image_links.json: broken JSON after {entries} entries: (.*); get", refusal(tmp_path))
+    assert re.search(told, found[1]) and "right here" not in found[1] and "  " not in found[1]
 
 
 def test_bytes_that_are_no_text_are_broken_json(tmp_path):
     (fill(tmp_path) / "image_links.json").write_bytes(b'["\xff\xfe')
-    assert "image_links.json: broken JSON at character 0: " in refusal(tmp_path)
+    assert "image_links.json: broken JSON after 0 entries: " in refusal(tmp_path)
+
+
+def test_without_the_parser_the_lists_are_refused_with_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ijson", None)
+    assert views(mvc.catalogue(fill(tmp_path))) == expected()
+    save_lists(tmp_path)
+    assert "image_links.json: reading MVC's lists needs ijson: pip install 'dpt_tf[data]'" in refusal(tmp_path)
+
+
+def test_numbers_of_any_length_are_read(tmp_path):
+    text = '[{"filename": "p1_s30000_v0", "id": 123456789012345678901234567890, "price": 1e999}]'
+    (tmp_path / "attribute_labels.json").write_text(text)
+    assert mvc_lists.read_lists([str(tmp_path / "attribute_labels.json")]).names == {"30000_v0"}
 
 
 def test_a_fault_early_in_a_long_list_is_found_before_all_of_it_is_read(tmp_path):
     text = '[{"filename": oops}' + ', {"filename": "p1_s30000_v0"}' * 800_000
     (tmp_path / "attribute_labels.json").write_text(text)
     tracemalloc.start()
-    with pytest.raises(UserError, match="at character 14: "):
-        mvc.read_lists([str(tmp_path / "attribute_labels.json")])
+    with pytest.raises(UserError, match=r"after 0 entries: .*oops"):
+        mvc_lists.read_lists([str(tmp_path / "attribute_labels.json")])
     assert tracemalloc.get_traced_memory()[1] < len(text) * 0.5
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", ["a list of rows", "rows by index"])
+def test_rows_pass_through_memory_one_by_one(tmp_path, shape):
+    rows = [{"filename": f"p1_s{style}_v0", "label": "Red" * 7000} for style in range(30000, 30500)]
+    (tmp_path / "attribute_labels.json").write_text(json.dumps(SHAPES[shape](rows)))
+    tracemalloc.start()
+    assert len(mvc_lists.read_lists([str(tmp_path / "attribute_labels.json")]).names) == 500
+    assert tracemalloc.get_traced_memory()[1] < 3e6
     tracemalloc.stop()
 
 

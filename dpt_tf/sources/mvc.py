@@ -1,4 +1,4 @@
-"""MVC (Liu, Chen and Chen, 2016): the names its pictures go by, and the lists that say which names are one picture.
+"""MVC (Liu, Chen and Chen, 2016): the names its pictures go by, and the items they come down to.
 
 An item is a style, one product in one colour: `style_3163710`. A view of it goes by any of these names:
 
@@ -7,19 +7,13 @@ An item is a style, one product in one colour: `style_3163710`. A view of it goe
   3163710/front.jpg                a folder per style, names of one's own
 
 and is called `3163710-p`, `3163710-0` or `3163710-front` here. Names of the first two forms count wherever they lie.
-That `-p` and `_v0` are one picture is known from the lists alone, which go row by row. Where nothing tells, a style is
-taken under one way of naming, that with the most maps: no picture may be paired with its own copy.
+That `-p` and `_v0` are one picture is known from the lists alone (`mvc_lists`). Where nothing tells, a style is taken
+under one way of naming, that with the most maps: no picture may be paired with its own copy.
 """
 
-import codecs
 import collections
-import dataclasses
-import itertools
-import json
 import os
 import re
-from collections.abc import Iterator
-from typing import Any
 
 from etils import epath
 
@@ -27,25 +21,14 @@ from dpt_tf import iuv
 from dpt_tf.errors import UserError
 from dpt_tf.sources.catalogue import Catalogue, Fault, Outfit, Shot, hold_out
 from dpt_tf.sources.listing import Listing, arrange, best_map
+from dpt_tf.sources.mvc_lists import LINK, LISTS, PAGE, Lists, labelled, linked, read_lists, style_of
 
-PAGE = "https://github.com/MVC-Datasets/MVC"
-LISTS = ("image_links.json", "attribute_labels.json", "mvc_info.json")
-
-_LINK = re.compile(r"(?P<style>\d{5,9})-(?P<view>p|\d)(?P<size>-[a-z0-9]+)?", re.IGNORECASE)
-_STYLE = re.compile(r"\d+")
-_LABEL = re.compile(r"p\d+_s(?P<style>\d+)_v(?P<view>\d+)", re.IGNORECASE)
 _MAP_FOLDER = r"(?:iuv|densepose)[/\\]"
 _FOLDER = re.compile(
     rf"(?:.*[/\\])?(?P<style>\d{{5,9}})[/\\](?:{_MAP_FOLDER})?(?P<view>[^/\\]+)", re.IGNORECASE | re.DOTALL
 )
 _VIEW_AND_SIZE = re.compile(r"(p|\d)(-[a-z0-9]+)?", re.IGNORECASE)
-_BELOW_MAP_FOLDER = re.compile(rf"(?:.*[/\\])?{_MAP_FOLDER}.*", re.IGNORECASE | re.DOTALL)
-_SIZES = (
-    "-4x",
-    "",
-    "-3x",
-    "-2x",
-)  # Best first: 1920 x 2240, or what somebody made of it; then the shop's smaller ones.
+_SIZES = ("-4x", "", "-3x", "-2x")  # Best first: 1920 x 2240, or what somebody made of it; then the shop's smaller.
 _LINKED, _LABELLED, _OWN = range(3)
 
 
@@ -56,30 +39,14 @@ def identify(path: str) -> tuple[str, int] | None:
       path: below the collection's folder, without suffix and mark.
     """
     stem = path.replace("\\", "/").rpartition("/")[2]
-    if found := _LINK.fullmatch(stem):
-        return f"{found['style']}-{found['view'].lower()}", _LINKED
-    if found := _LABEL.fullmatch(stem):
-        return f"{found['style']}_v{found['view']}", _LABELLED
+    if name := linked(stem):
+        return name, _LINKED
+    if name := labelled(stem):
+        return name, _LABELLED
     if found := _FOLDER.fullmatch(path):
         plain = _VIEW_AND_SIZE.fullmatch(found["view"])
         return f"{found['style']}-{plain[1].lower() if plain else found['view']}", _OWN
     return None
-
-
-def style_of(name: str) -> str:
-    """The style of a picture's name."""
-    return _STYLE.match(name)[0]  # type: ignore[index]
-
-
-@dataclasses.dataclass(frozen=True)
-class Lists:
-    """What the JSON files say."""
-
-    names: frozenset[str]
-    """Of each row one: the link's, or the label's where there is no link."""
-    links: dict[str, str]
-    """Label -> link of the same picture."""
-    notes: tuple[str, ...]
 
 
 def catalogue(folder: str | os.PathLike, config: str = "all", seed: int = 0) -> Catalogue:
@@ -136,14 +103,12 @@ _Ways = dict[str, frozenset[int]]
 
 
 def _gather(listing: Listing, lists: Lists | None, root: str) -> tuple[_Files, _Files]:
-    """Photos and maps by name, labels under their link; files anywhere below a folder of maps are maps."""
+    """Photos and maps by name, labels under their link."""
     links = lists.links if lists else {}
     photos: _Files = collections.defaultdict(list)
     maps: _Files = collections.defaultdict(list)
     for name, paths in listing.photos.items():
-        for path in paths:
-            files = maps if _BELOW_MAP_FOLDER.fullmatch(path.removeprefix(root)) else photos
-            files[links.get(name, name)].append(path)
+        photos[links.get(name, name)] += paths
     for name, paths in listing.maps.items():
         for path in paths:
             for shown in (name,) if name in listing.photos else _shown(path, name, listing, root):
@@ -243,186 +208,6 @@ def _alike(photo: str, mapped: str) -> bool:
 
 
 def _rank(photo: str) -> tuple[int, str]:
-    found = _LINK.fullmatch(os.path.splitext(os.path.basename(photo))[0])
+    found = LINK.fullmatch(os.path.splitext(os.path.basename(photo))[0])
     size = (found["size"] or "").lower() if found else ""
     return _SIZES.index(size) if size in _SIZES else len(_SIZES), photo
-
-
-def read_lists(paths: list[str]) -> Lists | None:
-    """Reads those of MVC's JSON lists that are among `paths`; None where there are none.
-
-    Raises:
-      UserError: a list is there twice, cannot be read or names no picture; two contradict each other; MATLAB's only.
-    """
-    found = [path for name in LISTS for path in paths if os.path.basename(path).lower() == name]
-    for first, second in itertools.pairwise(found):
-        if os.path.basename(first).lower() == os.path.basename(second).lower():
-            raise UserError(f"{first} and {second} are two lists for one thing; leave one of them")
-    if not found:
-        _refuse_matlab(paths)
-        return None
-    links: dict[int, str] = {}
-    labels: dict[int, str] = {}
-    notes = []
-    for path in found:
-        count = nameless = 0
-        for index, row in read_rows(path):
-            link, label = _names(row)
-            if link:
-                links.setdefault(index, link)
-            if label:
-                labels.setdefault(index, label)
-            count += 1
-            nameless += not (link or label)
-        if nameless == count:
-            raise UserError(f"{path}: no row of it names a picture; give it as published, see {PAGE}")
-        if nameless:
-            notes.append(f"{nameless} of {count} rows of {os.path.basename(path)} name no picture")
-    both = links.keys() & labels.keys()
-    for index in sorted(both):
-        if style_of(links[index]) != style_of(labels[index]):
-            raise UserError(
-                f"{' and '.join(found)} do not go together: row {index} is {links[index]} as well as {labels[index]}; "
-                "give them as published, or leave one"
-            )
-    names = set(links.values()) | {labels[index] for index in labels.keys() - both}
-    return Lists(frozenset(names), {labels[index]: links[index] for index in both}, tuple(notes))
-
-
-def _refuse_matlab(paths: list[str]) -> None:
-    wanted = {os.path.splitext(name)[0] + ".mat" for name in LISTS}
-    for path in paths:
-        if os.path.basename(path).lower() in wanted:
-            raise UserError(
-                f"{path}: MATLAB objects, which MATLAB alone can read; put {', '.join(LISTS)} there, the JSON files of "
-                f"{PAGE}, or take the .mat files away to go by the pictures' names"
-            )
-
-
-def _names(row: dict[str, Any]) -> tuple[str | None, str | None]:
-    """The names of the picture of a row: the link's, the label's."""
-    address, filename = _bare(row.get("image_url_4x")), _bare(row.get("filename"))
-    if not filename and "viewId" in row:
-        filename = "p{}_s{}_v{}".format(*(_bare(row.get(field)) for field in ("productId", "styleId", "viewId")))
-    link = _LINK.fullmatch(address.rpartition("/")[2].partition(".")[0])
-    label = _LABEL.fullmatch(filename.partition(".")[0])
-    return (
-        f"{link['style']}-{link['view'].lower()}" if link else None,
-        f"{label['style']}_v{label['view']}" if label else None,
-    )
-
-
-_FIELDS = frozenset(("image_url_4x", "filename", "productId", "styleId", "viewId"))
-
-
-def _bare(value: Any) -> str:
-    """A field without the quotes inside it: `"'3163710'"` and `3163710.0` are `3163710`."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return "" if value is None else str(value).strip(" \t\r\n'\"\\")
-
-
-def read_rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a list with their numbers: `[{field: value}]`, `{field: [value]}`, or by index either way round.
-
-    One entry of the outermost list or object is in memory at a time: 264 labels of 161,260 pictures are gigabytes.
-
-    Raises:
-      UserError: broken JSON, or JSON of another shape.
-    """
-    columns: dict[str, dict[Any, Any]] = {}
-    for position, (key, entry) in enumerate(_entries(path)):
-        if key in _FIELDS and isinstance(entry, list | dict):
-            columns[key] = entry if isinstance(entry, dict) else dict(enumerate(entry))
-        elif isinstance(entry, dict) and (key is None or key.isdecimal()):
-            yield position if key is None else int(key), entry
-        elif key is None or key.isdecimal() or not isinstance(entry, list | dict):
-            raise UserError(
-                f"{path}: neither a list of rows, nor rows or columns by name, at entry {key or position}; give it as "
-                f"published, see {PAGE}"
-            )
-    for index in dict.fromkeys(index for column in columns.values() for index in column):
-        if not str(index).isdecimal():
-            raise UserError(f"{path}: {index!r} is no row's number; give it as published, see {PAGE}")
-        yield int(index), {field: column.get(index) for field, column in columns.items()}
-
-
-_BLOCK = 1 << 20
-_DECODER = json.JSONDecoder()
-_SPACE = re.compile(r"[ \t\r\n]*")
-
-
-def _entries(path: str) -> Iterator[tuple[str | None, Any]]:
-    """The entries of the outermost list (key None) or object."""
-    with epath.Path(path).open("rb") as file:
-        text = _Text(file, path)
-        opening = text.expect("[{")
-        closing = {"[": "]", "{": "}"}[opening]
-        going_on = text.peek() != closing
-        if not going_on:
-            text.expect(closing)
-        while going_on:
-            key = None
-            if opening == "{":
-                key = text.value()
-                if not isinstance(key, str):
-                    raise text.broken("a key that is no string")
-                text.expect(":")
-            yield key, text.value()
-            going_on = text.expect("," + closing) == ","
-        if text.peek():
-            raise text.broken("more after the end")
-
-
-class _Text:
-    """JSON that is read block by block."""
-
-    def __init__(self, file: Any, path: str):
-        self._file, self._path = file, path
-        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self._text, self._at, self._passed, self._ended = "", 0, 0, False
-
-    def peek(self) -> str:
-        """The next character that is no space; nothing at the end."""
-        while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
-            if self._at < len(self._text) or self._ended:
-                return self._text[self._at : self._at + 1]
-            self._more()
-
-    def expect(self, characters: str) -> str:
-        found = self.peek()
-        if not found or found not in characters:
-            raise self.broken(f"{' or '.join(characters)} expected")
-        self._at += 1
-        return found
-
-    def value(self) -> Any:
-        self.peek()
-        while True:
-            try:
-                value, self._at = _DECODER.raw_decode(self._text, self._at)
-                return value
-            except json.JSONDecodeError as error:
-                # Near the end of what has been read it may only be unfinished.
-                if self._ended or error.pos < len(self._text) - _BLOCK:
-                    self._at = error.pos
-                    raise self.broken(error.msg) from None
-            self._more()
-
-    def broken(self, reason: str) -> UserError:
-        return UserError(
-            f"{self._path}: broken JSON at character {self._passed + self._at}: {reason}; "
-            f"get the file again, see {PAGE}"
-        )
-
-    def _more(self) -> None:
-        left = self._text[self._at :]
-        self._passed += self._at
-        block = self._file.read(max(_BLOCK, len(left)))
-        try:
-            self._text, self._at = left + self._decode(block, not block), 0
-        except UnicodeDecodeError as error:
-            self._text, self._at = left, len(left)
-            raise self.broken(str(error)) from None
-        self._ended = not block
