@@ -3,6 +3,7 @@
   python train.py                                             the paper's networks on synthetic people
   python train.py --preset=small --stage=all                  smaller ones, for a computer without a GPU
   python train.py --dataset=folder --data_dir=data/mine       on what `dpt prepare` wrote
+  python train.py --dataset=deepfashion --data_dir=data/df    on what `dpt build` wrote
   python train.py --hparams=batch_size=4,gan_weight=0         with other numbers; they are listed in dpt_tf/config.py
 
 The same command goes on with a run that was stopped. It ends with 0 when the stages are trained, 1 when training cannot
@@ -15,9 +16,10 @@ import sys
 
 from absl import app, flags
 
-from dpt_tf import config, quiet
+from dpt_tf import config, quiet, records
 from dpt_tf.commands.main import guarded
 from dpt_tf.errors import UserError
+from dpt_tf.sources import deepfashion, mvc
 
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
@@ -34,8 +36,14 @@ _KEEP = flags.DEFINE_integer("keep", 3, "How many checkpoints of a stage stay.",
 _PICTURES_EVERY = flags.DEFINE_integer("pictures_every", 500, "Steps between pictures; 0 for none.", lower_bound=0)
 
 
-_BY_HAND = """{name} cannot be downloaded by a program, its owners ask for a licence; with photos and IUV maps:
-dpt prepare PHOTOS --output {data_dir} && python train.py --dataset={name} --data_dir={data_dir}"""
+_BY_HAND = {
+    "deepfashion": f"""\
+get the In-shop pictures from {deepfashion.OFFICIAL}, ready IUV maps from {deepfashion.READY_MAPS}, and then:
+dpt build datasets/deepfashion_pairs --manual_dir=FOLDER --data_dir={{data_dir}}   (docs/data.md has every step)""",
+    "mvc": f"""\
+get the lists and pictures by way of {mvc.PAGE}, run DensePose on the pictures, and then:
+dpt build datasets/mvc_pairs --manual_dir=FOLDER --data_dir={{data_dir}}   (docs/data.md has every step)""",
+}
 
 
 def main(argv: list[str]) -> int:
@@ -81,8 +89,8 @@ def _data_dir(hparams: config.HParams) -> pathlib.Path:
         raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
     default = f"data/synthetic-{hparams.image_size}" if name == "synthetic" else f"data/{name}"
     data_dir = pathlib.Path(_DATA_DIR.value or default)
-    if name in ("deepfashion", "mvc") and not data_dir.exists():
-        raise UserError(_BY_HAND.format(name=name, data_dir=data_dir))
+    if name in _BY_HAND and not records.directories(data_dir):
+        raise UserError(f"{data_dir} holds no {name}: " + _BY_HAND[name].format(data_dir=data_dir))
     if name == "synthetic":
         quiet.start_tensorflow()  # before anything imports it with its greetings
         from dpt_tf import synthetic

@@ -142,7 +142,7 @@ def open(data_dir: str | os.PathLike) -> Prepared:
     replacing.recover_below(root, VERSION)
     if not root.is_dir():
         raise UserError(f"no such folder: {root}; write a data set there with `dpt prepare PHOTOS --output {root}`")
-    found = _directories(root)
+    found = directories(root)
     if not found:
         raise UserError(f"{root} holds no prepared data set; write one with `dpt prepare PHOTOS --output {root}`")
     if len(found) > 1:
@@ -177,7 +177,8 @@ def _disk_full(error: BaseException | None) -> bool:
     return False
 
 
-def _directories(root: pathlib.Path) -> list[pathlib.Path]:
+def directories(root: pathlib.Path) -> list[pathlib.Path]:
+    """The prepared data sets in `root` and down to three levels below."""
     patterns = ["/".join(["*"] * depth + ["dataset_info.json"]) for depth in range(4)]
     paths = sorted(path.parent for pattern in patterns for path in root.glob(pattern))
     return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts)]

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import sys
@@ -135,11 +134,21 @@ def test_a_mistake_is_one_line_and_2(tmp_path, capfd, monkeypatch, flags, says):
     assert errors.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["deepfashion", "mvc"])
-def test_a_data_set_that_nobody_may_download_is_explained_in_two_lines(tmp_path, capfd, monkeypatch, name):
-    assert mistaken(tmp_path, monkeypatch, [f"--dataset={name}"]) == 2
-    _, errors = capfd.readouterr()
-    assert re.fullmatch(rf".*licence.*\ndpt prepare .*--dataset={name} .*\n", errors)
+@pytest.mark.parametrize(
+    ("name", "pages"),
+    [
+        ("deepfashion", ["InShopRetrieval.html", "yumingj/DeepFashion-MultiModal"]),
+        ("mvc", ["github.com/MVC-Datasets/MVC"]),
+    ],
+)
+def test_a_data_set_that_nobody_may_download_is_explained_in_two_lines(tmp_path, capfd, monkeypatch, name, pages):
+    (tmp_path / "empty").mkdir()
+    for flags, folder in (([], f"data/{name}"), (["--data_dir=empty"], "empty")):
+        assert mistaken(tmp_path, monkeypatch, [f"--dataset={name}", *flags]) == 2
+        first, second = capfd.readouterr().err.splitlines()
+        assert first.startswith(f"{folder} holds no {name}: get ")
+        assert all(page in first for page in pages)
+        assert second.startswith(f"dpt build datasets/{name}_pairs --manual_dir=FOLDER --data_dir={folder} ")
 
 
 def mistaken(tmp_path, monkeypatch, flags):

@@ -16,7 +16,7 @@ import sys
 
 from absl import logging as absl_logging
 
-from dpt_tf import quiet, replacing
+from dpt_tf import replacing
 from dpt_tf.errors import UserError
 
 
@@ -40,7 +40,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Builds, prints the report."""
     _check(args)
-    quiet.start_tensorflow()
     logging.getLogger().setLevel(logging.ERROR)  # Beam's greetings
     absl_logging.set_verbosity(absl_logging.ERROR)
     import tensorflow_datasets as tfds
