@@ -7,6 +7,7 @@ import shutil
 import sys
 import tracemalloc
 
+import ijson
 import pytest
 import trees
 
@@ -392,6 +393,8 @@ def test_a_fault_early_in_a_long_list_is_found_before_all_of_it_is_read(tmp_path
 
 @pytest.mark.parametrize("shape", ["a list of rows", "rows by index"])
 def test_rows_pass_through_memory_one_by_one(tmp_path, shape):
+    if ijson.backend == "python":
+        pytest.skip("without its C library ijson holds on to what it has read while blocks end amid long strings")
     rows = [{"filename": f"p1_s{style}_v0", "label": "Red" * 7000} for style in range(30000, 30500)]
     (tmp_path / "attribute_labels.json").write_text(json.dumps(SHAPES[shape](rows)))
     tracemalloc.start()
