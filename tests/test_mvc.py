@@ -100,6 +100,14 @@ def test_a_folder_of_maps_may_lie_in_the_folder_of_the_style(tmp_path):
     assert views(mvc.catalogue(tmp_path)) == expected()
 
 
+def test_a_dump_that_names_a_picture_otherwise_is_asked_by_its_own_name(tmp_path, monkeypatch):
+    touch(tmp_path / "3163710-p-4x.jpg")
+    touch(tmp_path / "all.pkl")
+    monkeypatch.setattr("dpt_tf.iuv.photos", lambda path: ("elsewhere/3163710-p-2x.png",))
+    (outfit,) = mvc.catalogue(tmp_path).splits["train"]
+    assert [shot.entry for shot in outfit.shots] == ["elsewhere/3163710-p-2x.png"]
+
+
 @pytest.mark.parametrize("place", ["dump.pkl", "iuv/dump.pkl"])
 def test_a_dump_in_a_styles_folder_holds_maps_of_the_pictures_there(tmp_path, place):
     fill(tmp_path, "folders")

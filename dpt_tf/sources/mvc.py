@@ -86,7 +86,9 @@ def catalogue(folder: str | os.PathLike, config: str = "all", seed: int = 0) -> 
     if lists:
         _keep_listed(photos, ways, lists, faults, notes)
     _keep_one_way(photos, ways, maps, faults)
-    outfits = _outfits(photos, maps, faults)
+    links = lists.links if lists else {}
+    entries = {(links.get(name, name), path): entry for (name, path), entry in listing.entries.items()}
+    outfits = _outfits(photos, maps, entries, faults)
     if not outfits:
         raise UserError(
             f"{folder}: none of the {len(maps)} maps is of a picture to be taken; name each as its picture is, such as "
@@ -176,12 +178,13 @@ def _keep_one_way(photos: _Files, ways: _Ways, maps: _Files, faults: list[Fault]
             faults.append(Fault("perhaps a copy under another name", photos.pop(name)[0]))
 
 
-def _outfits(photos: _Files, maps: _Files, faults: list[Fault]) -> list[Outfit]:
+def _outfits(photos: _Files, maps: _Files, entries: dict[tuple[str, str], str], faults: list[Fault]) -> list[Outfit]:
     items: dict[str, list[Shot]] = collections.defaultdict(list)
     for name in sorted(photos):
         if name in maps:
             view = name.replace("_v", "-", 1) if _is_label(name) else name
-            items[style_of(name)].append(Shot(view, *_photo_and_map(photos[name], maps[name])))
+            photo, mapped = _photo_and_map(photos[name], maps[name])
+            items[style_of(name)].append(Shot(view, photo, mapped, entry=entries.get((name, mapped))))
         else:
             faults.append(Fault("no map", photos[name][0]))
     return [Outfit(f"style_{style}", tuple(shots)) for style, shots in sorted(items.items())]
