@@ -163,6 +163,24 @@ def test_ready_maps_of_the_large_pictures_fit_the_small_padded_ones(tmp_path):
     assert abs(columns.max() - (500 + 175) * scale) < 1.5
 
 
+def test_high_resolution_pictures_are_padded_to_a_square_with_their_maps(tmp_path):
+    folder, item = tmp_path / "Img/img_highres/WOMEN/Dresses/id_00000001", "WOMEN-Dresses-id_00000001-01"
+    folder.mkdir(parents=True)
+    marked = np.zeros((1101, 750, 3), np.uint8)
+    marked[300:900, 200:500] = (2, 100, 50)
+    photo = np.where(marked[..., :1] > 0, 255, np.zeros((1, 1, 3))).astype(np.uint8)
+    for view in ("1_front", "2_side"):
+        Image.fromarray(photo).save(folder / f"01_{view}.jpg", quality=95)
+        Image.fromarray(marked).save(tmp_path / f"{item}_{view}_IUV.png")
+    assert build(tmp_path, tmp_path / "out", "--config=all") == 0
+    (views,) = items(records.open(tmp_path / "out"), "train").values()
+    body = np.asarray(Image.open(io.BytesIO(views["iuv"][0])))[..., 0] > 0
+    bright = np.asarray(Image.open(io.BytesIO(views["image"][0]))).mean(-1) > 127
+    assert bright.shape == (SIZE, SIZE)
+    assert (body != bright).mean() < 0.01
+    assert views["image"][0].startswith(b"\xff\xd8"), "a JPEG's picture stays a JPEG"
+
+
 def test_a_shard_that_is_begun_again_replaces_what_a_dead_worker_left(tree, tmp_path):
     from dpt_tf.sources import deepfashion
 
