@@ -17,6 +17,7 @@ import collections
 import dataclasses
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,6 +33,7 @@ MAPS = (".png", ".npy")
 DUMPS = ".pkl"
 _SAME_ASPECT = 0.01
 _OUTSIDE = 0.05
+_ALONE = re.compile("person 1 of 1 ")
 
 
 @dataclasses.dataclass
@@ -77,7 +79,7 @@ def find(folder: str | os.PathLike) -> Found:
         person = "/".join(part for part in folders if part.lower() not in KINDS)
         stem, suffix = path.stem, path.suffix.lower()
         marked = stem.lower().endswith("_iuv")
-        if suffix in MAPS and (marked or kinds == {"map"} or suffix == ".npy"):
+        if (marked and suffix in (*PHOTOS, *MAPS)) or (suffix in MAPS and (kinds == {"map"} or suffix == ".npy")):
             maps[person, stem[:-4] if marked else stem].append(path)
         elif suffix in PHOTOS and "map" not in kinds and not stem.lower().endswith("_inds"):
             photos[person, stem].append(path)
@@ -147,7 +149,7 @@ def read_view(
             f"{width} x {height}: another aspect; run DensePose on this very photo"
         )
     tally.orders[f"{examined.form}: {examined.order}"] += 1
-    tally.mended.update(_kind_of_note(note) for note in examined.mended)
+    tally.mended.update(_kind_of_note(note) for note in examined.mended if not _ALONE.match(note))
     if coordinates.shape[:2] != (height, width):
         coordinates = iuv.resize(coordinates, height, width)
         tally.mended["map resized to its photo"] += 1
@@ -162,7 +164,8 @@ def read_view(
 
 
 def _kind_of_note(note: str) -> str:
-    return " ".join(word for word in note.split() if not word.isdigit())
+    """The note without what differs from view to view: numbers, and the score and box after a colon."""
+    return " ".join(word for word in note.partition(":")[0].split() if not word.isdigit())
 
 
 def _joints(photo: pathlib.Path, coordinates: np.ndarray, size: int, keypoints: Joints, tally: Tally) -> np.ndarray:

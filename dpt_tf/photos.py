@@ -1,7 +1,9 @@
 """A photo's file -> the encoded square that a data set stores."""
 
+import contextlib
 import io
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -11,6 +13,16 @@ from dpt_tf.errors import UserError
 
 _ORIENTATION = 0x0112
 _ON_ITS_SIDE = (5, 6, 7, 8)
+
+
+def read(path: pathlib.Path) -> np.ndarray:
+    """A photo's pixels, uint8 `[H, W, 3]`, upright, what is transparent on white.
+
+    Raises:
+      UserError: it cannot be decoded.
+    """
+    with _opened(path, path.read_bytes()) as opened:
+        return _pixels(opened)
 
 
 def square(path: pathlib.Path, size: int) -> tuple[bytes, int, int]:
@@ -23,23 +35,30 @@ def square(path: pathlib.Path, size: int) -> tuple[bytes, int, int]:
       UserError: it cannot be decoded.
     """
     data = path.read_bytes()
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            width, height = opened.size
-            orientation = opened.getexif().get(_ORIENTATION, 1)
-            jpeg = opened.format in ("JPEG", "MPO")
-            whole = opened.mode == "RGB" and opened.format in ("JPEG", "PNG") and "transparency" not in opened.info
-            if jpeg:
-                _decode_reduced(opened, size, upright=orientation == 1)
-            opened.load()
-            if whole and orientation == 1 and (width, height) == (size, size):
-                return data, size, size
-            pixels = _pixels(opened)
-    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
-        raise UserError(f"{path}: a picture that cannot be read ({error}); save it again or remove it") from None
+    with _opened(path, data) as opened:
+        width, height = opened.size
+        orientation = opened.getexif().get(_ORIENTATION, 1)
+        jpeg = opened.format in ("JPEG", "MPO")
+        whole = opened.mode == "RGB" and opened.format in ("JPEG", "PNG") and "transparency" not in opened.info
+        if jpeg:
+            _decode_reduced(opened, size, upright=orientation == 1)
+        opened.load()
+        if whole and orientation == 1 and (width, height) == (size, size):
+            return data, size, size
+        pixels = _pixels(opened)
     if orientation in _ON_ITS_SIDE:
         width, height = height, width
     return _encode(framing.square_photo(pixels, size, (height, width)), jpeg), height, width
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path, data: bytes) -> Iterator[Image.Image]:
+    """The picture in `data`; whatever goes wrong with it is one line that names `path`."""
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            yield opened
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
+        raise UserError(f"{path}: a picture that cannot be read ({error}); save it again or remove it") from None
 
 
 def _decode_reduced(opened: Image.Image, size: int, upright: bool) -> None:

@@ -50,6 +50,7 @@ __all__ = [
 
 VERSION = "1.0.0"
 PAIR_LIST = "pairs_test.csv"
+_REMEDY = "write one with `dpt prepare PHOTOS --output {}` or with `dpt build`"
 
 
 class View(TypedDict):
@@ -141,10 +142,14 @@ def open(data_dir: str | os.PathLike) -> Prepared:
     root = pathlib.Path(data_dir)
     replacing.recover_below(root, VERSION)
     if not root.is_dir():
-        raise UserError(f"no such folder: {root}; write a data set there with `dpt prepare PHOTOS --output {root}`")
+        raise UserError(
+            f"no such folder: {root}; `dpt prepare PHOTOS --output {root}` or `dpt build` writes a data set there"
+        )
     found = directories(root)
     if not found:
-        raise UserError(f"{root} holds no prepared data set; write one with `dpt prepare PHOTOS --output {root}`")
+        raise UserError(
+            f"{root} holds no prepared data set; `dpt prepare PHOTOS --output {root}` or `dpt build` writes one"
+        )
     if len(found) > 1:
         raise UserError(f"{root} holds several data sets; name one: {', '.join(map(str, found))}")
     try:
@@ -164,7 +169,7 @@ def open(data_dir: str | os.PathLike) -> Prepared:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(
-            f"{found[0]} was not written by `dpt prepare` of this version; write it again with it"
+            f"{found[0]} was not written by `dpt prepare` or `dpt build` of this version; write it again with it"
         ) from None
 
 

@@ -3,6 +3,8 @@
 import io
 import json
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -90,6 +92,26 @@ def test_no_item_is_in_two_splits_and_pairs_have_both_their_views(built, tree):
     assert prepared.pairs["test"] == len(kept)
     inputs, _ = next(iter(data.train_batches(built, hparams.replace(source_pose="keypoints"), "joint")))
     assert inputs["source_keypoints"].shape == (4, 18, 2)
+
+
+def test_a_try_with_few_items_has_a_name_of_its_own(tree, tmp_path):
+    assert build(tree, tmp_path, "--max_items=1") == 0
+    prepared = records.open(tmp_path)
+    assert prepared.items == {"train": 1, "test": 1}
+    assert "dsc-96-first1" in str(prepared.directory)
+
+
+def test_tfds_build_says_a_mistake_in_one_line(tmp_path):
+    command = [sys.executable, "-m", "tensorflow_datasets.scripts.cli.main", "build", str(DATASETS / "mvc_pairs")]
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "holiday.jpg").touch()
+    done = subprocess.run(
+        [*command, f"--manual_dir={tmp_path / 'pictures'}", f"--data_dir={tmp_path / 'out'}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "no picture named as MVC's are" in done.stderr.splitlines()[-1]
 
 
 def test_tfds_opens_it_by_its_bare_name(built):
@@ -213,6 +235,10 @@ def test_mvc_goes_the_same_way(tmp_path):
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=.", "--data_dir=x", "--size=4"], "--size=4: give 16 to 4096"),
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=.", "--data_dir=x", "--workers=0"], "--workers=0: give 1 or more"),
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=.", "--data_dir=x", "--max_items=0"], "give 1 or more"),
+        (
+            [str(DATASETS / "mvc_pairs"), "--manual_dir=gs://b/x", "--data_dir=x"],
+            "gs://b/x: pictures are read",
+        ),
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=.", "--data_dir=x", "--config=dsc"], "no config dsc; have all"),
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=.", "--data_dir=x"], "no picture named as MVC's are"),
         ([str(DATASETS / "deepfashion_pairs"), "--manual_dir=.", "--data_dir=x"], "no picture named as DeepFashion's"),

@@ -113,5 +113,16 @@ def test_a_photo_that_is_no_picture_is_named(tmp_path):
     with pytest.raises(UserError, match=r"gone\.jpg: no such file"):
         command.read_photo(tmp_path / "gone.jpg")
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
-    with pytest.raises(UserError, match=r"torn\.jpg: not a readable picture"):
+    with pytest.raises(UserError, match=r"torn\.jpg: a picture that cannot be read"):
         command.read_photo(tmp_path / "torn.jpg")
+
+
+def test_a_turned_photo_is_read_upright(tmp_path):
+    pixels = np.zeros((40, 20, 3), np.uint8)
+    pixels[:10] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its left side
+    Image.fromarray(np.rot90(pixels)).save(tmp_path / "phone.jpg", exif=exif)
+    upright = command.read_photo(tmp_path / "phone.jpg")
+    assert upright.shape == (40, 20, 3)
+    assert np.abs(upright.astype(int) - pixels).mean() < 8

@@ -90,7 +90,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(
             f"{args.builder}: no builder; give datasets/deepfashion_pairs or datasets/mvc_pairs of the source tree"
         )
-    if "://" not in args.manual_dir and not pathlib.Path(args.manual_dir).is_dir():
+    if "://" in args.manual_dir:
+        raise UserError(f"{args.manual_dir}: pictures are read as files; mount it and give --manual_dir the folder")
+    if not pathlib.Path(args.manual_dir).is_dir():
         raise UserError(f"{args.manual_dir}: no such folder; give --manual_dir the folder of the pictures")
     if args.size < 16 or args.size > 4096:
         raise UserError(f"--size={args.size}: give 16 to 4096 pixels")
@@ -124,6 +126,8 @@ def _builder(args: argparse.Namespace, data_dir: str):
         name += f"-{args.size}"
     if args.seed != config.seed:
         name += f"-seed{args.seed}"
+    if args.max_items is not None:
+        name += f"-first{args.max_items}"
     if name != config.name:
         config = dataclasses.replace(config, name=name, image_size=args.size, seed=args.seed)
     say = functools.partial(print, file=sys.stdout, flush=True)

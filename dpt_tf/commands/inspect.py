@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from dpt_tf import iuv, quiet
+from dpt_tf import iuv, photos, quiet
 
 _TILE = 64
 _GOLDEN = 0.618034
@@ -42,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
     seen = _Seen()
     for path in args.files:
         try:
-            photos = iuv.photos(path)
+            named = iuv.photos(path)
         except (iuv.NotIUV, OSError) as error:
             _refuse(path, error, seen)
             continue
-        if len(photos) > 1:
-            print(_printable(f"{path}: a dump of {len(photos)} photos"))
-        for photo in photos or (None,):
+        if len(named) > 1:
+            print(_printable(f"{path}: a dump of {len(named)} photos"))
+        for photo in named or (None,):
             _inspect(path, photo, args, seen)
     if args.show and seen.drawn:
         _save(seen.drawn, args.show)
@@ -138,8 +138,7 @@ def _draw(examined: iuv.Examined, photo: pathlib.Path | None) -> np.ndarray:
     panels = [(colours * shade).astype(np.uint8)]
     image = colours
     if photo is not None:
-        with Image.open(photo) as opened:
-            image = np.asarray(opened.convert("RGB").resize((width, height)))
+        image = np.asarray(Image.fromarray(photos.read(photo)).resize((width, height)))
         panels.append(image)
     pixels = tf.constant(image[None], tf.float32) / 127.5 - 1
     texture, observed = atlas.unwrap(pixels, tf.constant(coordinates[None]), resolution=_TILE)

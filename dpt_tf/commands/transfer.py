@@ -4,9 +4,8 @@ import argparse
 import pathlib
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from dpt_tf import quiet
+from dpt_tf import photos, quiet
 from dpt_tf.errors import UserError
 
 
@@ -55,18 +54,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_photo(path: pathlib.Path) -> np.ndarray:
-    """A picture file as uint8 `[H, W, 3]`.
+    """A picture file as uint8 `[H, W, 3]`, upright.
 
     Raises:
       UserError: it is missing or not a picture.
     """
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
+        return photos.read(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; give the path of a photo") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: not a readable picture ({error}); save it again as PNG or JPEG") from None
 
 
 def _outputs(output: pathlib.Path, poses: list[pathlib.Path]) -> list[pathlib.Path]:

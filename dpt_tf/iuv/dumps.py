@@ -131,7 +131,10 @@ def _choose(found: Index, name: str | None) -> Photo:
         return photos[0]
     few = ", ".join(shown(photo.name) for photo in photos[:3]) + (", ..." if len(photos) > 3 else "")
     if name is None:
-        raise NotIUV(f"a dump of {len(photos)} photos ({few}); say which photo")
+        raise NotIUV(
+            f"a dump of {len(photos)} photos ({few}); say which photo, or make a map of each: "
+            "`dpt inspect DUMP --write=DIR`"
+        )
     ask = _parts(name)
     alike = found.called.get(ask[-1], [])
     if not alike:

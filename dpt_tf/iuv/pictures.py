@@ -37,7 +37,7 @@ def png(source: Source, _wanted: Wanted) -> Decoded:
 def jpeg(_source: Source, _wanted: Wanted) -> Decoded:
     """Refused, always."""
     raise NotIUV(
-        "a JPEG: its compression changes part numbers and coordinates, and colour visualisations are stored so; "
+        "a JPEG: an ordinary photo, a colour visualisation, or a map whose part numbers its compression has changed; "
         + REMEDY
     )
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 
 import tensorflow_datasets as tfds
-from absl import app
 from etils import epath
 
 from dpt_tf import pairing, records
@@ -20,18 +19,15 @@ from dpt_tf.sources.catalogue import Catalogue
 from dpt_tf.sources.report import NAME, Report
 
 
-class _OneLine(app.ExceptionHandler):
-    """Under `tfds build`: a user's mistake is one line, not a traceback."""
-
-    def wants(self, exc):
-        return isinstance(exc, UserError) or str(exc).startswith("Manual directory")
-
-    def handle(self, exc):
-        print(exc, file=sys.stderr)
-        sys.exit(2)
+def _one_line(kind, error, trace, before=sys.excepthook) -> None:
+    """Under `tfds build` a user's mistake is one line, not a traceback."""
+    if issubclass(kind, UserError) or str(error).startswith("Manual directory"):
+        print(error, file=sys.stderr)
+    else:
+        before(kind, error, trace)
 
 
-app.install_exception_handler(_OneLine())
+sys.excepthook = _one_line
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -8,9 +8,8 @@ What a name means is the caller's: `key` turns a path without mark and suffix in
 import collections
 import dataclasses
 import os
+import pathlib
 from collections.abc import Callable, Iterator
-
-from etils import epath
 
 from dpt_tf import iuv
 from dpt_tf.errors import UserError
@@ -46,7 +45,7 @@ def arrange(folder: str | os.PathLike, key: Callable[[str], str | None]) -> List
     maps: dict[str, list[str]] = collections.defaultdict(list)
     dumps: list[str] = []
     listing = Listing(photos, maps, [], [])
-    root = os.fspath(epath.Path(folder))
+    root = os.fspath(pathlib.Path(folder))
     for path in walk(root):
         stem, suffix = os.path.splitext(path)
         marked = next((mark for mark in _MARKS if stem.lower().endswith(mark)), "")
@@ -68,13 +67,10 @@ def arrange(folder: str | os.PathLike, key: Callable[[str], str | None]) -> List
 
 
 def walk(folder: str | os.PathLike) -> Iterator[str]:
-    """The paths of all files below `folder` in order of their names, hidden ones left out; local or remote."""
-    root = epath.Path(folder)
+    """The paths of all files below `folder` in order of their names, hidden ones left out."""
+    root = pathlib.Path(folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder that holds the pictures")
-    if "://" in os.fspath(root):
-        yield from sorted(os.fspath(path) for path in root.glob("**/*") if not path.name.startswith("."))
-        return
     for place, folders, names in os.walk(root, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (os.path.join(place, name) for name in sorted(names) if not name.startswith("."))

@@ -13,9 +13,8 @@ under one way of naming, that with the most maps: no picture may be paired with 
 
 import collections
 import os
+import pathlib
 import re
-
-from etils import epath
 
 from dpt_tf import iuv
 from dpt_tf.errors import UserError
@@ -65,7 +64,7 @@ def catalogue(folder: str | os.PathLike, config: str = "all", seed: int = 0) -> 
     """
     if config != "all":
         raise UserError(f"MVC has no config {config}, its split was never published; build the config all")
-    root = os.path.join(os.fspath(epath.Path(folder)), "")
+    root = os.path.join(os.fspath(pathlib.Path(folder)), "")
 
     def key(path: str) -> str | None:
         found = identify(path.removeprefix(root))

@@ -12,11 +12,10 @@ import dataclasses
 import decimal
 import itertools
 import os
+import pathlib
 import re
 from collections.abc import Iterator
 from typing import Any
-
-from etils import epath
 
 from dpt_tf.errors import UserError
 
@@ -156,7 +155,7 @@ def _entries(path: str) -> Iterator[tuple[str | None, Any]]:
     except ImportError:
         raise UserError(f"{path}: reading MVC's lists needs ijson: pip install 'dpt_tf[data]'") from None
     count = 0
-    with epath.Path(path).open("rb") as file:
+    with pathlib.Path(path).open("rb") as file:
         start = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
         file.seek(start)
         while (opening := file.read(1)).isspace():
