@@ -54,7 +54,8 @@ def square_photo(photo: np.ndarray, size: int, whole: tuple[int, int] | None = N
 
 def square_map(iuv: np.ndarray, size: int) -> np.ndarray:
     """`[H, W, 3] -> [size, size, 3]` uint8 (I, U, V), padded by background, nearest neighbour."""
-    return _resize(np.pad(iuv, _margins(*iuv.shape[:2])), size, _NEAREST)
+    margins = _margins(*iuv.shape[:2])
+    return _resize(np.pad(iuv, margins) if np.any(margins) else iuv, size, _NEAREST)
 
 
 def unsquare(picture: np.ndarray, height: int, width: int) -> np.ndarray:

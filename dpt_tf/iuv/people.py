@@ -28,7 +28,7 @@ def choose(iuv: np.ndarray, person: int | None = None) -> tuple[np.ndarray, list
     people = [order[0]]
     if count > 1:
         wanted = np.zeros(256, bool)
-        wanted[np.intersect1d(_TRUNK, part[labels == order[0]])] = True
+        wanted[list(_TRUNK)] = np.bincount(part[labels == order[0]], minlength=25)[list(_TRUNK)] > 0
         with_trunk = np.bincount(labels[wanted[part]], minlength=count + 1) > 0
         large = sizes >= _SMALLEST * sizes[order[0] - 1]
         people += [piece for piece in order[1:] if large[piece - 1] and with_trunk[piece]]
