@@ -58,6 +58,17 @@ def rates(data_dir: str, hparams: config.HParams, stage: str, seconds: float) ->
     return count / (time.perf_counter() - start), count / (time.process_time() - work)
 
 
+def memory_over_an_epoch(data_dir: str, hparams: config.HParams) -> list[float]:
+    """Resident MiB after each tenth of an epoch of the joint stage, the first tenth left out."""
+    steps = data.steps_per_epoch(data_dir, hparams, "joint")
+    sizes, page = [], os.sysconf("SC_PAGE_SIZE")
+    for step, _ in zip(range(1, steps + 1), data.train_batches(data_dir, hparams, "joint"), strict=False):
+        if step % max(1, steps // 10) == 0:
+            with open("/proc/self/statm") as file:
+                sizes.append(int(file.read().split()[1]) * page / (1 << 20))
+    return sizes[1:]
+
+
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -65,6 +76,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--items", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--epoch", action="store_true", help="with --data_dir: also read all of it and tell the memory")
     args = parser.parse_args()
     hparams = config.preset("paper").replace(image_size=args.size)
     results = {}
@@ -82,6 +94,10 @@ def main() -> None:
                 start = time.perf_counter()
                 next(iter(data.train_batches(data_dir, hparams, "joint", step)))
                 results[f"{name}, {label}, s"] = time.perf_counter() - start
+        if args.data_dir and args.epoch:
+            sizes = memory_over_an_epoch(args.data_dir, hparams)
+            results |= {"memory after a fifth of an epoch, MiB": sizes[0], "after all of it, MiB": sizes[-1]}
+            results["most, MiB"] = max(sizes)
     results["peak memory, MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for name, value in results.items():
         print(f"{name:44} {value:10.2f}")
