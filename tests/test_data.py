@@ -129,6 +129,13 @@ def test_evaluation_takes_each_test_pair_once_in_a_fixed_order(prepared):
             assert round(float(target[k, 0, 0, 0] + 1) * 127.5) == int(name[4:]) == inputs["target_iuv"][k, 5, 5, 1]
 
 
+def test_evaluation_goes_on_where_it_stopped_and_finds_single_pairs(prepared):
+    names = names_of(data.eval_pairs(prepared, HPARAMS))
+    for start in range(len(names) + 1):
+        assert names_of(data.eval_pairs(prepared, HPARAMS, start=start)) == names[start:]
+    assert names_of(data.eval_pairs(prepared, HPARAMS, only=[1, 2, 6])) == [names[k] for k in (1, 2, 6)]
+
+
 def test_a_limit_spreads_over_all_items(prepared):
     (batch,) = list(data.eval_pairs(prepared, HPARAMS.replace(batch_size=9), limit=4).as_numpy_iterator())
     assert set(batch[2]["item"]) == {b"d", b"e"}
@@ -171,6 +178,9 @@ def test_a_published_list_of_pairs_goes_before_the_rule_in_its_own_order(tmp_pat
             assert inputs["source_iuv"][k, 5, 5, 1] == int(source[4:])
             assert round(float(target[k, 0, 0, 0] + 1) * 127.5) == int(name[4:]) == inputs["target_iuv"][k, 5, 5, 1]
     assert names_of(data.eval_pairs(prepared, HPARAMS, limit=2)) == [listed[0], listed[2]]
+    assert names_of(data.eval_pairs(prepared, HPARAMS, start=3)) == listed[3:]
+    assert names_of(data.eval_pairs(prepared, HPARAMS, start=4)) == []
+    assert names_of(data.eval_pairs(prepared, HPARAMS, only=[0, 3])) == [listed[0], listed[3]]
     assert len(names_of(data.eval_pairs(prepared, HPARAMS, split="train"))) == 6 + 12
     pairing.write_list(prepared / records.PAIR_LIST, [("e", "view2", "view9")])
     with pytest.raises(UserError, match="e / view9 is not in test"):

@@ -5,6 +5,7 @@ rule, in its own order, which jumps between items: then the split's pictures are
 """
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +17,13 @@ from dpt_tf.errors import UserError
 
 
 def eval_pairs(
-    data_dir: str | os.PathLike, hparams: HParams, split: str = "test", limit: int | None = None, seed: int = 0
+    data_dir: str | os.PathLike,
+    hparams: HParams,
+    split: str = "test",
+    limit: int | None = None,
+    seed: int = 0,
+    start: int = 0,
+    only: Sequence[int] | None = None,
 ) -> tf.data.Dataset:
     """The pairs of `split` by the rule for testing, in a fixed order: batches `(inputs, target, names)`.
 
@@ -28,12 +35,15 @@ def eval_pairs(
       split: `test`, or `train` to see what was learnt by heart.
       limit: take only so many pairs, spread evenly over all items.
       seed: draws the sources of held-out targets.
+      start: leave out so many pairs at the beginning, to go on where a run stopped.
+      only: the numbers of the pairs to give, ascending, instead of all from `start` on.
 
     Raises:
       UserError: as `train_batches`; also where the split has no pair.
     """
     prepared = stored.open_for(data_dir, hparams, split)
     table = _pair_table(prepared, split, limit, seed)
+    table = table[start:] if only is None else table[list(only)]
     chosen = _jumping(prepared, split, table) if _listed(prepared, split) else _streaming(prepared, split, table)
     return (
         chosen.map(
@@ -70,6 +80,8 @@ def _streaming(prepared: records.Prepared, split: str, table: np.ndarray) -> tf.
 def _jumping(prepared: records.Prepared, split: str, table: np.ndarray) -> tf.data.Dataset:
     """The two views of each pair of `table`, in any order."""
     wanted = set(table[:, 0].tolist())
+    if not wanted:
+        return _streaming(prepared, split, table)
     items = enumerate(stored.raw_items(prepared.files[split]).map(stored.parse).as_numpy_iterator())
     kept = {number: item for number, item in items if number in wanted}
     first, running = {}, 0
