@@ -1,10 +1,12 @@
 """Scores agree with independent references and with hand examples."""
 
+import lookalikes
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from dpt_tf import metrics
+from dpt_tf.metrics import streams
 
 
 def pictures(seed, count=4, size=(40, 33)):
@@ -16,7 +18,7 @@ def pictures(seed, count=4, size=(40, 33)):
     return y.astype(np.uint8), y_hat.clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("protocol", metrics.SSIM_PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["dsc", "skimage"])
 def test_ssim_agrees_with_scikit_image(protocol):
     y, y_hat = pictures(0, count=12)
     for truth, generated, ours in zip(y, y_hat, metrics.ssim(y, y_hat, protocol).numpy(), strict=True):
@@ -79,3 +81,189 @@ def test_streaming_in_batches_equals_one_pass():
 def test_an_unknown_protocol_is_named():
     with pytest.raises(ValueError, match="psycho"):
         metrics.ssim(*pictures(4), protocol="psycho")
+
+
+def test_the_protocols_are_listed_when_one_is_unknown():
+    with pytest.raises(ValueError, match=r"dsc, skimage, win51, dsc@176.*win51@padded"):
+        metrics.Scores("dsc@padding")
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "message"),
+    [
+        (metrics.ssim, (10, 40), "at least 11 x 11 pixels, got 10 x 40"),
+        (lambda *pair: metrics.ssim(*pair, "win51"), (60, 50), "at least 51 x 51 pixels, got 60 x 50"),
+        (lambda *pair: metrics.ssim(*pair, "dsc@176"), (40, 175), "176 columns .* got 175"),
+        (metrics.ms_ssim, (176, 175), "at least 176 x 176 pixels, got 176 x 175"),
+    ],
+)
+def test_pictures_that_are_too_small_are_refused_with_the_least_size(function, size, message):
+    black = np.zeros((1, *size, 3), np.uint8)
+    with pytest.raises(ValueError, match=message):
+        function(black, black)
+
+
+LARGE = {"ms_ssim": True, "foreground": True}
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Seven pairs and their foregrounds; the third has none."""
+    y, y_hat = lookalikes.pairs(5, 7, (176, 192))
+    person = np.zeros(y.shape[:3], bool)
+    person[:, 40:150, 50:140] = True
+    person[2] = False
+    return y, y_hat, person
+
+
+def test_a_foreground_that_is_everywhere_changes_nothing(large):
+    y, y_hat, _ = large
+    everywhere = np.ones(y.shape[:3], bool)
+    for function in (metrics.l1, metrics.psnr, metrics.ssim, metrics.ms_ssim):
+        whole = function(y, y_hat)
+        np.testing.assert_allclose(function(y, y_hat, foreground=everywhere), whole, rtol=1e-5)
+
+
+def test_only_the_foreground_counts(large):
+    y, y_hat, person = large
+    same, spoilt = np.where(person[..., None], y, y_hat), np.where(person[..., None], y_hat, y)
+    values, others = metrics.Scores(**LARGE), metrics.Scores(**LARGE)
+    values, others = values.update(y, same, person), others.update(y, spoilt, person)
+    kept = person.any((1, 2))
+    assert (values["L1 (foreground)"][kept] == 0).all() and (values["L1"] > 0).all()
+    assert np.isinf(values["PSNR (foreground)"][kept]).all() and np.isfinite(values["PSNR"]).all()
+    for name in ("SSIM (dsc, foreground)", "MS-SSIM (foreground)"):
+        whole = name.replace(", foreground", "").replace(" (foreground)", "")
+        assert (values[name][kept] > values[whole][kept]).all() and (others[name][kept] < others[whole][kept]).all()
+
+
+def test_l1_and_psnr_of_a_foreground_are_those_of_its_pixels():
+    y, y_hat = pictures(6)
+    person = np.random.default_rng(0).random(y.shape[:3]) < 0.2
+    for i in range(len(y)):
+        error = y[i][person[i]] / 255.0 - y_hat[i][person[i]] / 255.0
+        assert float(metrics.l1(y, y_hat, person)[i]) == pytest.approx(np.abs(error).mean(), abs=1e-6)
+        assert float(metrics.psnr(y, y_hat, person)[i]) == pytest.approx(-10 * np.log10((error**2).mean()), abs=1e-4)
+
+
+def test_a_pair_without_foreground_is_left_out_and_counted(large):
+    y, y_hat, person = large
+    scores, without = metrics.Scores(**LARGE), metrics.Scores(**LARGE)
+    values = scores.update(y, y_hat, person)
+    kept = np.arange(7) != 2
+    without.update(y[kept], y_hat[kept], person[kept])
+    for name, count in scores.left_out.items():
+        assert count == 1 and np.isnan(values[name][2])
+        assert scores.result()[name] == pytest.approx(without.result()[name], rel=1e-6)
+    assert scores.result()["L1"] != pytest.approx(without.result()["L1"], rel=1e-6)
+
+
+def test_the_foreground_has_to_be_given(large):
+    y, y_hat, person = large
+    with pytest.raises(ValueError, match=r"foreground \[7, 176, 192\], got none"):
+        metrics.Scores(**LARGE).update(y, y_hat)
+    with pytest.raises(ValueError, match=r"got \[7, 176\]"):
+        metrics.Scores(**LARGE).update(y, y_hat, person[..., 0])
+
+
+class Brightness:
+    """Another metric, as the networks' are: a mean of its own, no value for a pair."""
+
+    names, higher_is_better = ("brightness",), True
+
+    def __init__(self):
+        self.total = np.zeros(2)
+
+    def update(self, y, y_hat, foreground=None):
+        self.total += len(y), y_hat.mean() * len(y)
+        return {}
+
+    def result(self):
+        return {"brightness": float(self.total[1] / self.total[0])}
+
+    def state(self):
+        return {"total": self.total}
+
+    def restore(self, state):
+        self.total = state["total"]
+
+    def merge(self, other):
+        self.total = self.total + other.total
+
+
+def bundle():
+    return metrics.Scores(["dsc", "skimage@176"], **LARGE, others=[Brightness()])
+
+
+def test_stopping_and_resuming_changes_no_bit(large, tmp_path):
+    whole, first, second = bundle(), bundle(), bundle()
+    batches = [[part[piece] for part in large] for piece in (slice(0, 3), slice(3, 5), slice(5, 7))]
+    for batch in batches:
+        whole.update(*batch)
+    for batch in batches[:2]:
+        first.update(*batch)
+    np.savez(tmp_path / "scores.npz", **first.state())
+    with np.load(tmp_path / "scores.npz") as state:
+        second.restore(state)
+    second.update(*batches[2])
+    assert second.result() == whole.result() and second.deviation() == whole.deviation()
+    assert second.left_out == whole.left_out and set(second.names) == set(whole.result())
+
+
+def test_the_merge_of_the_parts_is_the_whole(large):
+    whole, parts = bundle(), [bundle() for _ in range(3)]
+    for part, piece in zip(parts, (slice(0, 1), slice(1, 4), slice(4, 7)), strict=True):
+        batch = [array[piece] for array in large]
+        whole.update(*batch)
+        part.update(*batch)
+    parts[0].merge(parts[2])
+    parts[0].merge(parts[1])
+    assert parts[0].result() == pytest.approx(whole.result(), rel=1e-12)
+    assert parts[0].deviation() == pytest.approx(whole.deviation(), rel=1e-9)
+    assert parts[0].left_out == whole.left_out
+
+
+def test_the_deviation_is_that_of_the_values(large):
+    scores = bundle()
+    values = scores.update(*large)
+    for name, deviation in scores.deviation().items():
+        assert deviation == pytest.approx(np.nanstd(values[name]), rel=1e-4)
+
+
+def test_the_sums_of_other_scores_are_refused():
+    scores, others = metrics.Scores("dsc"), metrics.Scores("skimage")
+    with pytest.raises(ValueError, match=r"SSIM \(skimage\) do not belong to scores of .*SSIM \(dsc\)"):
+        scores.restore(others.state())
+    with pytest.raises(ValueError, match="do not belong"):
+        scores.merge(others)
+
+
+def test_the_sums_do_not_grow_with_the_pairs():
+    y, y_hat = pictures(7)
+    scores = metrics.Scores()
+    scores.update(y, y_hat)
+    few = {key: value.nbytes for key, value in scores.state().items()}
+    for _ in range(5):
+        scores.update(y, y_hat)
+    assert {key: value.nbytes for key, value in scores.state().items()} == few
+    assert sum(few.values()) < 500
+
+
+def test_a_mean_over_no_pair_is_an_error():
+    with pytest.raises(ValueError, match="no pair has a value of L1"):
+        metrics.Scores().result()
+
+
+def test_two_scores_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="one name"):
+        metrics.Scores(["dsc", "dsc"])
+
+
+def test_pictures_that_are_not_uint8_are_refused():
+    with pytest.raises(ValueError, match=r"uint8 .* got float64 \[2, 16, 16, 3\]"):
+        metrics.Scores().update(np.zeros((2, 16, 16, 3)), np.zeros((2, 16, 16, 3)))
+
+
+def test_a_value_that_is_nan_does_not_enter_a_mean():
+    with pytest.raises(ValueError, match="x of a pair is NaN"):
+        streams.Means(["x"]).add({"x": np.array([1.0, np.nan])})
