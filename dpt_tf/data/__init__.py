@@ -9,7 +9,7 @@ Pictures that are stored larger than the run's by a whole factor are reduced on 
 pixels, maps to the nearest.
 """
 
-from dpt_tf.data.evaluation import count_eval_pairs, eval_pairs
+from dpt_tf.data.evaluation import count_eval_pairs, eval_pairs, list_eval_pairs
 from dpt_tf.data.training import steps_per_epoch, train_batches
 
-__all__ = ["count_eval_pairs", "eval_pairs", "steps_per_epoch", "train_batches"]
+__all__ = ["count_eval_pairs", "eval_pairs", "list_eval_pairs", "steps_per_epoch", "train_batches"]

@@ -61,6 +61,19 @@ def count_eval_pairs(data_dir: str | os.PathLike, split: str = "test", limit: in
     return len(_pair_table(stored.open_split(data_dir, split), split, limit, seed))
 
 
+def list_eval_pairs(
+    data_dir: str | os.PathLike, split: str = "test", limit: int | None = None, seed: int = 0
+) -> list[tuple[str, str, str]]:
+    """(item, source view, target view) of the pairs that `eval_pairs` gives, in their order."""
+    prepared = stored.open_split(data_dir, split)
+    table = _pair_table(prepared, split, limit, seed)
+    items = list(stored.raw_items(prepared.files[split]).map(stored.parse_names).as_numpy_iterator())
+    return [
+        (items[item]["id"][0].decode(), items[item]["name"][source].decode(), items[item]["name"][target].decode())
+        for item, source, target in table.tolist()
+    ]
+
+
 def _listed(prepared: records.Prepared, split: str) -> bool:
     return prepared.pair_list is not None and split == "test"
 

@@ -1,107 +1,180 @@
-"""A model over a split: the same pairs for the model and for the baselines beside it.
+"""Pictures of a split against the truth: a model and its baselines, or ready pictures of any system.
 
 copy       the source photo itself
 warped     the warping stream alone
+pasted     the same before the source's backdrop
 predicted  the predictive stream alone
 full       the blended result
+given      ready pictures
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from dpt_tf import metrics, pictures
+from dpt_tf import data, pictures
+from dpt_tf.config import HParams
+from dpt_tf.evaluation import given
+from dpt_tf.evaluation.progress import Progress, column
+from dpt_tf.evaluation.report import Report
+from dpt_tf.metrics import Scores
 
-ROWS = {
-    "copy": "copy the source",
-    "warped": "warped only",
-    "pasted": "warped, pasted",
-    "predicted": "predicted only",
-    "full": "full",
-}
+Pair = tuple[str, str, str]
+"""Item, source view, target view."""
+
+_SHOWN = ("warped", "predicted", "full", "given")
+_CAPTIONS = {"full": "result", "given": "given"}
+
+
+class Painter(Protocol):
+    """What gives the pictures that are scored."""
+
+    rows: tuple[str, ...]
+    """The kinds of pictures; the last one is what it is about."""
+
+    def __call__(self, inputs: Mapping[str, tf.Tensor], pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
+        """A batch's inputs -> uint8 `[B, H, W, 3]` for each row, and others to be shown."""
+
+
+class ModelPainter:
+    """A generator's result, what its streams give alone, and what copying gives."""
+
+    rows = ("copy", "warped", "pasted", "predicted", "full")
+
+    def __init__(self, model: Callable[[dict], dict]):
+        """`model` is a generator: inputs of the contract to its dict of outputs."""
+        self._model = model
+        self._forward: Callable | None = None
+
+    def __call__(self, inputs: Mapping[str, tf.Tensor], pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
+        """Runs the model on a batch."""
+        if self._forward is None:
+            # Any batch size at once: a last, smaller batch would cost a second tracing.
+            spec = {name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for name, tensor in inputs.items()}
+            self._forward = tf.function(lambda batch: self._model(batch), input_signature=[spec])
+        outputs = self._forward(dict(inputs))
+        shown = {"copy": inputs["source"], "full": outputs["image"]}
+        shown |= {name: outputs[name] for name in ("warped", "predicted")}
+        shown = {name: pictures.to_uint8(picture.numpy()) for name, picture in shown.items()}
+        shown["pasted"] = _before_backdrop(shown["warped"], inputs["target_iuv"].numpy(), shown["copy"])
+        return shown
+
+
+class GivenPainter:
+    """Ready pictures, and what copying gives."""
+
+    rows = ("copy", "given")
+
+    def __init__(self, files: Mapping[Pair, pathlib.Path], size: int):
+        """`files` as `given.find` gives them, of pictures of `size` pixels."""
+        self._files, self._size = files, size
+
+    def __call__(self, inputs: Mapping[str, tf.Tensor], pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
+        """Reads a batch's pictures."""
+        ready = np.stack([given.read(self._files[pair], self._size) for pair in pairs])
+        return {"copy": pictures.to_uint8(inputs["source"].numpy()), "given": ready}
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Which pairs are scored."""
+
+    data_dir: pathlib.Path
+    hparams: HParams
+    split: str = "test"
+    limit: int | None = None
+    seed: int = 0
+
+    def count(self) -> int:
+        """How many there are."""
+        return data.count_eval_pairs(self.data_dir, self.split, self.limit, self.seed)
+
+    def batches(self, start: int = 0, only: Sequence[int] | None = None) -> tf.data.Dataset:
+        """Batches (inputs, target, names) of `data.eval_pairs`."""
+        return data.eval_pairs(self.data_dir, self.hparams, self.split, self.limit, self.seed, start, only)
 
 
 @dataclasses.dataclass
 class Case:
-    """One pair as it is shown on a sheet; pictures uint8, maps (I, U, V)."""
+    """One pair as it is shown on a sheet."""
 
     name: str
     score: float
-    source: np.ndarray
-    target_iuv: np.ndarray
-    warped: np.ndarray
-    predicted: np.ndarray
-    full: np.ndarray
-    target: np.ndarray
-
-
-@dataclasses.dataclass
-class Report:
-    """What a model scored: `table[row][score]`, the number of pairs, and some cases to look at."""
-
-    pairs: int
-    table: dict[str, dict[str, float]]
-    cases: list[Case]
-
-    def markdown(self) -> str:
-        """The table as text; the best of each column is marked with a star."""
-        names = list(next(iter(self.table.values())))
-        best = {n: (min if n == "L1" else max)(row[n] for row in self.table.values()) for n in names}
-        lines = [f"| {'':16} | " + " | ".join(f"{n:>10}" for n in names) + " |"]
-        lines.append("|" + "-" * 18 + "|" + "|".join("-" * 11 + ":" for _ in names) + "|")
-        for key, scores in self.table.items():
-            cells = (f"{scores[n]:.{2 if n == 'PSNR' else 4}f}{'*' if scores[n] == best[n] else ' '}" for n in names)
-            lines.append(f"| {ROWS[key]:16} | " + " | ".join(f"{cell:>10}" for cell in cells) + " |")
-        return "\n".join(lines)
+    shown: dict[str, np.ndarray]
+    """Pictures by caption, from the source to the truth; uint8 `[H, W, 3]`."""
 
 
 def score(
-    model: Callable[[dict], dict], batches: Iterable, pairs: int, keep: int = 16, protocol: str = "dsc"
+    paint: Painter,
+    split: Split,
+    make: Callable[[], Scores],
+    folder: pathlib.Path,
+    same: Mapping[str, Any],
+    outputs: pathlib.Path | None = None,
 ) -> Report:
-    """Runs `model` over `batches` of (inputs, target, names) and scores it and its baselines.
+    """Scores every row of `paint` on every pair of `split`; a call that was stopped goes on.
 
     Args:
-      model: a generator, inputs of the contract to its dict of outputs.
-      batches: as `data.eval_pairs` gives them.
-      pairs: how many pairs there are, for the progress bar.
-      keep: cases kept for a sheet, evenly over the split.
-      protocol: of the SSIM.
+      paint: gives the pictures.
+      split: the pairs.
+      make: the scores of one row.
+      folder: where `pairs.csv` grows.
+      same: what makes it the same scoring, beside rows, pairs and scores.
+      outputs: a folder for every picture of the last row.
 
     Raises:
-      ValueError: the split has no pair.
+      UserError: a given picture is missing or wrong.
     """
-    scores = {row: metrics.Scores(protocol) for row in ROWS}
-    forward = tf.function(lambda inputs: model(inputs), reduce_retracing=True)
-    cases: list[Case] = []
-    done, every = 0, max(1, pairs // keep)
-    with tqdm(total=pairs, desc="scoring", unit="pair", leave=False) as bar:
-        for inputs, target, names in batches:
-            outputs = forward(inputs)
-            shown = {"copy": inputs["source"], "target": target, "full": outputs["image"]}
-            shown |= {name: outputs[name] for name in ("warped", "predicted")}
-            shown = {name: pictures.to_uint8(picture.numpy()) for name, picture in shown.items()}
-            shown["pasted"] = _before_backdrop(shown["warped"], inputs["target_iuv"].numpy(), shown["copy"])
-            values = {row: scores[row].update(shown["target"], shown[row]) for row in ROWS}
-            for i in range(len(shown["target"])):
-                if (done + i) % every == 0 and len(cases) < keep:
-                    source, aim = (names[key][i].numpy().decode() for key in ("source", "target"))
-                    cases.append(
-                        Case(
-                            name=f"{names['item'][i].numpy().decode()}: {source} -> {aim}",
-                            score=float(values["full"][f"SSIM ({protocol})"][i]),
-                            source=shown["copy"][i],
-                            target_iuv=inputs["target_iuv"][i].numpy(),
-                            **{name: shown[name][i] for name in ("warped", "predicted", "full", "target")},
-                        )
-                    )
-            done += len(shown["target"])
-            bar.update(len(shown["target"]))
-    if not done:
-        raise ValueError("the split has no pair to score")
-    return Report(done, {row: scores[row].result() for row in ROWS}, cases)
+    count = split.count()
+    same = {**same, "rows": paint.rows, "pairs": count, "scores": make().names, "split": str(split)}
+    with (
+        Progress(folder, paint.rows, make, same) as progress,
+        tqdm(total=count, initial=progress.done, desc="scoring", unit="pair", leave=False) as bar,
+    ):
+        for inputs, target, names in split.batches(start=progress.done) if progress.done < count else ():
+            pairs = _pairs(names)
+            shown = paint(inputs, pairs)
+            truth, foreground = pictures.to_uint8(target.numpy()), inputs["target_iuv"].numpy()[..., 0] > 0
+            values = {row: progress.scores[row].update(truth, shown[row], foreground) for row in paint.rows}
+            if outputs is not None:
+                for pair, picture in zip(pairs, shown[paint.rows[-1]], strict=True):
+                    pictures.save(outputs / f"{given.name_of(*pair)}.png", picture)
+            progress.add(pairs, values)
+            bar.update(len(pairs))
+    first = progress.scores[paint.rows[0]]
+    table = {row: scores.result() for row, scores in progress.scores.items()}
+    return Report(count, table, dict(first.higher_is_better), dict(first.left_out))
+
+
+def cases(paint: Painter, split: Split, folder: pathlib.Path, name: str, each: int = 5) -> dict[str, list[Case]]:
+    """The best, the median and the worst pairs of a finished scoring by the score `name` of its last row."""
+    values = column(folder, paint.rows[-1], name)
+    order = np.argsort(-values, kind="stable")
+    each = max(1, min(each, len(order) // 3))
+    middle = max(0, (len(order) - each) // 2)
+    chosen = {"best": order[:each], "median": order[middle : middle + each], "worst": order[::-1][:each]}
+    found: dict[int, Case] = {}
+    wanted = sorted({int(number) for numbers in chosen.values() for number in numbers})
+    for inputs, target, names in split.batches(only=wanted):
+        pairs = _pairs(names)
+        shown = paint(inputs, pairs)
+        truth = pictures.to_uint8(target.numpy())
+        for i, (item, source, aim) in enumerate(pairs):
+            columns = {"source": shown["copy"][i], "target pose": pictures.colour_map(inputs["target_iuv"][i].numpy())}
+            columns |= {_CAPTIONS.get(row, row): shown[row][i] for row in _SHOWN if row in shown}
+            number = wanted[len(found)]
+            found[number] = Case(f"{item}: {source} -> {aim}", float(values[number]), {**columns, "truth": truth[i]})
+    return {kind: [found[int(number)] for number in numbers] for kind, numbers in chosen.items()}
+
+
+def _pairs(names: Mapping[str, tf.Tensor]) -> list[Pair]:
+    columns = ([text.decode() for text in names[key].numpy()] for key in ("item", "source", "target"))
+    return list(zip(*columns, strict=True))
 
 
 def _before_backdrop(warped: np.ndarray, target_iuv: np.ndarray, source: np.ndarray) -> np.ndarray:
@@ -111,19 +184,12 @@ def _before_backdrop(warped: np.ndarray, target_iuv: np.ndarray, source: np.ndar
     return np.where(target_iuv[..., :1] > 0, warped, backdrop)
 
 
-def sheet(cases: list[Case], least: int = 128) -> np.ndarray:
+def sheet(shown: Iterable[Case], least: int = 128) -> np.ndarray:
     """The contact sheet: a row a case, from the source to the truth. `[H, W, 3]` uint8.
 
     Pictures smaller than `least` pixels are shown enlarged, pixel by pixel.
     """
-    columns = ("source", "target_iuv", "warped", "predicted", "full", "target")
-    captions = ("source", "target pose", "warped", "predicted", "full", "truth")
-    rows = [
-        [
-            pictures.colour_map(case.target_iuv) if column == "target_iuv" else getattr(case, column)
-            for column in columns
-        ]
-        for case in cases
-    ]
-    times = max(1, least // len(cases[0].target))
-    return pictures.grid([[p.repeat(times, 0).repeat(times, 1) for p in row] for row in rows], captions)
+    rows = list(shown)
+    times = max(1, least // len(rows[0].shown["truth"]))
+    enlarged = [[picture.repeat(times, 0).repeat(times, 1) for picture in case.shown.values()] for case in rows]
+    return pictures.grid(enlarged, tuple(rows[0].shown))

@@ -46,7 +46,7 @@ class Scores:
         if unknown := [name for name in protocols if name not in SSIM_PROTOCOLS]:
             raise ValueError(f"no such SSIM protocol: {', '.join(unknown)}; have {', '.join(SSIM_PROTOCOLS)}")
         functions: dict[str, Callable] = {"L1": pixels.l1, "PSNR": pixels.psnr}
-        functions |= {f"SSIM ({name})": functools.partial(ssim, protocol=name) for name in protocols}
+        functions |= {f"SSIM ({name})": _ssim(name) for name in protocols}
         functions |= {"MS-SSIM": multi_scale} if ms_ssim else {}
         self._functions = functions
         self._foreground = {_of_foreground(name): name for name in functions} if foreground else {}
@@ -57,7 +57,6 @@ class Scores:
             raise ValueError(f"two scores of one name: {', '.join((*protocols, *self.names))}")
         self.higher_is_better = {name: not name.startswith("L1") for name in self._means}
         self.higher_is_better |= {name: metric.higher_is_better for metric in others for name in metric.names}
-        self._compiled: dict[tuple[int, ...], Callable] = {}
 
     def update(self, y, y_hat, foreground=None) -> dict[str, np.ndarray]:
         """Adds a batch of uint8 `[B, H, W, 3]` pictures; gives its values, `{name: [B]}`, NaN where a pair has none.
@@ -134,18 +133,28 @@ class Scores:
             raise ValueError(f"sums of {', '.join(sorted(parts))} do not belong to scores of {', '.join(sorted(ours))}")
 
     def _forward(self, shape: tuple[int, ...]) -> Callable:
-        """All values of a batch in one graph for each size of picture: what scores share is then computed once."""
-        if shape not in self._compiled:
-            picture, mask = tf.TensorSpec((None, *shape, 3), tf.uint8), tf.TensorSpec((None, *shape), tf.bool)
+        return _compiled(tuple(self._functions.items()), tuple(self._foreground.items()), shape)
 
-            def forward(y, y_hat, *foreground):
-                values = {name: function(y, y_hat) for name, function in self._functions.items()}
-                for name, whole in self._foreground.items():
-                    values[name] = self._functions[whole](y, y_hat, foreground=foreground[0])
-                return values
 
-            self._compiled[shape] = tf.function(forward, [picture, picture] + ([mask] if self._foreground else []))
-        return self._compiled[shape]
+@functools.cache
+def _ssim(protocol: str) -> Callable:
+    return functools.partial(ssim, protocol=protocol)
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(functions: tuple, foreground: tuple, shape: tuple[int, ...]) -> Callable:
+    """All values of a batch in one graph for each size of picture: what scores share is then computed once.
+
+    Bundles of the same scores, one for each row of a table, share it.
+    """
+    picture, mask = tf.TensorSpec((None, *shape, 3), tf.uint8), tf.TensorSpec((None, *shape), tf.bool)
+    by_name = dict(functions)
+
+    def forward(y, y_hat, *masks):
+        values = {name: function(y, y_hat) for name, function in functions}
+        return values | {name: by_name[whole](y, y_hat, foreground=masks[0]) for name, whole in foreground}
+
+    return tf.function(forward, [picture, picture] + ([mask] if foreground else []))
 
 
 def _of_foreground(name: str) -> str:
