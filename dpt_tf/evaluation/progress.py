@@ -65,7 +65,8 @@ class Progress:
         state = {f"{row}/{key}": value for row, scores in self.scores.items() for key, value in scores.state().items()}
         aside = self._folder / f".{_STATE}.partial"
         with aside.open("wb") as file:
-            np.savez(file, same=np.array(self._same), at=np.array([self.done, self._file.tell()]), **state)
+            state |= {"same": np.array(self._same), "at": np.array([self.done, self._file.tell()])}
+            np.savez(file, **state)  # type: ignore[arg-type]
         aside.replace(self._folder / _STATE)
         self._saved = time.monotonic()
 

@@ -44,7 +44,7 @@ class Painter(Protocol):
 class ModelPainter:
     """A generator's result, what its streams give alone, and what copying gives."""
 
-    rows = ("copy", "warped", "pasted", "predicted", "full")
+    rows: tuple[str, ...] = ("copy", "warped", "pasted", "predicted", "full")
 
     def __init__(self, model: Callable[[dict], dict]):
         """`model` is a generator: inputs of the contract to its dict of outputs."""
@@ -68,7 +68,7 @@ class ModelPainter:
 class GivenPainter:
     """Ready pictures, and what copying gives."""
 
-    rows = ("copy", "given")
+    rows: tuple[str, ...] = ("copy", "given")
 
     def __init__(self, files: Mapping[Pair, pathlib.Path], size: int):
         """`files` as `given.find` gives them, of pictures of `size` pixels."""
@@ -147,7 +147,7 @@ def score(
             progress.add(pairs, values)
             bar.update(len(pairs))
     first = progress.scores[paint.rows[0]]
-    table = {row: scores.result() for row, scores in progress.scores.items()}
+    table: dict[str, dict[str, float | str]] = {row: dict(scores.result()) for row, scores in progress.scores.items()}
     return Report(count, table, dict(first.higher_is_better), dict(first.left_out))
 
 

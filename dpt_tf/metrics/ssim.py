@@ -88,37 +88,45 @@ def ssim(y: tf.Tensor, y_hat: tf.Tensor, protocol: str = "dsc", foreground: tf.T
 
 @dataclasses.dataclass
 class Moments:
-    """Means, the sum of the variances, and covariance in every window that fits: `[B, H - n + 1, W - n + 1, 3]`."""
+    """Of every window that fits, `[B, H - n + 1, W - n + 1, 3]`: what SSIM is made of.
+
+    In place of the covariance it holds the variance of the difference, var(y) + var(y_hat) - 2 cov(y, y_hat), and SSIM is
+    written with it: where pictures are alike, rounding then leaves what is near 1 alone.
+    """
 
     mean: tf.Tensor
     mean_hat: tf.Tensor
-    variances: tf.Tensor
-    covariance: tf.Tensor
+    variances: tf.Tensor  # the sum of the two
+    of_difference: tf.Tensor
 
     @classmethod
     def of(cls, y: tf.Tensor, y_hat: tf.Tensor, window: np.ndarray) -> "Moments":
         """Of two pictures in [0, 1] under a window that is the product of `window` `[n]` with itself."""
         # The pictures' means are taken out first: E[x^2] - E[x]^2 of bright flat patches cancels.
-        centre = tf.reduce_mean(y, axis=(1, 2), keepdims=True)
-        a, b = y - centre, y_hat - centre
-        mean_a, mean_b, squares, products = tf.split(
-            _filter(tf.concat([a, b, a * a + b * b, a * b], axis=-1), window), 4, axis=-1
+        centre, centre_hat = (tf.reduce_mean(x, axis=(1, 2), keepdims=True) for x in (y, y_hat))
+        a, b = y - centre, y_hat - centre_hat
+        d = a - b
+        mean_a, mean_d, squares, squares_d = tf.split(
+            _filter(tf.concat([a, d, a * a + b * b, d * d], axis=-1), window), 4, axis=-1
         )
-        variances, covariance = squares - mean_a**2 - mean_b**2, products - mean_a * mean_b
-        return cls(mean_a + centre, mean_b + centre, variances, covariance)
+        mean_b = mean_a - mean_d
+        return cls(
+            mean_a + centre, mean_b + centre_hat, squares - mean_a**2 - mean_b**2, tf.nn.relu(squares_d - mean_d**2)
+        )
 
     def similarity(self, extent: tf.Tensor, correction: float = 1.0) -> tf.Tensor:
-        """The SSIM of every window, data ranges `[B]`; covariances are multiplied by `correction`."""
+        """The SSIM of every window, data ranges `[B]`; variances are multiplied by `correction`."""
         c1, c2 = _constants(extent)
-        above = (2 * self.mean * self.mean_hat + c1) * (2 * correction * self.covariance + c2)
-        below = (self.mean**2 + self.mean_hat**2 + c1) * (correction * self.variances + c2)
+        means, variances = self.mean**2 + self.mean_hat**2 + c1, correction * self.variances + c2
+        above = (means - (self.mean - self.mean_hat) ** 2) * (variances - correction * self.of_difference)
+        below = means * variances
         same = tf.cast(tf.equal(self.mean, self.mean_hat), tf.float32)
         return tf.where(below > 0, above / tf.where(below > 0, below, tf.ones_like(below)), same)
 
     def contrast_and_structure(self, extent: tf.Tensor) -> tf.Tensor:
         """The SSIM without the factor of the means."""
         _, c2 = _constants(extent)
-        return (2 * self.covariance + c2) / (self.variances + c2)
+        return 1 - self.of_difference / (self.variances + c2)
 
 
 def inner(foreground: tf.Tensor, size: int) -> tf.Tensor:
