@@ -48,6 +48,7 @@ _WEIGHINGS = {
     "win51": _Weighing(np.full(51, 1 / 51), correction=51**2 / (51**2 - 1)),
 }
 _COLUMNS, _MARGIN = 176, 40
+_ROUNDING = 1e-6  # of a window's float32 sums, relative
 _FRAMES = ("", "@176", "@padded")
 SSIM_PROTOCOLS = tuple(weighing + frame for frame in _FRAMES for weighing in _WEIGHINGS)
 
@@ -90,8 +91,8 @@ def ssim(y: tf.Tensor, y_hat: tf.Tensor, protocol: str = "dsc", foreground: tf.T
 class Moments:
     """Of every window that fits, `[B, H - n + 1, W - n + 1, 3]`: what SSIM is made of.
 
-    In place of the covariance it holds the variance of the difference, var(y) + var(y_hat) - 2 cov(y, y_hat), and SSIM is
-    written with it: where pictures are alike, rounding then leaves what is near 1 alone.
+    In place of the covariance it holds the variance of the difference, var(y) + var(y_hat) - 2 cov(y, y_hat), and SSIM
+    is written with it: where pictures are alike, rounding then leaves what is near 1 alone.
     """
 
     mean: tf.Tensor
@@ -111,7 +112,10 @@ class Moments:
         )
         mean_b = mean_a - mean_d
         return cls(
-            mean_a + centre, mean_b + centre_hat, squares - mean_a**2 - mean_b**2, tf.nn.relu(squares_d - mean_d**2)
+            mean_a + centre,
+            mean_b + centre_hat,
+            _above_rounding(squares, mean_a**2 + mean_b**2),
+            _above_rounding(squares_d, mean_d**2),
         )
 
     def similarity(self, extent: tf.Tensor, correction: float = 1.0) -> tf.Tensor:
@@ -133,6 +137,12 @@ def inner(foreground: tf.Tensor, size: int) -> tf.Tensor:
     """The middles of the windows of `size` that fit, `[B, H, W] -> [B, H - size + 1, W - size + 1]`."""
     edge = size // 2
     return foreground[:, edge : tf.shape(foreground)[1] - edge, edge : tf.shape(foreground)[2] - edge]
+
+
+def _above_rounding(squares: tf.Tensor, squared: tf.Tensor) -> tf.Tensor:
+    """E[x^2] - E[x]^2; 0 where it is no more than what rounding leaves of a flat patch."""
+    variance = squares - squared
+    return tf.where(variance > _ROUNDING * squared, variance, tf.zeros_like(variance))
 
 
 def _constants(extent: tf.Tensor) -> tuple[tf.Tensor, ...]:
