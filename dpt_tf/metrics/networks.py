@@ -21,6 +21,7 @@ import hashlib
 import pathlib
 import re
 import socket
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -260,8 +261,10 @@ def _load(handle: str) -> Any:
             )
         where, remedy = str(folder), "is the SavedModel whole?"
     try:
-        import tensorflow_hub as hub
-
+        with warnings.catch_warnings():
+            # It imports pkg_resources, which warns of its own end.
+            warnings.simplefilter("ignore")
+            import tensorflow_hub as hub
         with _patience():
             return hub.load(where)
     except Exception as error:  # of the network, the archive, the protocol buffer or TensorFlow: no common base
