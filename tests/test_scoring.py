@@ -176,6 +176,13 @@ def test_ready_pictures_are_scored_by_the_same_ruler(prepared, tmp_path, capsys)
     assert text in capsys.readouterr().out
 
 
+def test_with_a_limit_pictures_of_other_pairs_may_lie_there(prepared, tmp_path):
+    truths(prepared, tmp_path / "theirs")
+    flags = ["evaluate", f"--pictures={tmp_path / 'theirs'}", f"--data_dir={prepared}", "--limit=3"]
+    assert guarded(lambda: dispatch(flags)) == 0
+    assert json.loads((tmp_path / "theirs-evaluation" / "report.json").read_text())["pairs"] == 3
+
+
 @pytest.mark.parametrize(
     "name",
     [

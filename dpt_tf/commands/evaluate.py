@@ -92,7 +92,8 @@ def evaluate(
         hparams = config.preset("small").replace(image_size=size, batch_size=_BATCH)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         pairs = data.list_eval_pairs(data_dir, split, limit, seed)
-        paint = scoring.GivenPainter(given.find(pictures_dir, pairs), size)
+        others = data.list_eval_pairs(data_dir, split, None, seed) if limit else ()
+        paint = scoring.GivenPainter(given.find(pictures_dir, pairs, others), size)
         output = output or pictures_dir.with_name(f"{pictures_dir.name}-evaluation")
         provenance = {"pictures": str(pictures_dir)}
     make, labels = rulers.of(protocol, hparams.image_size, chosen.count(), networks or rulers.Networks())

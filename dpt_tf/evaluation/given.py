@@ -20,24 +20,30 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _SHOWN = 3
 
 
-def find(folder: pathlib.Path, pairs: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], pathlib.Path]:
-    """The picture of each pair (item, source view, target view).
+Pair = tuple[str, str, str]
+"""Item, source view, target view."""
+
+
+def find(folder: pathlib.Path, pairs: Iterable[Pair], others: Iterable[Pair] = ()) -> dict[Pair, pathlib.Path]:
+    """The picture of each of `pairs`; `others` may have one, too.
 
     Raises:
       UserError: no such folder, a pair without a picture or with two, a picture of no pair.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give --pictures the folder of generated pictures")
-    wanted = {(_known(label(item, source)), _known(label(item, target))): (item, source, target)
-              for item, source, target in pairs}  # fmt: skip
-    found: dict[tuple[str, str, str], pathlib.Path] = {}
+    wanted = {_named(pair): pair for pair in pairs}
+    spare = {_named(pair) for pair in others} - wanted.keys()
+    found: dict[Pair, pathlib.Path] = {}
     strangers = []
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
             continue
-        pair = next((wanted[names] for names in _readings(path.stem) if names in wanted), None)
+        readings = set(_readings(path.stem))
+        pair = next((wanted[names] for names in sorted(readings & wanted.keys())), None)
         if pair is None:
-            strangers.append(path)
+            if spare.isdisjoint(readings):
+                strangers.append(path)
         elif pair in found:
             raise UserError(f"{path} and {found[pair]} are both of {pair[1]} -> {pair[2]}; leave one of them")
         else:
@@ -45,9 +51,9 @@ def find(folder: pathlib.Path, pairs: Iterable[tuple[str, str, str]]) -> dict[tu
     missing = [pair for pair in wanted.values() if pair not in found]
     if missing:
         few = ", ".join(f"{name_of(*pair)}.png" for pair in missing[:_SHOWN])
-        others = f", but {len(strangers)} have other names, such as {strangers[0].name}" if strangers else ""
+        besides = f", but {len(strangers)} have other names, such as {strangers[0].name}" if strangers else ""
         raise UserError(
-            f"{folder}: {len(missing)} of {len(wanted)} pairs have no picture{others}; add them, named like {few}"
+            f"{folder}: {len(missing)} of {len(wanted)} pairs have no picture{besides}; add them, named like {few}"
         )
     if strangers:
         example = f"{name_of(*next(iter(wanted.values())))}.png"
@@ -81,6 +87,11 @@ def read(path: pathlib.Path, size: int) -> np.ndarray:
 def name_of(item: str, source: str, target: str) -> str:
     """What a generated picture is called here, without suffix."""
     return f"{_plain(label(item, source))}___{_plain(label(item, target))}"
+
+
+def _named(pair: Pair) -> tuple[str, str]:
+    item, source, target = pair
+    return _known(label(item, source)), _known(label(item, target))
 
 
 def _readings(stem: str) -> Iterable[tuple[str, str]]:

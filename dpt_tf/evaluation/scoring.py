@@ -8,7 +8,9 @@ full       the blended result
 given      ready pictures
 """
 
+import concurrent.futures
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -20,12 +22,10 @@ from tqdm import tqdm
 from dpt_tf import data, pictures
 from dpt_tf.config import HParams
 from dpt_tf.evaluation import given
+from dpt_tf.evaluation.given import Pair
 from dpt_tf.evaluation.progress import Progress, column
 from dpt_tf.evaluation.report import Report
 from dpt_tf.metrics import Scores
-
-Pair = tuple[str, str, str]
-"""Item, source view, target view."""
 
 _SHOWN = ("warped", "predicted", "full", "given")
 _CAPTIONS = {"full": "result", "given": "given"}
@@ -135,12 +135,15 @@ def score(
     with (
         Progress(folder, paint.rows, make, same) as progress,
         tqdm(total=count, initial=progress.done, desc="scoring", unit="pair", leave=False) as bar,
+        # A row's scores keep one core busy, so rows go side by side; the sums of each are its own.
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         for inputs, target, names in split.batches(start=progress.done) if progress.done < count else ():
             pairs = _pairs(names)
             shown = paint(inputs, pairs)
             truth, foreground = pictures.to_uint8(target.numpy()), inputs["target_iuv"].numpy()[..., 0] > 0
-            values = {row: progress.scores[row].update(truth, shown[row], foreground) for row in paint.rows}
+            parts = pool.map(lambda row: progress.scores[row].update(truth, shown[row], foreground), paint.rows)  # noqa: B023
+            values = dict(zip(paint.rows, parts, strict=True))
             if outputs is not None:
                 for pair, picture in zip(pairs, shown[paint.rows[-1]], strict=True):
                     pictures.save(outputs / f"{given.name_of(*pair)}.png", picture)
