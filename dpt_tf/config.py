@@ -12,6 +12,7 @@ from typing import Any
 
 STAGES = ("predictive", "inpainting", "joint")
 POSES = ("densepose", "densepose_onehot", "segmentation", "mask", "keypoints")
+BLOCKS = ("predictive", "refinement", "warping", "full")
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -29,7 +30,8 @@ class HParams:
     source_pose: str = "densepose"
     target_pose: str = "densepose"
 
-    # Networks (Sec. 3.1-3.4, Table 6).
+    # Networks (Sec. 3.1-3.4, Table 6). `blocks`: the rows of Table 4, see `models.generator`.
+    blocks: str = "full"
     width: int = 64
     residuals: int = 6
     coder_width: int = 32
@@ -66,7 +68,8 @@ class HParams:
         Raises:
           ValueError: names the hyper-parameter, its value and what it may be.
         """
-        for name, allowed in (("source_pose", POSES), ("target_pose", POSES), ("mixed_precision", PRECISIONS)):
+        choices = {"source_pose": POSES, "target_pose": POSES, "blocks": BLOCKS, "mixed_precision": PRECISIONS}
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it can be one of {', '.join(allowed)}")
         for name, multiple in (("image_size", 16), ("atlas_size", 16)):
@@ -86,6 +89,14 @@ class HParams:
     def replace(self, **changes: Any) -> "HParams":
         """The same hyper-parameters but for `changes`."""
         return dataclasses.replace(self, **changes)
+
+    def inpaints(self) -> bool:
+        """Whether the generator has an inpainting network."""
+        return self.blocks == "full"
+
+    def stages(self) -> tuple[str, ...]:
+        """Those of `STAGES` that train something of these blocks, in their order."""
+        return tuple(stage for stage in STAGES if stage != "inpainting" or self.inpaints())
 
     def stage_steps(self, stage: str, steps_per_epoch: int) -> int:
         """How many optimiser steps `stage` lasts on a data set of `steps_per_epoch`."""

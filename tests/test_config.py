@@ -1,6 +1,7 @@
 """Hyper-parameters are cast, checked and written whole."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -37,6 +38,7 @@ def test_overrides_are_cast_by_field_type():
         ("cooldown=2", "cooldown is 2.0"),
         ("image_size=100", "image_size is 100; it must be a multiple of 16"),
         ("source_pose=skeleton", "skeleton.*keypoints"),
+        ("blocks=inpainting", "blocks is 'inpainting'; it can be one of predictive, refinement, warping, full"),
         ("preset=paper", "no such hyper-parameter: preset"),
     ],
 )
@@ -55,6 +57,21 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     hparams.save(tmp_path / "hparams.json")
     assert config.load(tmp_path / "hparams.json") == hparams
     assert [path.name for path in tmp_path.iterdir()] == ["hparams.json"]
+
+
+def test_a_run_from_before_there_were_blocks_to_choose_has_them_all(tmp_path):
+    path = tmp_path / "hparams.json"
+    config.preset("small").replace(seed=7).save(path)
+    values = json.loads(path.read_text())
+    del values["blocks"]
+    path.write_text(json.dumps(values))
+    assert config.load(path) == config.preset("small").replace(seed=7, blocks="full")
+
+
+def test_only_all_the_blocks_need_all_the_stages():
+    needed = {blocks: config.HParams(blocks=blocks).stages() for blocks in config.BLOCKS}
+    assert needed.pop("full") == config.STAGES
+    assert set(needed.values()) == {("predictive", "joint")}
 
 
 def test_a_foreign_file_is_named(tmp_path):

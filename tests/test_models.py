@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dpt_tf.config import BLOCKS
 from dpt_tf.errors import UserError
 from dpt_tf.models import (
     blending,
@@ -16,6 +17,7 @@ from dpt_tf.models import (
     vgg,
     warping,
 )
+from dpt_tf.ops import atlas
 
 S, R = 32, 32
 
@@ -26,10 +28,23 @@ BUILDERS = {
     "inpainting_colour": lambda: inpainting.build(R, width=2, context_size=8, colour_path=True),
     "warping": lambda: warping.build(inpainting.build(R, 2, 8), S, R),
     "blending": lambda: blending.build(S, width=4, residuals=1),
-    "generator": lambda: generator.build(S, R, 4, 1, 2, 8, 4, 1),
+    "generator": lambda: small_generator("full"),
+    "generator_predictive": lambda: small_generator("predictive"),
+    "generator_refinement": lambda: small_generator("refinement"),
+    "generator_warping": lambda: small_generator("warping"),
     "discriminator": lambda: discriminator.build(S, width=4),
 }
+choices = pytest.mark.parametrize("blocks", BLOCKS)
 models = pytest.mark.parametrize("name", BUILDERS)
+
+
+@pytest.fixture(autouse=True)
+def the_same_first_weights_every_time():
+    keras.utils.set_random_seed(0)
+
+
+def small_generator(blocks):
+    return generator.build(S, R, 4, 1, 2, 8, 4, 1, blocks=blocks)
 
 
 def example(shape, dtype, rng):
@@ -201,6 +216,85 @@ def test_warping_keeps_what_was_seen_and_imagines_the_rest():
     assert 0 < observed.numpy().mean() < 1
     np.testing.assert_allclose(outputs["texture"], np.where(observed == 1, seen, inpaint(seen)), atol=1e-6)
     np.testing.assert_array_equal(outputs["observed"], observed)
+
+
+def test_without_an_inpainting_network_what_was_not_seen_stays_0():
+    model = warping.build(image_size=S, atlas_size=R)
+    assert model.weights == []
+    inputs = batch(model)
+    outputs = model(inputs)
+    seen, observed = model.get_layer("unwrap")(inputs["source"], inputs["source_iuv"])
+    assert 0 < observed.numpy().mean() < 1
+    np.testing.assert_array_equal(outputs["texture"], seen)
+    np.testing.assert_array_equal(outputs["texture"].numpy()[observed[..., 0] == 0], 0)
+    np.testing.assert_array_equal(outputs["warped"], atlas.sample(seen, inputs["target_iuv"]))
+    assert np.any(outputs["warped"].numpy()[outputs["provenance"][..., 0] == 1])
+    np.testing.assert_array_equal(outputs["warped"].numpy()[outputs["provenance"][..., 0] == 0], 0)
+
+
+@choices
+def test_a_generator_has_the_weights_of_its_blocks_and_no_others(blocks):
+    model = small_generator(blocks)
+    parts = {
+        "predictive": predictive.build(S, 4, 1),
+        "inpainting": inpainting.build(R, 2, 8),
+        "blending": blending.build(S, 4, 1, sees_warped=blocks != "refinement"),
+    }
+    has = {"predictive": ["predictive"], "full": list(parts)}.get(blocks, ["predictive", "blending"])
+    shapes = [tuple(w.shape) for name in has for w in parts[name].weights]
+    assert [tuple(w.shape) for w in model.weights] == shapes
+
+
+@choices
+def test_every_generator_tells_the_same_things(blocks):
+    outputs, full = small_generator(blocks).output, small_generator("full").output
+    assert {name: y.shape for name, y in outputs.items()} == {name: y.shape for name, y in full.items()}
+
+
+@choices
+def test_every_weight_of_a_generator_bears_on_its_picture(blocks):
+    model = spread(small_generator(blocks))
+    inputs = batch(model)
+    with tf.GradientTape() as tape:
+        image = model(inputs)["image"]
+        loss = tf.reduce_sum(image * np.random.default_rng(2).normal(size=image.shape))
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert model.trainable_variables
+    assert not [v.path for v, g in zip(model.trainable_variables, gradients, strict=True) if g is None or not np.any(g)]
+
+
+@choices
+def test_blending_is_shown_what_its_blocks_say(blocks):
+    """By hand: blending's own answer to what the generator says it was given."""
+    model = spread(small_generator(blocks))
+    inputs = batch(model)
+    outputs = model(inputs)
+    if blocks == "predictive":
+        np.testing.assert_array_equal(outputs["image"], outputs["predicted"])
+        return
+    blend = model.get_layer("blending")
+    shown = {"predicted": outputs["predicted"], "target_iuv": inputs["target_iuv"]}
+    planes = 3 + 3
+    if blocks != "refinement":
+        shown["warped"] = outputs["warped"]
+        planes += 3
+    assert blend.get_layer("encode").kernel.shape[2] == planes
+    close(outputs["image"], blend(shown))
+    assert np.abs(outputs["image"] - outputs["predicted"]).mean() > 0.01
+
+
+def test_the_full_generator_draws_its_first_weights_in_the_order_of_the_figure():
+    keras.utils.set_random_seed(5)
+    drawn = small_generator("full").get_weights()
+    keras.utils.set_random_seed(5)
+    parts = [predictive.build(S, 4, 1), inpainting.build(R, 2, 8), blending.build(S, 4, 1)]
+    for a, b in zip(drawn, [w for part in parts for w in part.get_weights()], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_generator_of_unknown_blocks_is_refused_and_the_known_are_listed():
+    with pytest.raises(ValueError, match="no such blocks: blending; have predictive, refinement, warping, full"):
+        small_generator("blending")
 
 
 def test_without_weights_of_its_own_blending_returns_the_prediction():

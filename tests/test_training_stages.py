@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from toy import TINY, make_item
 
-from dpt_tf import records
+from dpt_tf import config, records
 from dpt_tf.errors import UserError
-from dpt_tf.training import checkpoints, run, stages
+from dpt_tf.training import checkpoints, loop, run, stages
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,93 @@ def test_a_runs_generator_is_the_one_that_was_trained(made):
     assert provenance["step"] == 5
     for trained, loaded in zip(built["joint"].network.variables, network.variables, strict=True):
         np.testing.assert_array_equal(np.array(trained), np.array(loaded))
+
+
+FEWER = pytest.mark.parametrize("blocks", [blocks for blocks in config.BLOCKS if blocks != "full"])
+
+
+def batch(seed):
+    """Two people of noise whose maps show every part."""
+    rng = np.random.default_rng(seed)
+
+    def iuv():
+        part = rng.integers(0, 25, (2, 8, 8, 1)).repeat(4, 1).repeat(4, 2)
+        return tf.constant(np.concatenate([part, rng.integers(0, 256, (2, 32, 32, 2))], -1), tf.uint8)
+
+    def photo():
+        return tf.constant(rng.uniform(-1, 1, (2, 32, 32, 3)), tf.float32)
+
+    return {"source": photo(), "source_iuv": iuv(), "target_iuv": iuv()}, photo()
+
+
+@pytest.mark.parametrize("blocks", config.BLOCKS)
+def test_a_joint_stage_begins_with_the_stages_of_its_blocks_and_resumes_to_the_same_end(blocks, made, tmp_path):
+    earlier, _ = made
+    hparams = TINY.replace(blocks=blocks, batch_size=2, gan_weight=0.0)
+
+    def weights(stage):
+        return [np.array(v) for v in stage.network.variables]
+
+    def joint():  # SGD, because the first steps of Adam make rounding as large as any gradient
+        return stages.build("joint", hparams, optimizer=lambda: keras.optimizers.SGD(0.01, momentum=0.9))
+
+    whole, said = joint(), []
+    stages.begin(whole, earlier, said.append)
+    expected = [name for name in hparams.stages() if name != "joint"]
+    assert said == [f"joint: begins with {name} as of step 5" for name in expected]
+    whole.step(*batch(1))
+    checkpoints.save(tmp_path, 1, whole.variables)
+    before = weights(whole)
+    whole.step(*batch(2))
+    resumed = joint()
+    checkpoints.restore(tmp_path / "step_00000001", resumed.variables)
+    resumed.step(*batch(2))
+    assert all(np.any(a != b) for a, b in zip(before, weights(whole), strict=True))
+    for a, b in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    shown = whole.pictures(*batch(1))
+    assert ("texture/inpainted" in shown) == (blocks == "full")
+    assert {"source", "pose", "truth", "predicted", "warped", "result", "texture/before"} <= set(shown)
+
+
+def test_a_run_without_inpainting_leaves_its_stage_out_says_so_and_goes_on(tmp_path):
+    data_dir, run_dir, said = tmp_path / "data", tmp_path / "run", []
+    records.write(data_dir, "toy", {"train": [make_item("person", 3, size=32)]}, 32, "toy")
+    hparams = TINY.replace(blocks="refinement", batch_size=2, gan_weight=0.0, predictive_steps=1, joint_steps=1)
+    schedule = loop.Schedule(pictures_every=0)
+    run.train(run_dir, data_dir, hparams, schedule=schedule, say=said.append)
+    assert [line for line in said if line.startswith("inpainting")] == [
+        "inpainting: left out, blocks=refinement has none"
+    ]
+    assert sorted(path.name for path in run_dir.iterdir() if path.is_dir()) == ["joint", "predictive"]
+    run.train(run_dir, data_dir, hparams.replace(joint_steps=2), schedule=schedule, say=said.append)
+    assert "joint: goes on from step 1 of 2" in said
+    network, loaded, facts = stages.load_generator(run_dir)
+    assert (loaded.blocks, facts["step"]) == ("refinement", 2)
+    assert network.get_layer("blending").get_layer("encode").kernel.shape[2] == 6
+
+
+@pytest.mark.parametrize("blocks", config.BLOCKS)
+def test_all_the_stages_are_those_of_the_blocks(blocks):
+    said = []
+    hparams = TINY.replace(blocks=blocks)
+    assert run._needed(config.STAGES, hparams, said.append) == list(hparams.stages())
+    assert said == ([] if blocks == "full" else [f"inpainting: left out, blocks={blocks} has none"])
+
+
+@FEWER
+def test_such_a_stage_alone_is_refused_before_anything_is_written(blocks, tmp_path):
+    with pytest.raises(UserError) as refused:
+        run.train(tmp_path / "run", tmp_path / "data", TINY.replace(blocks=blocks), ["inpainting"])
+    assert f"with blocks={blocks} the inpainting stage has nothing to train" in str(refused.value)
+    assert "predictive, joint" in str(refused.value) and "\n" not in str(refused.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_other_blocks_is_refused(made):
+    folder, _ = made
+    with pytest.raises(UserError, match="blocks is full there and refinement here"):
+        run._compare(folder, TINY.replace(blocks="refinement"))
 
 
 def test_what_is_no_run_or_has_no_joint_stage_is_refused(tmp_path):

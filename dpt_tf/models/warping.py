@@ -18,11 +18,12 @@ class Compose(keras.layers.Layer):
         return texture + (1 - observed) * inpainted  # an unobserved texel of `texture` is 0
 
 
-def build(inpainting, image_size=256, atlas_size=256):
+def build(inpainting=None, image_size=256, atlas_size=256):
     """Texture mapping through the common surface.
 
     Args:
-      inpainting: model `[B, 24, R, R, 3] -> [B, 24, R, R, 3]`.
+      inpainting: model `[B, 24, R, R, 3] -> [B, 24, R, R, 3]`. Without one the warping is direct: it has no weights,
+        and what the source does not show stays 0, in the texture and in the target pose.
       image_size: S.
       atlas_size: R.
 
@@ -43,7 +44,7 @@ def build(inpainting, image_size=256, atlas_size=256):
         "target_iuv": keras.Input([image_size, image_size, 3], dtype="uint8", name="target_iuv"),
     }
     seen, observed = Unwrap(atlas_size, name="unwrap")(inputs["source"], inputs["source_iuv"])
-    texture = Compose(name="compose")(seen, observed, inpainting(seen))
+    texture = Compose(name="compose")(seen, observed, inpainting(seen)) if inpainting is not None else seen
     outputs = {
         "warped": Sample(name="sample")(texture, inputs["target_iuv"]),
         "texture": texture,

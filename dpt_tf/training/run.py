@@ -52,16 +52,18 @@ def train(
       run_dir: the run's folder; made where it is missing.
       data_dir: a prepared data set.
       hparams: must be those of the run, where it has begun; only its length may change.
-      names: of `config.STAGES`.
+      names: of `config.STAGES`; those that train nothing of `hparams.blocks` are left out.
       dataset: what to write down as the data set's kind.
       vgg_weights: as `models.vgg.build` takes them.
       schedule: how often to save and to show.
       say: takes a line for the user.
 
     Raises:
-      UserError: the folder is another run's, or in use; an earlier stage is missing; too small a batch.
+      UserError: the folder is another run's, or in use; an earlier stage is missing; too small a batch; no stage
+        is left.
       TrainingError, Interrupted: as `loop.fit`.
     """
+    names = _needed(names, hparams, say)
     distribution = loop.strategy()
     if hparams.batch_size < distribution.num_replicas_in_sync:
         raise UserError(
@@ -84,6 +86,21 @@ def train(
             )
             keras.backend.clear_session()  # the next stage needs the memory
             gc.collect()
+
+
+def _needed(names: Sequence[str], hparams: HParams, say: loop.Say) -> list[str]:
+    """Those of the stages `names` that train something of the blocks; says which do not."""
+    idle = [name for name in config.STAGES if name in names and name not in hparams.stages()]
+    needed = [name for name in names if name not in idle]
+    left_out = ", ".join(idle)
+    if idle and not needed:
+        raise UserError(
+            f"with blocks={hparams.blocks} the {left_out} stage has nothing to train; "
+            f"the stages of these blocks are {', '.join(hparams.stages())} (--stage=all for both)"
+        )
+    if left_out:
+        say(f"{left_out}: left out, blocks={hparams.blocks} has none")
+    return needed
 
 
 def _train_stage(

@@ -3,6 +3,8 @@
 predictive   the predictive stream
 inpainting   the inpainting autoencoder of the warping stream
 joint        the whole generator, with both of them as they were left, and blending and discriminator from scratch
+
+A generator of fewer blocks (`HParams.blocks`) goes through the same stages but for one that trains nothing of it.
 """
 
 import contextlib
@@ -219,15 +221,13 @@ def _joint(hparams: HParams, vgg_weights: str, optimizer: MakeOptimizer) -> Stag
             "warped": summaries.photos(outputs["warped"]),
             "result": summaries.photos(outputs["image"]),
             "texture/before": summaries.textures(texture),
-            "texture/inpainted": summaries.textures(outputs["texture"]),
+            **({"texture/inpainted": summaries.textures(outputs["texture"])} if hparams.inpaints() else {}),
         }
 
     step = steps.joint(network, moves, hparams, features, judge, judge_moves)
-    warping = network.get_layer("warping")
-    earlier = {
-        "predictive": network.get_layer("predictive").variables,
-        "inpainting": warping.get_layer("inpainting").variables,
-    }
+    earlier = {"predictive": network.get_layer("predictive").variables}
+    if hparams.inpaints():
+        earlier["inpainting"] = network.get_layer("warping").get_layer("inpainting").variables
     return Stage("joint", step, variables, network, moves, pictures, earlier, judge)
 
 
@@ -250,6 +250,7 @@ def generator_of(hparams: HParams) -> keras.Model:
         hparams.source_pose,
         hparams.target_pose,
         bool(hparams.colour_path),
+        hparams.blocks,
     )
 
 
