@@ -16,7 +16,7 @@ import tensorflow as tf
 from scipy import linalg, special
 
 from dpt_tf.errors import UserError
-from dpt_tf.metrics import detection, fid, inception, lpips, networks
+from dpt_tf.metrics import detection, fid, inception, lpips, networks, saved_model
 
 TO_LOGITS = np.array([[2, 0, -1, 1], [0, 3, 1, 0], [1, 1, 0, 4]], np.float32)
 TO_FEATURES = np.array([[1, 0, 2, 0, 1], [0, 1, 0, 3, 0], [1, 1, 0, 0, 2]], np.float32)
@@ -181,7 +181,7 @@ def test_a_handle_without_net_is_one_line(tmp_path, monkeypatch):
 
 def test_a_silent_server_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(networks, "PATIENCE", 0.3)
+    monkeypatch.setattr(saved_model, "PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
         handle = f"http://127.0.0.1:{server.getsockname()[1]}/model"
         start = time.monotonic()

@@ -59,6 +59,15 @@ class Oracle(scoring.ModelPainter):
         return super().__call__(inputs, pairs)
 
 
+class Stopped(Oracle):
+    """Somebody presses Ctrl-C after two batches."""
+
+    def __call__(self, inputs, pairs):
+        if self.calls == 2:
+            raise KeyboardInterrupt
+        return super().__call__(inputs, pairs)
+
+
 def scores() -> Scores:
     return Scores("dsc", foreground=True)
 
@@ -90,12 +99,6 @@ def test_a_scoring_that_is_stopped_goes_on_with_the_same_result(split, tmp_path,
     monkeypatch.setattr(progress, "_SECONDS", 0.0)
     whole = scoring.score(Oracle(), split, scores, tmp_path / "whole", {})
 
-    class Stopped(Oracle):
-        def __call__(self, inputs, pairs):
-            if self.calls == 2:
-                raise KeyboardInterrupt
-            return super().__call__(inputs, pairs)
-
     with pytest.raises(KeyboardInterrupt):
         scoring.score(Stopped(), split, scores, tmp_path / "parts", {})
     with (tmp_path / "parts" / "pairs.csv").open("a") as table:
@@ -111,12 +114,6 @@ def test_a_scoring_that_is_stopped_goes_on_with_the_same_result(split, tmp_path,
 
 def test_another_scoring_begins_anew(split, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "_SECONDS", 0.0)
-
-    class Stopped(Oracle):
-        def __call__(self, inputs, pairs):
-            if self.calls == 2:
-                raise KeyboardInterrupt
-            return super().__call__(inputs, pairs)
 
     with pytest.raises(KeyboardInterrupt):
         scoring.score(Stopped(), split, scores, tmp_path, {"weights": 1})

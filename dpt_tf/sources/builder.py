@@ -4,6 +4,7 @@ A builder of `datasets/` names its collection, its protocols and how a folder be
 opens pictures is `pipeline`.
 """
 
+import abc
 import dataclasses
 import os
 import sys
@@ -71,9 +72,9 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
         self._reports = epath.Path(reports) if reports else self.data_dir_root
         self._say = say
 
+    @abc.abstractmethod
     def catalogue(self, folder: str, config: PairsConfig) -> Catalogue:
         """What is in a user's folder."""
-        raise NotImplementedError
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
