@@ -21,6 +21,7 @@ VERBS = {
     "inspect": "what is this file? form, order, parts, people, faults",
     "transfer": "paint the person of a photo in other poses",
     "evaluate": "score a run on the held-out pairs of a prepared data set",
+    "experiment": "a table of the paper: every row trained and scored the same way",
 }
 
 

@@ -1,0 +1,114 @@
+"""`dpt experiment`: a table of the paper, every row trained and scored in the same way.
+
+What is written: a run for each row and seed, `report.json`, `report.md`, `grid.png`. A call that was stopped goes on,
+row by row; more rows or seeds can be asked for later.
+"""
+
+import argparse
+import pathlib
+
+from dpt_tf import config, quiet, records
+from dpt_tf.config import HParams
+from dpt_tf.errors import UserError
+from dpt_tf.evaluation import tables
+
+DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of the verb."""
+    numbers = tuple(tables.TABLES)
+    parser.add_argument("--table", type=int, required=True, choices=numbers, help="of the paper")
+    parser.add_argument("--rows", default="", help="only these, by number from 1 or by name: 1,3 or mask,keypoints")
+    parser.add_argument("--seeds", default="0", help="train every row once with each: 0,1,2")
+    parser.add_argument("--dataset", choices=DATASETS, help="default: deepfashion in Table 1, mvc in 8, else synthetic")
+    parser.add_argument("--data_dir", type=pathlib.Path, help="the prepared data set; synthetic: where to keep it")
+    parser.add_argument("--preset", default="paper", help="the hyper-parameters to begin with: paper or small")
+    parser.add_argument("--hparams", default="", help="single hyper-parameters of all rows: key=value,key=value")
+    parser.add_argument("--workdir", type=pathlib.Path, help="folder of the runs and the report; default runs/tableN")
+    parser.add_argument("--limit", type=int, help="score at most so many pairs, spread over the people")
+    parser.add_argument("--vgg", default="imagenet", help="VGG19 of the losses: imagenet, random, or a weight file")
+    parser.add_argument("--protocol", default="dsc", help="dsc (the paper's), patn, all, or SSIM protocols joined by +")
+    parser.add_argument("--inception", help="for IS and FID: a TF-Hub handle, a SavedModel, or keras (another network)")
+    parser.add_argument("--detector", help="for the detection score: a TF-Hub handle or a SavedModel")
+    parser.add_argument("--detector_classes", choices=("coco", "voc"), default="coco", help="what it was trained on")
+    parser.add_argument("--lpips", help="for LPIPS: a SavedModel of two batches of pictures in [-1, 1]")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains, scores, prints the report."""
+    table = tables.TABLES[args.table]
+    rows, seeds = table.choose(args.rows), _seeds(args.seeds)
+    base = _hparams(table, args.preset, args.hparams)
+    if args.limit is not None and args.limit < 1:
+        raise UserError(f"--limit={args.limit}: give 1 or more")
+    dataset = args.dataset or table.dataset
+    data_dir = _data_dir(dataset, args.data_dir, base)
+    quiet.start_tensorflow()
+    from dpt_tf.evaluation import experiment, rulers, tabulate
+    from dpt_tf.training import run as training
+
+    training.start()
+    plan = experiment.Plan(
+        table=table,
+        rows=rows,
+        seeds=seeds,
+        base=base,
+        workdir=args.workdir or pathlib.Path(f"runs/table{table.number}"),
+        data_dir=data_dir,
+        dataset=dataset,
+        limit=args.limit,
+        vgg_weights=args.vgg,
+        protocol=args.protocol,
+        networks=rulers.Networks(args.inception, args.detector, args.detector_classes, args.lpips),
+    )
+    report = experiment.carry_out(plan)
+    print(f"\n{tabulate.markdown(report)}")
+    print(f"report:   {plan.workdir / 'report.json'} and report.md")
+    print(f"pictures: {plan.workdir / 'grid.png'}" + (" and textures.png" if _textured(plan.workdir) else ""))
+    return 0
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        seeds = ()
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise UserError(f"--seeds={text}: give different whole numbers from 0, joined by commas: --seeds=0,1,2")
+    return seeds
+
+
+def _hparams(table: tables.Table, preset: str, text: str) -> HParams:
+    """Those that all rows begin with."""
+    base = config.override(config.preset(preset), text)
+    keys = [part.partition("=")[0].strip() for part in text.split(",") if part.strip()]
+    if "seed" in keys:
+        raise UserError("--hparams=seed: give the seeds of the training by --seeds=0,1,2")
+    table.check({key: getattr(base, key) for key in keys})
+    return base
+
+
+def _data_dir(dataset: str, given: pathlib.Path | None, hparams: HParams) -> pathlib.Path:
+    """The prepared data set; the synthetic one is made where it is missing."""
+    if dataset == "folder" and given is None:
+        raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
+    default = f"data/synthetic-{hparams.image_size}" if dataset == "synthetic" else f"data/{dataset}"
+    data_dir = given or pathlib.Path(default)
+    if dataset in ("deepfashion", "mvc") and not records.directories(data_dir):
+        raise UserError(
+            f"{data_dir} holds no {dataset}: build it with `dpt build datasets/{dataset}_pairs --manual_dir=FOLDER "
+            f"--data_dir={data_dir}` (docs/data.md has every step), or take --dataset=synthetic"
+        )
+    if dataset == "synthetic":
+        quiet.start_tensorflow()  # before anything imports it with its greetings
+        from dpt_tf import synthetic
+
+        if synthetic.is_missing(data_dir):
+            print(f"making synthetic people of {hparams.image_size} pixels in {data_dir}, once", flush=True)
+            synthetic.generate(data_dir, image_size=hparams.image_size)
+    return data_dir
+
+
+def _textured(workdir: pathlib.Path) -> bool:
+    return (workdir / "textures.png").is_file()

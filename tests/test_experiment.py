@@ -1,0 +1,386 @@
+"""A table of the paper comes out the same however often it is stopped, and says no more than its numbers do."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from toy import TINY, make_item
+
+from dpt_tf import config, iuv, photos, records
+from dpt_tf.commands.main import dispatch, guarded
+from dpt_tf.errors import Interrupted, UserError
+from dpt_tf.evaluation import experiment, gallery, scoring, tabulate, verdicts
+from dpt_tf.evaluation.runs import Plan
+from dpt_tf.evaluation.tables import TABLES, Ordering
+from dpt_tf.ops import atlas
+from dpt_tf.training import checkpoints, loop
+
+SIZE = 32
+BASE = TINY.replace(seed=0, batch_size=2, residuals=0, blending_residuals=0).replace(
+    predictive_steps=2, inpainting_steps=2, joint_steps=2
+)
+
+
+def noisy(name: str, seed: int, keypoints: bool = True) -> records.Item:
+    """Two views with photos that have something to compare."""
+    rng = np.random.default_rng(seed)
+    item = make_item(name, 2, size=SIZE, keypoints=keypoints)
+    for view in item["views"]:
+        view["image"] = iuv.encode(rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8))
+    return item
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("data")
+    splits = {"train": [noisy("a", 0), noisy("b", 1)], "test": [noisy("c", 2), noisy("d", 3)]}
+    records.write(folder, "toy", splits, SIZE, "toy")
+    return folder
+
+
+def plan(data_dir, workdir, number=4, rows="predictive,refinement", seeds=(0, 1), base=BASE, **more) -> Plan:
+    table = TABLES[number]
+    schedule = loop.Schedule(pictures_every=0)
+    return Plan(
+        table=table,
+        rows=table.choose(rows),
+        seeds=seeds,
+        base=base,
+        workdir=workdir,
+        data_dir=data_dir,
+        schedule=schedule,
+        **more,
+    )
+
+
+class Counted:
+    """Trains, and keeps count; is stopped before the call of that number."""
+
+    def __init__(self, monkeypatch):
+        self.trained: list[str] = []
+        self.stop_at = -1
+        self._train = experiment.run.train
+        monkeypatch.setattr(experiment.run, "train", self)
+
+    def __call__(self, run_dir, data_dir, hparams, names, *args):
+        if len(self.trained) == self.stop_at:
+            self.stop_at = -1
+            raise Interrupted(2)
+        self.trained += [f"{run_dir.name}/{name}" for name in names]
+        self._train(run_dir, data_dir, hparams, names, *args)
+
+
+@contextlib.contextmanager
+def eagerly():
+    """Without graphs, which take longer to build here than they run."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Even though")  # tf.data keeps its graphs and says so
+            yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def finished(data_dir, tmp_path_factory):
+    """Two rows with two seeds, stopped once on the way: the folder, the trainings, what was said."""
+    said: list[str] = []
+    workdir = tmp_path_factory.mktemp("work") / "table4"
+    with pytest.MonkeyPatch.context() as monkeypatch, eagerly():
+        counted = Counted(monkeypatch)
+        counted.stop_at = 4
+        with pytest.raises(Interrupted):
+            experiment.carry_out(plan(data_dir, workdir), said.append)
+        report = experiment.carry_out(plan(data_dir, workdir), said.append)
+    return workdir, counted.trained, said, report
+
+
+def test_an_experiment_that_is_stopped_trains_nothing_twice_and_shared_stages_once_a_seed(finished):
+    _, trained, _, _ = finished
+    assert trained == [
+        "predictive-seed0/predictive",
+        "predictive-seed0/joint",
+        "refinement-seed0/joint",
+        "predictive-seed1/predictive",
+        "predictive-seed1/joint",
+        "refinement-seed1/joint",
+    ]
+
+
+def test_a_row_begins_with_the_very_weights_that_another_left(finished):
+    workdir, _, _, report = finished
+    paths = [checkpoints.latest(workdir / name / "predictive/checkpoints") for name in
+             ("predictive-seed0", "refinement-seed0", "predictive-seed1")]  # fmt: skip
+    ours, theirs, other = (json.loads((path / "manifest.json").read_text())["files"] for path in paths)
+    assert ours == theirs
+    assert ours != other
+    assert report["rows"][1]["costs"][0]["predictive"] == {"from": "predictive-seed0"}
+    assert isinstance(report["rows"][0]["costs"][0]["predictive"], float)
+
+
+def test_a_finished_experiment_is_reported_again_without_training_or_scoring(finished, data_dir, monkeypatch):
+    workdir, _, _, report = finished
+    monkeypatch.setattr(experiment.run, "train", None)
+    monkeypatch.setattr(experiment.scoring, "score", None)
+    assert experiment.carry_out(plan(data_dir, workdir), lambda line: None) == report
+    assert tabulate.read(workdir / "report.json")["orderings"] == report["orderings"]
+
+
+def test_other_pairs_are_scored_anew_without_training(finished, data_dir, tmp_path, monkeypatch):
+    _, _, _, before = finished
+    workdir = shutil.copytree(finished[0], tmp_path / "copy")
+    monkeypatch.setattr(experiment.run, "train", None)
+    one = plan(data_dir, workdir, rows="predictive", seeds=(0,), limit=1)
+    report = experiment.carry_out(one, lambda line: None)
+    assert (before["pairs"], report["pairs"]) == (4, 1)
+    assert [len(row["seeds"]) for row in report["rows"]] == [1, 0, 0, 0]
+
+
+def test_mean_and_deviation_are_those_of_numpy_over_the_runs(finished):
+    workdir, _, _, report = finished
+    for row in report["rows"][:2]:
+        reports = [json.loads((workdir / f"{row['name']}-seed{seed}/report.json").read_text()) for seed in (0, 1)]
+        for name in ("L1", "SSIM (dsc)", "PSNR (foreground)"):
+            values = [one["scores"][name] for one in reports]
+            assert values[0] != values[1]
+            assert row["scores"][name]["mean"] == pytest.approx(np.mean(values))
+            assert row["scores"][name]["deviation"] == pytest.approx(np.std(values, ddof=1))
+
+
+def test_the_report_has_the_papers_figures_beside_ours(finished):
+    workdir, _, _, report = finished
+    text = (workdir / "report.md").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("| predictive + blending"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    mean, deviation = (report["rows"][1]["scores"]["SSIM (dsc)"][key] for key in ("mean", "deviation"))
+    assert cells[1:5] == [f"{mean:.4f} ± {deviation:.4f}", "0.793", "0.821", "3.10"]
+    assert cells[5:8] == ["2", "4", "2 + 2"]
+    assert "IS: not computed: give --inception" in text
+    assert "MS-SSIM: not computed: its five scales" in text
+    assert "not trained: full, warping" in text
+
+
+def test_a_plan_comes_first_then_a_line_a_run_with_the_time_that_is_left(finished):
+    _, _, said, _ = finished
+    assert said[0] == "Table 4: what each block of the framework contributes; 2 rows x 2 seeds (0, 1)"
+    assert "refinement" in said[1] and "predictive 2, joint 2" in said[1]
+    assert any(line.startswith("predictive-seed0: L1 ") for line in said)
+    assert any(line.startswith("3 runs to go, about ") for line in said)
+    assert any("2 of 4 runs are finished already" in line for line in said)
+
+
+def test_the_grid_shows_source_pose_every_row_and_truth(finished):
+    workdir, _, _, _ = finished
+    with Image.open(workdir / "grid.png") as grid:
+        assert grid.width == 5 * 130
+        assert grid.height == 16 + 4 * 130
+
+
+def test_textures_are_shown_before_and_after_inpainting(data_dir, tmp_path):
+    split = scoring.Split(data_dir, BASE)
+    size = BASE.atlas_size
+
+    def model(inputs):
+        texture, observed = atlas.unwrap(inputs["source"], inputs["source_iuv"], size)
+        outputs = {name: inputs["source"] for name in ("image", "predicted", "warped")}
+        return {**outputs, "texture": texture + (1 - observed)}  # white where nothing was seen
+
+    gallery.paint(scoring.ModelPainter(model), split, 4, tmp_path / "full")
+    assert not gallery.is_there(tmp_path / "full", 4, True)
+    gallery.paint_textures(model, split, 4, tmp_path / "full")
+    assert gallery.is_there(tmp_path / "full", 4, True)
+    gallery.draw(tmp_path, {"full": tmp_path / "full"}, split, 4, "full")
+    before, after, sheet = (
+        photos.read(tmp_path / name) for name in ("full/shown/2-before.png", "full/shown/2-after.png", "textures.png")
+    )
+    assert before.shape == after.shape == (4 * size, 6 * size, 3)
+    changed = (before != after).any(-1)
+    assert (after[changed] == 255).all()
+    assert 0 < (~changed[:size, :size]).sum() < size * size, "some of part 1 was seen"
+    assert changed[size:].all(), "nothing of parts 7 to 24 was"
+    assert sheet.shape[:2] == (16 + 4 * (4 * size + 2), 3 * (6 * size + 2))
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"base": BASE.replace(width=6)}, "width is 4 there and 6 here; use the same, or another --workdir"),
+        ({"number": 3, "rows": ""}, "table is 4 there and 3 here"),
+        ({"base": BASE.replace(joint_steps=3)}, "joint_steps is 2 there and 3 here"),
+    ],
+)
+def test_another_experiment_in_the_same_folder_is_refused(finished, data_dir, more, says):
+    with pytest.raises(UserError, match=says):
+        experiment.carry_out(plan(data_dir, finished[0], **more), lambda line: None)
+
+
+def test_other_data_of_the_same_name_are_refused(finished, tmp_path):
+    records.write(tmp_path, "toy", {s: [noisy("a", 0), noisy("b", 7)] for s in ("train", "test")}, SIZE, "toy")
+    with pytest.raises(UserError, match="data: "):
+        experiment.carry_out(plan(tmp_path, finished[0]), lambda line: None)
+
+
+def test_what_a_later_row_lacks_comes_to_light_before_any_training(tmp_path):
+    records.write(tmp_path / "data", "toy", {s: [noisy("a", 0, keypoints=False)] for s in ("train", "test")}, SIZE, "t")
+    with pytest.raises(UserError, match="views without keypoints"):
+        experiment.carry_out(plan(tmp_path / "data", tmp_path / "work", number=3, rows=""), lambda line: None)
+    assert not (tmp_path / "work").exists()
+
+
+def test_two_programs_are_not_let_into_one_experiment(finished, data_dir):
+    with experiment._lock(finished[0]), pytest.raises(UserError, match="another program is at work"):
+        experiment.carry_out(plan(data_dir, finished[0]), lambda line: None)
+
+
+@pytest.mark.parametrize("number", TABLES)
+@pytest.mark.parametrize("preset", ["paper", "small"])
+def test_rows_are_hyper_parameters_that_a_run_can_have_and_no_two_are_the_same(number, preset):
+    table, base = TABLES[number], config.preset(preset)
+    made = [row.hparams(base, 7) for row in table.rows]
+    assert len(set(made)) == len(made) == len({row.name for row in table.rows})
+    assert all(hparams.seed == 7 for hparams in made)
+    common = {field.name for field in dataclasses.fields(base)} - {key for row in table.rows for key in row.changes}
+    for hparams in made:
+        assert all(getattr(hparams, key) == getattr(base, key) for key in common - {"seed"})
+
+
+def test_tables_train_on_the_losses_that_the_paper_names():
+    def weights(number, row):
+        hparams = next(r for r in TABLES[number].rows if r.name == row).hparams(config.preset("small"), 0)
+        return hparams.l1_weight, hparams.perceptual_weight, hparams.style_weight, hparams.gan_weight
+
+    for number in (3, 4, 7):
+        assert {weights(number, row.name) for row in TABLES[number].rows} == {(1, 0, 0, 0)}
+    assert [weights(5, row.name) for row in TABLES[5].rows] == [
+        (1, 0, 0, 0), (1, 0.5, 0, 0), (1, 0, 5e5, 0), (1, 0.5, 5e5, 0),
+        (1, 0, 0, 0.1), (1, 0.5, 0, 0.1), (1, 0, 5e5, 0.1), (1, 0.5, 5e5, 0.1),
+    ]  # fmt: skip
+    for number in (1, 8):
+        assert weights(number, "best_structure") == weights(5, "l1")
+        assert weights(number, "highest_realism") == weights(5, "l1+style")
+        assert weights(number, "balanced") == weights(5, "all")
+
+
+@pytest.mark.parametrize("number", TABLES)
+def test_orderings_that_are_said_to_be_the_figures_are(number):
+    paper = {row.name: row.paper for row in TABLES[number].rows}
+    for ordering in TABLES[number].orderings:
+        values = [paper[name][ordering.score] for name in ordering.names]
+        if "otherwise" in ordering.where:
+            assert values != sorted(values, reverse=True)
+        else:
+            assert values == sorted(values, reverse=True) and len(set(values)) == len(values)
+
+
+def test_equal_networks_of_different_tables_have_equal_figures():
+    def row(number, name):
+        return next(row for row in TABLES[number].rows if row.name == name)
+
+    same = [row(3, "densepose"), row(4, "predictive"), row(7, "densepose-densepose")]
+    assert len({one.hparams(config.preset("paper"), 0) for one in same}) == 1
+    assert same[0].paper == same[1].paper == same[2].paper
+    assert row(4, "full").paper == row(5, "l1").paper
+    assert row(3, "keypoints").paper == row(7, "keypoints-keypoints").paper
+
+
+def made(**ssim):
+    return {row: {seed: {"SSIM (dsc)": value} for seed, value in enumerate(values)} for row, values in ssim.items()}
+
+
+def test_an_order_has_three_verdicts():
+    order = Ordering("SSIM", ("a", "b", "c"))
+    found = verdicts.judge(order, made(a=[0.9, 0.8, 0.7], b=[0.8, 0.71, 0.6], c=[0.5, 0.4, 0.31]))
+    assert found.verdict == verdicts.HELD, "seeds differ more than rows, but not within a seed"
+    assert found.numbers[0] == "a - b: +0.0967 (standard error 0.0033, 3 seeds)"
+    assert len(found.numbers) == 2
+    found = verdicts.judge(order, made(a=[0.5, 0.5, 0.51], b=[0.6, 0.6, 0.6], c=[0.2, 0.21, 0.2]))
+    assert found.verdict == verdicts.NOT_HELD
+    found = verdicts.judge(order, made(a=[0.5, 0.6, 0.5], b=[0.55, 0.5, 0.5], c=[0.2, 0.21, 0.2]))
+    assert found.verdict == verdicts.OPEN
+    found = verdicts.judge(order, made(a=[0.9], b=[0.8], c=[0.5]))
+    assert found.verdict == verdicts.OPEN
+    assert found.numbers[0] == "a - b: +0.1000, one seed"
+    assert verdicts.judge(order, made(a=[0.9, 0.9], b=[0.9, 0.9], c=[0.9, 0.9])).verdict == verdicts.OPEN
+
+
+def test_ends_that_are_seen_to_be_reversed_refute_an_order_whose_steps_are_not():
+    order = Ordering("SSIM", ("a", "b", "c"))
+    found = verdicts.judge(order, made(a=[0.50, 0.50], b=[0.50, 0.58], c=[0.58, 0.59]))
+    assert found.verdict == verdicts.NOT_HELD
+    assert found.numbers[2].startswith("a - c: -0.0850")
+
+
+def test_only_seeds_that_both_rows_have_are_compared():
+    order = Ordering("SSIM", ("a", "b"))
+    results = made(a=[0.5, 0.6, 0.1], b=[0.4, 0.51])
+    assert "(standard error 0.0050, 2 seeds)" in verdicts.judge(order, results).numbers[0]
+    assert verdicts.judge(order, {"a": {0: {}}, "b": {1: {}}}).verdict == verdicts.OPEN
+
+
+def test_the_bound_is_twice_the_standard_error():
+    order = Ordering("SSIM", ("a", "b"))
+    zero = [0.0, 0.0]
+    # Differences d and d + 2: mean d + 1, standard error 1.
+    assert verdicts.judge(order, made(a=[0.99, 2.99], b=zero)).verdict == verdicts.OPEN
+    assert verdicts.judge(order, made(a=[1.01, 3.01], b=zero)).verdict == verdicts.HELD
+    assert verdicts.judge(order, made(a=[-3.01, -1.01], b=zero)).verdict == verdicts.NOT_HELD
+
+
+def test_rows_are_chosen_by_number_name_or_label():
+    names = [row.name for row in TABLES[5].choose("8, l1+p")]
+    assert names == ["l1+p", "all"]
+    assert [row.name for row in TABLES[5].choose("{L1, Lp}")] == ["l1+p"]
+    assert len(TABLES[5].choose("")) == 8
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--table=2"], "argument --table: invalid choice: 2"),
+        ([], "the following arguments are required: --table"),
+        (["--table=3", "--rows=9"], "--rows=9: Table 3 has no row 9; have 1 mask, 2 segmentation"),
+        (["--table=3", "--seeds=0,0"], "--seeds=0,0: give different whole numbers"),
+        (["--table=3", "--seeds=one"], "--seeds=one: give different whole numbers"),
+        (["--table=3", "--hparams=seed=3"], "give the seeds of the training by --seeds"),
+        (
+            ["--table=3", "--hparams=target_pose=mask"],
+            "target_pose=mask: the row segmentation of Table 3 is",
+        ),
+        (["--table=5", "--preset=small", "--hparams=gan_weight=0"], "gan_weight=0.0: the row l1+gan of Table 5"),
+        (["--table=3", "--hparams=width=wide"], "width wants int, got 'wide'"),
+        (["--table=3", "--preset=large"], "no such preset: large"),
+        (["--table=3", "--limit=0"], "--limit=0: give 1 or more"),
+        (["--table=3", "--dataset=folder"], "--dataset=folder wants --data_dir=DIR"),
+        (["--table=1"], "data/deepfashion holds no deepfashion: build it with `dpt build datasets/deepfashion_pairs"),
+        (["--table=8"], "data/mvc holds no mvc"),
+        (["--table=3", "--dataset=folder", "--data_dir=nowhere"], "no such folder: nowhere"),
+    ],
+)
+def test_a_mistake_in_the_command_is_one_line(tmp_path, monkeypatch, capsys, flags, says):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dpt_tf.training.run.start", lambda: None)
+    assert guarded(lambda: dispatch(["experiment", *flags])) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_the_command_prints_the_report_of_what_it_found(finished, data_dir, monkeypatch, capsys):
+    workdir = finished[0]
+    monkeypatch.setattr("dpt_tf.training.run.start", lambda: None)
+    monkeypatch.setattr(experiment.run, "train", None)
+    given = {key: value for key, value in dataclasses.asdict(BASE).items() if key not in ("preset", "seed")}
+    for key in ("blocks", "source_pose", "target_pose", "l1_weight", "perceptual_weight", "style_weight", "gan_weight"):
+        given.pop(key)
+    flags = ["--table=4", "--rows=1,2", "--seeds=0,1", "--dataset=folder", f"--data_dir={data_dir}"]
+    flags += [f"--workdir={workdir}", "--hparams=" + ",".join(f"{key}={value}" for key, value in given.items())]
+    assert guarded(lambda: dispatch(["experiment", *flags])) == 0
+    assert (workdir / "report.md").read_text() in capsys.readouterr().out
