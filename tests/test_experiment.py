@@ -126,6 +126,18 @@ def test_a_row_begins_with_the_very_weights_that_another_left(finished):
     assert isinstance(report["rows"][0]["costs"][0]["predictive"], float)
 
 
+def test_rows_share_a_stage_where_all_that_it_reads_is_the_same(tmp_path):
+    def shared(number, stage):
+        runs = plan(tmp_path, tmp_path, number, rows="", seeds=(0,)).runs()
+        return [len(one.siblings(stage)) for one in runs if stage in one.hparams.stages()]
+
+    assert shared(5, "predictive") == shared(5, "inpainting") == [7] * 8
+    assert shared(4, "predictive") == [3] * 4
+    assert shared(4, "inpainting") == [0]
+    assert shared(3, "predictive") == [0] * 5
+    assert shared(7, "predictive") == [0] * 4
+
+
 def test_a_finished_experiment_is_reported_again_without_training_or_scoring(finished, data_dir, monkeypatch):
     workdir, _, _, report = finished
     monkeypatch.setattr(experiment.run, "train", None)
