@@ -16,10 +16,10 @@ import sys
 
 from absl import app, flags
 
-from dpt_tf import config, quiet, records
+from dpt_tf import config, quiet
+from dpt_tf.commands import training_data
 from dpt_tf.commands.main import guarded
 from dpt_tf.errors import UserError
-from dpt_tf.sources import deepfashion, mvc
 
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
@@ -36,16 +36,6 @@ _KEEP = flags.DEFINE_integer("keep", 3, "How many checkpoints of a stage stay.",
 _PICTURES_EVERY = flags.DEFINE_integer("pictures_every", 500, "Steps between pictures; 0 for none.", lower_bound=0)
 
 
-_BY_HAND = {
-    "deepfashion": f"""\
-get the In-shop pictures from {deepfashion.OFFICIAL}, ready IUV maps from {deepfashion.READY_MAPS}, and then:
-dpt build datasets/deepfashion_pairs --manual_dir=FOLDER --data_dir={{data_dir}}   (docs/data.md has every step)""",
-    "mvc": f"""\
-get the lists and pictures by way of {mvc.PAGE}, run DensePose on the pictures, and then:
-dpt build datasets/mvc_pairs --manual_dir=FOLDER --data_dir={{data_dir}}   (docs/data.md has every step)""",
-}
-
-
 def main(argv: list[str]) -> int:
     """Runs the command; the exit code."""
     return guarded(lambda: _train(argv))
@@ -53,7 +43,8 @@ def main(argv: list[str]) -> int:
 
 def _train(argv: list[str]) -> int:
     hparams = _parse(argv)
-    data_dir = _data_dir(hparams)
+    given = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
+    data_dir = training_data.find(_DATASET.value, given, hparams.image_size)
     quiet.start_tensorflow()
     from dpt_tf.training import loop, run
 
@@ -80,25 +71,6 @@ def _parse(argv: list[str]) -> config.HParams:
     if unknown:
         raise UserError(f"{unknown[0]} is not a flag; python train.py --help lists them")
     return config.override(config.preset(_PRESET.value), _HPARAMS.value)
-
-
-def _data_dir(hparams: config.HParams) -> pathlib.Path:
-    """The prepared data set; the synthetic one is made where it is missing."""
-    name = _DATASET.value
-    if name == "folder" and _DATA_DIR.value is None:
-        raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
-    default = f"data/synthetic-{hparams.image_size}" if name == "synthetic" else f"data/{name}"
-    data_dir = pathlib.Path(_DATA_DIR.value or default)
-    if name in _BY_HAND and not records.directories(data_dir):
-        raise UserError(f"{data_dir} holds no {name}: " + _BY_HAND[name].format(data_dir=data_dir))
-    if name == "synthetic":
-        quiet.start_tensorflow()  # before anything imports it with its greetings
-        from dpt_tf import synthetic
-
-        if synthetic.is_missing(data_dir):
-            print(f"making synthetic people of {hparams.image_size} pixels in {data_dir}, once", flush=True)
-            synthetic.generate(data_dir, image_size=hparams.image_size)
-    return data_dir
 
 
 if __name__ == "__main__":

@@ -371,8 +371,6 @@ def test_rows_are_chosen_by_number_name_or_label():
         (["--table=3", "--preset=large"], "no such preset: large"),
         (["--table=3", "--limit=0"], "--limit=0: give 1 or more"),
         (["--table=3", "--dataset=folder"], "--dataset=folder wants --data_dir=DIR"),
-        (["--table=1"], "data/deepfashion holds no deepfashion: build it with `dpt build datasets/deepfashion_pairs"),
-        (["--table=8"], "data/mvc holds no mvc"),
         (["--table=3", "--dataset=folder", "--data_dir=nowhere"], "no such folder: nowhere"),
     ],
 )
@@ -383,6 +381,16 @@ def test_a_mistake_in_the_command_is_one_line(tmp_path, monkeypatch, capsys, fla
     said = capsys.readouterr().err
     assert says in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("table", "dataset"), [(1, "deepfashion"), (8, "mvc")])
+def test_a_collection_that_was_not_built_is_explained_in_two_lines(tmp_path, monkeypatch, capsys, table, dataset):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dpt_tf.training.run.start", lambda: None)
+    assert guarded(lambda: dispatch(["experiment", f"--table={table}"])) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"data/{dataset} holds no {dataset}: get ")
+    assert second.startswith(f"dpt build datasets/{dataset}_pairs ")
 
 
 def test_the_command_prints_the_report_of_what_it_found(finished, data_dir, monkeypatch, capsys):

@@ -109,7 +109,7 @@ def _module(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _builder(args: argparse.Namespace, data_dir: str):
-    """The builder, with a config of its own name where the size, the seed or the strictness is not the usual."""
+    """The builder, with a config of its own name where the size, the seed or the number of items is not the usual."""
     import tensorflow_datasets as tfds
 
     folder = args.builder.resolve()

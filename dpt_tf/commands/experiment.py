@@ -7,7 +7,8 @@ row by row; more rows or seeds can be asked for later.
 import argparse
 import pathlib
 
-from dpt_tf import config, quiet, records
+from dpt_tf import config, quiet
+from dpt_tf.commands import training_data
 from dpt_tf.config import HParams
 from dpt_tf.errors import UserError
 from dpt_tf.evaluation import tables
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if args.limit is not None and args.limit < 1:
         raise UserError(f"--limit={args.limit}: give 1 or more")
     dataset = args.dataset or table.dataset
-    data_dir = _data_dir(dataset, args.data_dir, base)
+    data_dir = training_data.find(dataset, args.data_dir, base.image_size)
     quiet.start_tensorflow()
     from dpt_tf.evaluation import experiment, rulers, tabulate
     from dpt_tf.training import run as training
@@ -87,27 +88,6 @@ def _hparams(table: tables.Table, preset: str, text: str) -> HParams:
         raise UserError("--hparams=seed: give the seeds of the training by --seeds=0,1,2")
     table.check({key: getattr(base, key) for key in keys})
     return base
-
-
-def _data_dir(dataset: str, given: pathlib.Path | None, hparams: HParams) -> pathlib.Path:
-    """The prepared data set; the synthetic one is made where it is missing."""
-    if dataset == "folder" and given is None:
-        raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
-    default = f"data/synthetic-{hparams.image_size}" if dataset == "synthetic" else f"data/{dataset}"
-    data_dir = given or pathlib.Path(default)
-    if dataset in ("deepfashion", "mvc") and not records.directories(data_dir):
-        raise UserError(
-            f"{data_dir} holds no {dataset}: build it with `dpt build datasets/{dataset}_pairs --manual_dir=FOLDER "
-            f"--data_dir={data_dir}` (docs/data.md has every step), or take --dataset=synthetic"
-        )
-    if dataset == "synthetic":
-        quiet.start_tensorflow()  # before anything imports it with its greetings
-        from dpt_tf import synthetic
-
-        if synthetic.is_missing(data_dir):
-            print(f"making synthetic people of {hparams.image_size} pixels in {data_dir}, once", flush=True)
-            synthetic.generate(data_dir, image_size=hparams.image_size)
-    return data_dir
 
 
 def _textured(workdir: pathlib.Path) -> bool:

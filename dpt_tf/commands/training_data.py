@@ -1,0 +1,38 @@
+"""Where the data set of `--dataset` is: for `train.py` and `dpt experiment` alike."""
+
+import pathlib
+
+from dpt_tf import quiet, records
+from dpt_tf.errors import UserError
+from dpt_tf.sources import deepfashion, mvc
+
+_BY_HAND = {
+    "deepfashion": f"""\
+get the In-shop pictures from {deepfashion.OFFICIAL}, ready IUV maps from {deepfashion.READY_MAPS}, and then:
+dpt build datasets/deepfashion_pairs --manual_dir=FOLDER --data_dir={{data_dir}}   (docs/data.md has every step)""",
+    "mvc": f"""\
+get the lists and pictures by way of {mvc.PAGE}, run DensePose on the pictures, and then:
+dpt build datasets/mvc_pairs --manual_dir=FOLDER --data_dir={{data_dir}}   (docs/data.md has every step)""",
+}
+
+
+def find(dataset: str, given: pathlib.Path | None, image_size: int) -> pathlib.Path:
+    """The prepared data set, `given` or in its usual place; the synthetic one is made where it is missing.
+
+    Raises:
+      UserError: a folder is wanted and none given, or a collection has not been built; says how to get it.
+    """
+    if dataset == "folder" and given is None:
+        raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
+    default = f"data/synthetic-{image_size}" if dataset == "synthetic" else f"data/{dataset}"
+    data_dir = given or pathlib.Path(default)
+    if dataset in _BY_HAND and not records.directories(data_dir):
+        raise UserError(f"{data_dir} holds no {dataset}: " + _BY_HAND[dataset].format(data_dir=data_dir))
+    if dataset == "synthetic":
+        quiet.start_tensorflow()  # before anything imports it with its greetings
+        from dpt_tf import synthetic
+
+        if synthetic.is_missing(data_dir):
+            print(f"making synthetic people of {image_size} pixels in {data_dir}, once", flush=True)
+            synthetic.generate(data_dir, image_size=image_size)
+    return data_dir
