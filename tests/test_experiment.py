@@ -138,6 +138,29 @@ def test_rows_share_a_stage_where_all_that_it_reads_is_the_same(tmp_path):
     assert shared(7, "predictive") == [0] * 4
 
 
+def test_a_row_that_another_table_has_trained_is_not_trained_again(finished, data_dir, tmp_path, monkeypatch):
+    there, _, _, before = finished
+    monkeypatch.setattr(experiment.run, "train", None)
+    one = plan(data_dir, tmp_path / "table3", 3, rows="densepose", seeds=(1,))
+    one = dataclasses.replace(one, beside=(experiment.beside(one, there),))
+    report = experiment.carry_out(one, lambda line: None)
+    row = report["rows"][3]
+    assert row["costs"][1]["joint"] == {"from": str(there / "predictive-seed1")}
+    ours, theirs = row["scores"]["PSNR"]["seeds"][1], before["rows"][0]["scores"]["PSNR"]["seeds"]
+    assert ours == pytest.approx(theirs[1], rel=1e-5) != pytest.approx(theirs[0], rel=1e-3)
+
+
+def test_an_experiment_of_other_steps_or_data_has_nothing_to_take_over(finished, data_dir, tmp_path):
+    there = finished[0]
+    with pytest.raises(UserError, match="joint_steps is 2 there and 3 here; leave it out"):
+        experiment.beside(plan(data_dir, tmp_path / "new", 3, base=BASE.replace(joint_steps=3), rows=""), there)
+    with pytest.raises(UserError, match="no experiment is there"):
+        experiment.beside(plan(data_dir, tmp_path / "new", 3, rows=""), tmp_path)
+    records.write(tmp_path, "toy", {s: [noisy("a", 0), noisy("b", 7)] for s in ("train", "test")}, SIZE, "toy")
+    with pytest.raises(UserError, match="data: digest is"):
+        experiment.beside(plan(tmp_path, tmp_path / "new", 3, rows=""), there)
+
+
 def test_a_finished_experiment_is_reported_again_without_training_or_scoring(finished, data_dir, monkeypatch):
     workdir, _, _, report = finished
     monkeypatch.setattr(experiment.run, "train", None)

@@ -5,6 +5,7 @@ row by row; more rows or seeds can be asked for later.
 """
 
 import argparse
+import dataclasses
 import pathlib
 
 from dpt_tf import config, quiet
@@ -27,6 +28,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="paper", help="the hyper-parameters to begin with: paper or small")
     parser.add_argument("--hparams", default="", help="single hyper-parameters of all rows: key=value,key=value")
     parser.add_argument("--workdir", type=pathlib.Path, help="folder of the runs and the report; default runs/tableN")
+    parser.add_argument(
+        "--beside", default="", help="folders of other tables on the same data: equal rows are not trained again"
+    )
     parser.add_argument("--limit", type=int, help="score at most so many pairs, spread over the people")
     parser.add_argument("--vgg", default="imagenet", help="VGG19 of the losses: imagenet, random, or a weight file")
     parser.add_argument("--protocol", default="dsc", help="dsc (the paper's), patn, all, or SSIM protocols joined by +")
@@ -63,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
         protocol=args.protocol,
         networks=rulers.Networks(args.inception, args.detector, args.detector_classes, args.lpips),
     )
+    folders = [pathlib.Path(part.strip()) for part in args.beside.split(",") if part.strip()]
+    plan = dataclasses.replace(plan, beside=tuple(experiment.beside(plan, folder) for folder in folders))
     report = experiment.carry_out(plan)
     print(f"\n{tabulate.markdown(report)}")
     print(f"report:   {plan.workdir / 'report.json'} and report.md")

@@ -25,7 +25,7 @@ from typing import Any
 
 from dpt_tf import data, records
 from dpt_tf.errors import UserError
-from dpt_tf.evaluation import gallery, rulers, scoring, tabulate
+from dpt_tf.evaluation import gallery, rulers, scoring, tables, tabulate
 from dpt_tf.evaluation.runs import SPLIT, Pace, Plan, Run
 from dpt_tf.models import vgg
 from dpt_tf.training import checkpoints, run, stages
@@ -97,8 +97,7 @@ def _fingerprint(plan: Plan) -> dict[str, Any]:
 
 def _compare(plan: Plan) -> None:
     """Refuses another experiment than the one whose runs are in the folder."""
-    ours = {"table": plan.table.number, "vgg": _vgg(plan), **_shared_hparams(plan)}
-    ours |= {f"data: {key}": value for key, value in _fingerprint(plan).items()}
+    ours = _identity(plan)
     path = plan.workdir / "experiment.json"
     theirs = tabulate.read(path)
     begun = any(checkpoints.all_of(path) for path in plan.workdir.glob("*/*/checkpoints"))
@@ -108,6 +107,32 @@ def _compare(plan: Plan) -> None:
             values = ", ".join(f"{key} is {theirs.get(key)} there and {ours[key]} here" for key in differ)
             raise UserError(f"{plan.workdir} holds another experiment: {values}; use the same, or another --workdir")
     tabulate.write(path, ours)
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    """What an experiment is, whichever of its rows and seeds are wanted."""
+    data_facts = {f"data: {key}": value for key, value in _fingerprint(plan).items()}
+    return {"table": plan.table.number, "vgg": _vgg(plan), **_shared_hparams(plan), **data_facts}
+
+
+def beside(plan: Plan, folder: pathlib.Path) -> Plan:
+    """The experiment in `folder`, whose stages `plan` may take over.
+
+    Raises:
+      UserError: there is none, or it was made on other data or with other hyper-parameters.
+    """
+    found = tabulate.read(folder / "experiment.json")
+    if found is None or found.get("table") not in tables.TABLES:
+        raise UserError(f"--beside={folder}: no experiment is there; give the --workdir of an earlier dpt experiment")
+    table = tables.TABLES[found["table"]]
+    other = dataclasses.replace(plan, table=table, rows=table.rows, workdir=folder, beside=())
+    expected = _identity(other)
+    differ = [key for key, value in expected.items() if key != "vgg" and found.get(key) != value]
+    looks_alike = None in (_vgg(plan), found.get("vgg")) or found["vgg"] == plan.vgg_weights
+    if differ or not looks_alike:
+        values = ", ".join(f"{key} is {found.get(key)} there and {expected[key]} here" for key in differ or ["vgg"])
+        raise UserError(f"--beside={folder}: nothing of it can be taken over: {values}; leave it out")
+    return other
 
 
 def _shared_hparams(plan: Plan) -> dict[str, Any]:
@@ -133,8 +158,7 @@ def _train(one: Run, pace: Pace, say: Callable[[str], None]) -> None:
     """Every stage of the run that is not behind it yet, or is not behind another run that it can be had from."""
     plan = one.plan
     for stage in one.hparams.stages():
-        if stage != "joint":
-            _take_over(one, stage, say)
+        _take_over(one, stage, say)
         if one.has_finished(stage):
             say(f"{stage}: behind it, {one.steps(stage)} steps")
             continue
@@ -150,7 +174,7 @@ def _train(one: Run, pace: Pace, say: Callable[[str], None]) -> None:
 
 
 def _take_over(one: Run, stage: str, say: Callable[[str], None]) -> None:
-    """Gives the run a stage that another row's run of the same seed has finished."""
+    """Gives the run a stage that another row, or another experiment, has finished with the same seed."""
     if one.has_finished(stage):
         return
     for other in one.siblings(stage):
@@ -166,8 +190,9 @@ def _take_over(one: Run, stage: str, say: Callable[[str], None]) -> None:
         shutil.copytree(last, aside / "checkpoints" / last.name, copy_function=_link)
         one.hparams.save(one.folder / "hparams.json")
         aside.replace(final)
-        one.note(stage, {"from": other.name})
-        say(f"{stage}: as {other.name} left it")
+        name = other.name if other.plan is one.plan else str(other.folder)
+        one.note(stage, {"from": name})
+        say(f"{stage}: as {name} left it")
         return
 
 

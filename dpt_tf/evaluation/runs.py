@@ -15,7 +15,7 @@ from dpt_tf.training import checkpoints, loop, stages
 SPLIT = "test"
 _PAIRS_SEED = 0  # which source a held-out target gets; the same for all runs, whatever they were trained with
 
-# What a row may change and a stage before the last one does not read.
+# What a row may change and a stage before the last one does not read. The last one reads everything.
 _UNREAD = ("blocks", "l1_weight", "perceptual_weight", "style_weight", "gan_weight")
 _UNREAD_BY = {"predictive": _UNREAD, "inpainting": (*_UNREAD, "source_pose", "target_pose")}
 
@@ -37,6 +37,7 @@ class Plan:
       protocol: as `rulers.of` takes it.
       networks: that scores stand on.
       schedule: how often a training saves and shows.
+      beside: other experiments on the same data, whose finished stages are taken over.
     """
 
     table: Table
@@ -51,6 +52,7 @@ class Plan:
     protocol: str = "dsc"
     networks: rulers.Networks = dataclasses.field(default_factory=rulers.Networks)
     schedule: loop.Schedule = dataclasses.field(default_factory=lambda: loop.Schedule(keep=2))
+    beside: tuple["Plan", ...] = ()
 
     def runs(self, rows: tuple[Row, ...] | None = None) -> list["Run"]:
         """Every row with every seed, a seed after the other; other `rows` than the wanted ones, if given."""
@@ -99,10 +101,11 @@ class Run:
         return checkpoints.step_of(there[-1]) if there else 0
 
     def reads(self, stage: str) -> dict[str, Any]:
-        """The hyper-parameters that a stage before the last one reads; empty where the run has no such stage."""
+        """The hyper-parameters that a stage reads; empty where the run has no such stage."""
         if stage not in self.hparams.stages():
             return {}
-        return {key: value for key, value in dataclasses.asdict(self.hparams).items() if key not in _UNREAD_BY[stage]}
+        unread = _UNREAD_BY.get(stage, ())
+        return {key: value for key, value in dataclasses.asdict(self.hparams).items() if key not in unread}
 
     def has_finished(self, stage: str) -> bool:
         """Whether a stage of it has been trained to its end."""
@@ -110,9 +113,10 @@ class Run:
         return bool(there) and checkpoints.step_of(there[-1]) >= self.steps(stage) and not checkpoints.damage(there[-1])
 
     def siblings(self, stage: str) -> list["Run"]:
-        """The other rows' runs of the same seed that train this stage in the same way."""
-        others = (Run(self.plan, row, self.seed) for row in self.plan.table.rows if row.name != self.row.name)
-        return [other for other in others if other.reads(stage) == self.reads(stage)]
+        """Other runs of the same seed, here and in the experiments beside, that train this stage in the same way."""
+        plans = (self.plan, *self.plan.beside)
+        others = (Run(plan, row, self.seed) for plan in plans for row in plan.table.rows)
+        return [other for other in others if other.folder != self.folder and other.reads(stage) == self.reads(stage)]
 
     def costs(self) -> dict[str, Any]:
         """Seconds of each stage trained here and of the scoring; `{"from": run}` where a stage was copied."""
@@ -147,11 +151,10 @@ class Pace:
         shared = []
         for one in todo:
             for stage in one.hparams.stages():
-                if stage != "joint":
-                    key = (one.seed, stage, one.reads(stage))
-                    if key in shared or any(other.done(stage) >= other.steps(stage) for other in one.siblings(stage)):
-                        continue
-                    shared.append(key)
+                key = (one.seed, stage, one.reads(stage))
+                if key in shared or any(other.done(stage) >= other.steps(stage) for other in one.siblings(stage)):
+                    continue
+                shared.append(key)
                 # A stage not met yet is taken for the slowest that was.
                 known = [seconds for what, seconds in self._seconds.items() if what != "scoring"]
                 seconds = self._seconds.get(stage, max(known, default=0.0))
