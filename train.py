@@ -43,6 +43,8 @@ def main(argv: list[str]) -> int:
 
 def _train(argv: list[str]) -> int:
     hparams = _parse(argv)
+    names = config.STAGES if _STAGE.value == "all" else (_STAGE.value,)
+    hparams.needed(names)  # before people are made for nothing
     given = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
     data_dir = training_data.find(_DATASET.value, given, hparams.image_size)
     quiet.start_tensorflow()
@@ -56,7 +58,6 @@ def _train(argv: list[str]) -> int:
         keep=_KEEP.value,
         pictures_every=_PICTURES_EVERY.value,
     )
-    names = config.STAGES if _STAGE.value == "all" else (_STAGE.value,)
     run.train(workdir, data_dir, hparams, names, _DATASET.value, _VGG.value, schedule)
     return 0
 

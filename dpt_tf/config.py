@@ -8,6 +8,7 @@ and whatever reads the run reads them from there.
 import dataclasses
 import json
 import pathlib
+from collections.abc import Container
 from typing import Any
 
 STAGES = ("predictive", "inpainting", "joint")
@@ -97,6 +98,21 @@ class HParams:
     def stages(self) -> tuple[str, ...]:
         """Those of `STAGES` that train something of these blocks, in their order."""
         return tuple(stage for stage in STAGES if stage != "inpainting" or self.inpaints())
+
+    def needed(self, names: Container[str]) -> list[str]:
+        """Those of the stages `names` that train something of these blocks, in the order of `STAGES`.
+
+        Raises:
+          ValueError: none of them does.
+        """
+        wanted = [stage for stage in STAGES if stage in names]
+        needed = [stage for stage in wanted if stage in self.stages()]
+        if wanted and not needed:
+            raise ValueError(
+                f"with blocks={self.blocks} the {', '.join(wanted)} stage has nothing to train; "
+                f"the stages of these blocks are {', '.join(self.stages())} (--stage=all for both)"
+            )
+        return needed
 
     def stage_steps(self, stage: str, steps_per_epoch: int) -> int:
         """How many optimiser steps `stage` lasts on a data set of `steps_per_epoch`."""

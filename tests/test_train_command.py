@@ -123,6 +123,7 @@ def test_ctrl_c_saves_and_ends_with_130(tmp_path, data_dir):
         (["--hparams=widht=4"], "no such hyper-parameter: widht; have atlas_size"),
         (["--hparams=width=wide"], "width wants int, got 'wide'"),
         (["--hparams=image_size=40"], "image_size is 40; it must be a multiple of 16"),
+        (["--stage=inpainting", "--hparams=blocks=warping"], "the inpainting stage has nothing to train"),
         (["--dataset=folder"], "--dataset=folder wants --data_dir=DIR"),
         (["--dataset=folder", "--data_dir=nowhere"], "no such folder: nowhere"),
     ],

@@ -130,7 +130,7 @@ def test_all_the_stages_are_those_of_the_blocks(blocks):
 
 @FEWER
 def test_such_a_stage_alone_is_refused_before_anything_is_written(blocks, tmp_path):
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(ValueError) as refused:
         run.train(tmp_path / "run", tmp_path / "data", TINY.replace(blocks=blocks), ["inpainting"])
     assert f"with blocks={blocks} the inpainting stage has nothing to train" in str(refused.value)
     assert "predictive, joint" in str(refused.value) and "\n" not in str(refused.value)

@@ -90,14 +90,8 @@ def train(
 
 def _needed(names: Sequence[str], hparams: HParams, say: loop.Say) -> list[str]:
     """Those of the stages `names` that train something of the blocks; says which do not."""
-    idle = [name for name in config.STAGES if name in names and name not in hparams.stages()]
-    needed = [name for name in names if name not in idle]
-    left_out = ", ".join(idle)
-    if idle and not needed:
-        raise UserError(
-            f"with blocks={hparams.blocks} the {left_out} stage has nothing to train; "
-            f"the stages of these blocks are {', '.join(hparams.stages())} (--stage=all for both)"
-        )
+    needed = hparams.needed(names)
+    left_out = ", ".join(name for name in config.STAGES if name in names and name not in needed)
     if left_out:
         say(f"{left_out}: left out, blocks={hparams.blocks} has none")
     return needed
