@@ -1,0 +1,86 @@
+"""One Predict request, from whichever door it came: checked, queued, run, counted, answered."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import grpc
+from tensorflow_serving.apis import model_pb2, predict_pb2
+
+from standin.batching import Batcher
+from standin.failures import Refusal, refusal_of
+from standin.monitoring import Metrics
+from standin.servable import Prepared, Servable, Signature
+from standin.versions import Models
+
+log = logging.getLogger("standin")
+
+
+class Predictor:
+    """Answers requests until it is told to stop taking them."""
+
+    def __init__(self, models: Models, batcher: Batcher, metrics: Metrics):
+        """Closes none of them."""
+        self.models, self._batcher, self._metrics = models, batcher, metrics
+        self.stopping = False
+
+    async def answer(
+        self, request: predict_pb2.PredictRequest, entrypoint: str, seconds: float | None = None
+    ) -> predict_pb2.PredictResponse:
+        """The response, at most `seconds` from now. Raises Refusal and nothing else but cancellation."""
+        began, status = time.monotonic(), "OK"
+        try:
+            deadline = float("inf") if seconds is None else began + seconds
+            return await asyncio.wait_for(asyncio.wrap_future(self.submit(request, deadline)), seconds)
+        except TimeoutError:
+            status = "DEADLINE_EXCEEDED"
+            raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed while the request was run") from None
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
+        except Exception as error:
+            refusal = refusal_of(error)
+            status = refusal.code.name
+            if refusal.code is grpc.StatusCode.INTERNAL:
+                log.error("a request to model %s failed", request.model_spec.name, exc_info=error)
+            raise refusal from None
+        finally:
+            model = request.model_spec.name if request.model_spec.name in self.models.names else ""
+            self._metrics.answered(model, status, entrypoint, time.monotonic() - began)
+
+    def submit(self, request: predict_pb2.PredictRequest, deadline: float) -> Future:
+        """The response to come. The version that will answer is chosen now, and kept until it has."""
+        if self.stopping:
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, "The server is shutting down")
+        servable, release = self.models.lease(request.model_spec)
+        try:
+            signature = servable.signature(request.model_spec.signature_name)
+            prepared = signature.prepare(request)
+            key = (id(signature), prepared.shapes) if prepared.rows else object()
+            run = _Run(servable, signature)
+            answer = self._batcher.submit(key, prepared.rows or 1, prepared, run, deadline)
+        except BaseException:
+            release()
+            raise
+        answer.add_done_callback(lambda _: release())
+        return answer
+
+
+class _Run:
+    """A signature's outputs as responses, which say who answered."""
+
+    def __init__(self, servable: Servable, signature: Signature):
+        self._signature = signature
+        self._spec = model_pb2.ModelSpec(name=servable.name, signature_name=signature.name)
+        self._spec.version.value = servable.version
+
+    def __call__(self, batch: Sequence[Prepared]) -> list[predict_pb2.PredictResponse | Exception]:
+        answers = self._signature.run(batch)
+        return [
+            answer
+            if isinstance(answer, Exception)
+            else predict_pb2.PredictResponse(model_spec=self._spec, outputs=answer)
+            for answer in answers
+        ]

@@ -1,0 +1,175 @@
+"""Versions: which are served, and how one takes over from another while requests come."""
+
+import itertools
+import shutil
+import threading
+import time
+
+import grpc
+import pytest
+import standin_toy as toy
+from google.protobuf import text_format
+from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
+
+from standin.versions import wanted_versions
+
+STATES = get_model_status_pb2.ModelVersionStatus.State
+
+
+def states(server) -> dict[int, str]:
+    """Version -> its state."""
+    query = get_model_status_pb2.GetModelStatusRequest()
+    query.model_spec.name = "dpt"
+    answer = server.models.GetModelStatus(query, timeout=30)
+    return {one.version: STATES.Name(one.state) for one in answer.model_version_status}
+
+
+def until(server, wanted: dict[int, str]) -> None:
+    """Waits until the states are as wanted."""
+    end = time.monotonic() + 60
+    while states(server) != wanted:
+        assert time.monotonic() < end, states(server)
+        time.sleep(0.05)
+
+
+def model(base, text: str = ""):
+    """A ModelConfig."""
+    return text_format.Parse(text, toy.configs.ModelConfig(name="dpt", base_path=str(base)))
+
+
+class Clients:
+    """Threads that ask without a pause, and note who answered."""
+
+    def __init__(self, server, count=4):
+        """Starts them."""
+        self.seen, self.failures, self.stop = [], [], threading.Event()
+        self._server = server
+        self._threads = [threading.Thread(target=self._ask, args=(seed,)) for seed in range(count)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _ask(self, seed: int) -> None:
+        planes = toy.pictures(seed)
+        request = toy.files_request(planes)
+        while not self.stop.is_set():
+            try:
+                answer = self._server.predict.Predict(request, timeout=30)
+                version = answer.model_spec.version.value
+                assert (toy.painted(answer) == toy.expected(planes, version)).all(), "an answer of another version"
+                self.seen.append(version)
+            except Exception as error:
+                self.failures.append(error)
+
+
+def test_a_version_is_replaced_under_load_without_a_failed_request(tmp_path):
+    base = toy.put(tmp_path / "dpt", 1)
+    with toy.running(base) as server, Clients(server) as clients:
+        time.sleep(0.3)
+        shutil.rmtree(base / "1")
+        time.sleep(0.5)
+        assert states(server) == {1: "AVAILABLE"}, "the last version was let go"
+        toy.put(base, 2)
+        until(server, {2: "AVAILABLE", 1: "END"})
+        after = len(clients.seen)
+        time.sleep(0.3)
+        clients.stop.set()
+        assert not clients.failures, clients.failures[0]
+        assert set(clients.seen[:5]) == {1} and set(clients.seen[after + 8 :]) == {2}
+
+
+def test_a_broken_version_is_reported_and_the_old_one_goes_on(tmp_path):
+    base = toy.put(tmp_path / "dpt", 1)
+    with toy.running(base) as server:
+        (base / "2").mkdir()
+        (base / "2" / "saved_model.pb").write_bytes(b"no model")
+        until(server, {1: "AVAILABLE", 2: "END"})
+        query = get_model_status_pb2.GetModelStatusRequest()
+        query.model_spec.name, query.model_spec.version.value = "dpt", 2
+        (two,) = server.models.GetModelStatus(query, timeout=30).model_version_status
+        assert two.status.error_code and two.status.error_message
+        assert server.predict.Predict(toy.files_request(toy.pictures(1)), timeout=30).model_spec.version.value == 1
+        shutil.rmtree(base / "2")
+        toy.put(base, 2)
+        until(server, {1: "END", 2: "AVAILABLE"})
+
+
+def test_a_version_whose_warm_up_fails_is_not_served(tmp_path):
+    base = toy.put(tmp_path / "dpt", 1)
+    broken = tmp_path / "broken" / "2"
+    shutil.copytree(toy.masters() / "2", broken)
+    warm_up(broken, toy.slow_request(1), toy.files_request({}))
+    with toy.running(base) as server:
+        broken.rename(base / "2")
+        until(server, {1: "AVAILABLE", 2: "END"})
+
+
+def test_warm_up_runs_before_the_first_request_comes(tmp_path, caplog):
+    base = toy.put(tmp_path / "dpt", 1)
+    warm_up(base / "1", *[toy.slow_request(1)] * 3)
+    with caplog.at_level("INFO", "standin"), toy.running(base):
+        assert "version 1 is available (3 warm-up requests)" in caplog.text
+
+
+def warm_up(folder, *requests) -> None:
+    """Replaces the warm-up requests of a version."""
+    with toy.tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+        for request in requests:
+            log = toy.prediction_log_pb2.PredictLog(request=request)
+            writer.write(toy.prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
+
+
+def test_an_old_version_ends_after_its_last_request(tmp_path):
+    base = toy.put(tmp_path / "dpt", 1)
+    with toy.running(base) as server:
+        server.predict.Predict(toy.slow_request(1), timeout=30)
+        long = server.predict.Predict.future(toy.slow_request(60_000), timeout=60)
+        time.sleep(0.2)
+        toy.put(base, 2)
+        until(server, {1: "UNLOADING", 2: "AVAILABLE"})
+        assert not long.done()
+        assert long.result().model_spec.version.value == 1
+        until(server, {1: "END", 2: "AVAILABLE"})
+
+
+def test_all_versions_are_served_and_labels_move_by_a_new_configuration(tmp_path):
+    base = toy.put(tmp_path / "dpt", 1, 2)
+    both = "model_version_policy { all {} } version_labels { key: 'stable' value: %d }"
+    with toy.running(base, models=[model(base, both % 1)]) as server:
+        assert states(server) == {1: "AVAILABLE", 2: "AVAILABLE"}
+        for number, spec in itertools.product((1, 2), ("version", "version_label")):
+            reload = model_management_pb2.ReloadConfigRequest()
+            reload.config.model_config_list.config.append(model(base, both % number))
+            assert not server.models.HandleReloadConfigRequest(reload, timeout=30).status.error_code
+            value = number if spec == "version" else "stable"
+            answer = server.predict.Predict(toy.files_request(toy.pictures(1), **{spec: value}), timeout=30)
+            assert answer.model_spec.version.value == number
+        reload.config.model_config_list.config[0].CopyFrom(model(base, both % 3))
+        status = server.models.HandleReloadConfigRequest(reload, timeout=30).status
+        assert status.error_code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
+        assert 'label "stable" to version 3 of model dpt' in status.error_message
+        answer = server.predict.Predict(toy.files_request(toy.pictures(1), version_label="stable"), timeout=30)
+        assert answer.model_spec.version.value == 2, "a refused configuration changed something"
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [
+        ("", [10]),
+        ("model_version_policy { latest { num_versions: 2 } }", [10, 9]),
+        ("model_version_policy { all {} }", [10, 9, 2]),
+        ("model_version_policy { specific { versions: 2 versions: 9 versions: 77 } }", [9, 2]),
+    ],
+)
+def test_policies_choose_among_the_numbered_folders(tmp_path, policy, wanted):
+    for name in ("2", "9", "10", "aside", "-3", "1.5"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "11").write_text("a file is no version")
+    assert wanted_versions(model(tmp_path, policy)) == wanted
