@@ -225,7 +225,8 @@ class Running:
 
     def stop(self) -> None:
         """Asks it to end."""
-        self._loop.call_soon_threadsafe(self._stop.set)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     def join(self) -> None:
         """Waits for the end."""

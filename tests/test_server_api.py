@@ -12,7 +12,9 @@ import standin_toy as toy
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
+from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, get_model_status_pb2
+
+from standin import tensors
 
 MISSING = (
     "input size does not match signature: 2!=3 len({source_bytes,source_iuv_bytes}) != "
@@ -71,17 +73,17 @@ def test_answers_of_every_type_survive_the_journey(as_content):
     kinds = ("float32", "float64", "bool", "uint8", "int8", "int16", "int32", "int64", "uint32", "uint64", "float16")
     for kind in kinds:
         array = np.array([[0, 1, 100], [7, 0, 127]]).astype(kind)
-        proto = toy.serve.grpc_api.predict_pb2.PredictResponse(outputs={"x": encode(array, as_content)}).outputs["x"]
-        back = tf.make_ndarray(type(proto).FromString(proto.SerializeToString()))
+        back = tf.make_ndarray(tensors.TensorProto.FromString(encode(array, as_content).SerializeToString()))
         assert back.dtype == array.dtype and (back == array).all(), kind
     text = np.array([[b"a", b""], [b"\xff\x00", b"long" * 100]], dtype=object)
     assert (tf.make_ndarray(encode(text, as_content)) == text).all()
 
 
 def encode(array, as_content):
-    from standin import tensors
-
-    return tensors.encode(array, as_content)
+    """A proto of its own for the array."""
+    proto = tensors.TensorProto()
+    tensors.encode(array, proto, as_content)
+    return proto
 
 
 def test_numbers_come_in_the_typed_fields_as_from_tf_serving(server):
@@ -162,8 +164,6 @@ def test_status_tells_of_versions_and_of_what_is_not_there(server):
 
 
 def test_what_the_stand_in_does_not_do_is_unimplemented(server):
-    from tensorflow_serving.apis import classification_pb2
-
     refused(server.predict.Classify, classification_pb2.ClassificationRequest(), grpc.StatusCode.UNIMPLEMENTED)
 
 

@@ -4,14 +4,15 @@ import itertools
 import shutil
 import threading
 import time
+import weakref
 
 import grpc
 import pytest
 import standin_toy as toy
 from google.protobuf import text_format
-from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
+from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_pb2
 
-from standin.versions import wanted_versions
+from standin.versions import Models, wanted_versions
 
 STATES = get_model_status_pb2.ModelVersionStatus.State
 
@@ -26,7 +27,7 @@ def states(server) -> dict[int, str]:
 
 def until(server, wanted: dict[int, str]) -> None:
     """Waits until the states are as wanted."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while states(server) != wanted:
         assert time.monotonic() < end, states(server)
         time.sleep(0.05)
@@ -56,6 +57,13 @@ class Clients:
         for thread in self._threads:
             thread.join(60)
 
+    def answered(self, count: int) -> None:
+        """Waits for so many answers."""
+        end = time.monotonic() + 120
+        while len(self.seen) < count and not self.failures:
+            assert time.monotonic() < end, len(self.seen)
+            time.sleep(0.02)
+
     def _ask(self, seed: int) -> None:
         planes = toy.pictures(seed)
         request = toy.files_request(planes)
@@ -72,14 +80,15 @@ class Clients:
 def test_a_version_is_replaced_under_load_without_a_failed_request(tmp_path):
     base = toy.put(tmp_path / "dpt", 1)
     with toy.running(base) as server, Clients(server) as clients:
-        time.sleep(0.3)
+        clients.answered(10)
         shutil.rmtree(base / "1")
         time.sleep(0.5)
+        clients.answered(len(clients.seen) + 20)
         assert states(server) == {1: "AVAILABLE"}, "the last version was let go"
         toy.put(base, 2)
         until(server, {2: "AVAILABLE", 1: "END"})
         after = len(clients.seen)
-        time.sleep(0.3)
+        clients.answered(after + 20)
         clients.stop.set()
         assert not clients.failures, clients.failures[0]
         assert set(clients.seen[:5]) == {1} and set(clients.seen[after + 8 :]) == {2}
@@ -126,17 +135,37 @@ def warm_up(folder, *requests) -> None:
             writer.write(toy.prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
 
 
-def test_an_old_version_ends_after_its_last_request(tmp_path):
-    base = toy.put(tmp_path / "dpt", 1)
-    with toy.running(base) as server:
-        server.predict.Predict(toy.slow_request(1), timeout=30)
-        long = server.predict.Predict.future(toy.slow_request(60_000), timeout=60)
-        time.sleep(0.2)
-        toy.put(base, 2)
-        until(server, {1: "UNLOADING", 2: "AVAILABLE"})
-        assert not long.done()
-        assert long.result().model_spec.version.value == 1
-        until(server, {1: "END", 2: "AVAILABLE"})
+def test_an_old_version_ends_after_its_last_request_and_is_freed(tmp_path):
+    (tmp_path / "1").mkdir()
+    models = Models(lambda folder, name, version: Loaded(version))
+    models.configure([model(tmp_path)])
+    spec = model_pb2.ModelSpec(name="dpt")
+    (old, release), (_, second) = models.lease(spec), models.lease(spec)
+    (tmp_path / "2").mkdir()
+    models.poll()
+    assert ending(models) == {1: "UNLOADING", 2: "AVAILABLE"} and models.lease(spec)[0].version == 2
+    release()
+    assert ending(models)[1] == "UNLOADING", "it ended with a request to answer"
+    second()
+    assert ending(models)[1] == "END"
+    gone = weakref.ref(old)
+    del old, release, second, _
+    models.poll()
+    assert gone() is None
+
+
+class Loaded:
+    """A version without a model, in a cycle as loaded functions are."""
+
+    def __init__(self, version):
+        """Nothing to warm."""
+        self.version, self.warmed, self.cycle = version, 0, self
+
+
+def ending(models) -> dict[int, str]:
+    """Version -> its state, asked without a server."""
+    answer = models.status(model_pb2.ModelSpec(name="dpt"))
+    return {one.version: STATES.Name(one.state) for one in answer.model_version_status}
 
 
 def test_all_versions_are_served_and_labels_move_by_a_new_configuration(tmp_path):

@@ -24,7 +24,8 @@ HTTP = {
     grpc.StatusCode.UNAUTHENTICATED: 401,
 }
 
-# Details travel in HTTP/2 headers, of which a client takes 8 KiB; names in a request may be of any length.
+# Bytes. Details travel in HTTP/2 headers, of which a client takes 8 KiB, and there a byte may become three; names in a
+# request may be of any length.
 LONGEST = 2000
 
 
@@ -37,7 +38,8 @@ class Refusal(Exception):
 
     def __init__(self, code: grpc.StatusCode, message: str):
         """Cuts sentences that would not fit into a status."""
-        super().__init__(message if len(message) <= LONGEST else message[:LONGEST] + "...")
+        text = message.encode(errors="replace")
+        super().__init__(message if len(text) <= LONGEST else text[:LONGEST].decode(errors="ignore") + "...")
         self.code = code
 
     @property

@@ -1,11 +1,11 @@
 """The gRPC door: PredictionService, ModelService, health and reflection, on the official stubs."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import grpc
+from google.protobuf import message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import (
@@ -27,8 +27,29 @@ SERVICES = (
     prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
 )
-# A request that is no protobuf is answered by the library with INTERNAL, as by TF Serving; it would log each at length.
-logging.getLogger("grpc._common").setLevel(logging.CRITICAL)
+
+
+class Unreadable(grpc.aio.ServerInterceptor):
+    """INTERNAL for bytes that are no message, as from TF Serving; the library alone would say UNKNOWN, and log it."""
+
+    async def intercept_service(self, continuation: Callable, details: Any) -> Any:
+        """The handler of the method, with its reader guarded."""
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        def read(data: bytes) -> Any:
+            try:
+                return handler.request_deserializer(data)
+            except message.DecodeError as error:
+                return error
+
+        async def answer(request: Any, context: Any) -> Any:
+            if isinstance(request, message.DecodeError):
+                await context.abort(grpc.StatusCode.INTERNAL, f"The bytes are no message of {details.method}")
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, read, handler.response_serializer)
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -121,7 +142,7 @@ def status(models: Models, request: Any) -> get_model_status_pb2.GetModelStatusR
 
 def build(predictor: Predictor, options: list[tuple[str, Any]]) -> tuple[grpc.aio.Server, Callable]:
     """The server with all services, bound to nothing; and what sets its health: `await set_up(True or False)`."""
-    server = grpc.aio.server(options=options)
+    server = grpc.aio.server(interceptors=[Unreadable()], options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(predictor), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(predictor.models), server)
     healthy = health.aio.HealthServicer()

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 import grpc
+import numpy as np
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
+from standin import tensors
 from standin.batching import Batcher
 from standin.failures import Refusal, refusal_of
 from standin.monitoring import Metrics
@@ -24,13 +26,21 @@ class Predictor:
     def __init__(self, models: Models, batcher: Batcher, metrics: Metrics):
         """Closes none of them."""
         self.models, self._batcher, self._metrics = models, batcher, metrics
-        self.stopping = False
+        self.answering = 0
+        self._stopping = False
+
+    async def drain(self) -> None:
+        """Refuses new requests, and returns when the accepted ones are answered."""
+        self._stopping = True
+        while self.answering:
+            await asyncio.sleep(0.02)
 
     async def answer(
         self, request: predict_pb2.PredictRequest, entrypoint: str, seconds: float | None = None
     ) -> predict_pb2.PredictResponse:
         """The response, at most `seconds` from now. Raises Refusal and nothing else but cancellation."""
         began, status = time.monotonic(), "OK"
+        self.answering += 1
         try:
             deadline = float("inf") if seconds is None else began + seconds
             return await asyncio.wait_for(asyncio.wrap_future(self.submit(request, deadline)), seconds)
@@ -47,12 +57,13 @@ class Predictor:
                 log.error("a request to model %s failed", request.model_spec.name, exc_info=error)
             raise refusal from None
         finally:
+            self.answering -= 1
             model = request.model_spec.name if request.model_spec.name in self.models.names else ""
             self._metrics.answered(model, status, entrypoint, time.monotonic() - began)
 
     def submit(self, request: predict_pb2.PredictRequest, deadline: float) -> Future:
         """The response to come. The version that will answer is chosen now, and kept until it has."""
-        if self.stopping:
+        if self._stopping:
             raise Refusal(grpc.StatusCode.UNAVAILABLE, "The server is shutting down")
         servable, release = self.models.lease(request.model_spec)
         try:
@@ -77,10 +88,12 @@ class _Run:
         self._spec.version.value = servable.version
 
     def __call__(self, batch: Sequence[Prepared]) -> list[predict_pb2.PredictResponse | Exception]:
-        answers = self._signature.run(batch)
-        return [
-            answer
-            if isinstance(answer, Exception)
-            else predict_pb2.PredictResponse(model_spec=self._spec, outputs=answer)
-            for answer in answers
-        ]
+        return [self._response(answer) for answer in self._signature.run(batch)]
+
+    def _response(self, answer: dict[str, np.ndarray] | Exception) -> predict_pb2.PredictResponse | Exception:
+        if isinstance(answer, Exception):
+            return answer
+        response = predict_pb2.PredictResponse(model_spec=self._spec)
+        for name, array in answer.items():
+            tensors.encode(array, response.outputs[name], self._signature.limits.as_content)
+        return response

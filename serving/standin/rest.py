@@ -123,9 +123,11 @@ async def _astray(request: Request, error: Exception) -> Response:
 class Http(uvicorn.Server):
     """uvicorn in somebody else's event loop: it leaves the signals alone."""
 
-    def __init__(self, app: Starlette):
-        """Nothing is bound; sockets come to `serve`."""
-        super().__init__(uvicorn.Config(app, lifespan="off", log_level="error", access_log=False))
+    def __init__(self, app: Starlette, grace: int):
+        """Nothing is bound; sockets come to `serve`. What is busy `grace` seconds after the end is cut."""
+        config = uvicorn.Config(app, lifespan="off", log_level="critical", access_log=False)
+        config.timeout_graceful_shutdown = grace
+        super().__init__(config)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

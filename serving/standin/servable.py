@@ -24,7 +24,7 @@ MOST_WARM_UPS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Bytes an input may unpack to, the sizes that batches are padded to, and how answers are written."""
+    """Bytes an input may unpack to, the sizes that batches are padded to, and whether answers are tensor_content."""
 
     max_bytes: int = 256 * 2**20
     allowed_batch_sizes: Sequence[int] = ()
@@ -46,7 +46,7 @@ class Signature:
 
     def __init__(self, name: str, definition: meta_graph_pb2.SignatureDef, function: Any, limits: Limits):
         """`function` takes tensors by name and returns a dict of them."""
-        self.name, self.definition, self._function, self._limits = name, definition, function, limits
+        self.name, self.definition, self.limits, self._function = name, definition, limits, function
 
     def prepare(self, request: predict_pb2.PredictRequest) -> Prepared:
         """Raises INVALID_ARGUMENT unless inputs and output filter are the signature's."""
@@ -54,7 +54,7 @@ class Signature:
         if set(given) != set(wanted):
             raise invalid(_wrong_names(given, wanted))
         for place, name in enumerate(sorted(wanted)):
-            tensors.check(name, place, given[name], wanted[name], self._limits.max_bytes)
+            tensors.check(name, place, given[name], wanted[name], self.limits.max_bytes)
         shapes = tuple((name, tuple(tensors.dims(given[name].tensor_shape))) for name in sorted(given))
         firsts = {shape[0] if shape else None for _, shape in shapes}
         rows = firsts.pop() if len(firsts) == 1 else None
@@ -72,8 +72,8 @@ class Signature:
                 raise invalid(f"duplicate output tensor alias: {name}")
         return tuple(request.output_filter) or tuple(known)
 
-    def run(self, batch: Sequence[Prepared]) -> list[dict[str, tensors.TensorProto] | Exception]:
-        """The outputs of each member. If the batch as a whole is refused, each member is run alone."""
+    def run(self, batch: Sequence[Prepared]) -> list[dict[str, np.ndarray] | Exception]:
+        """The outputs that each member wants. If the batch as a whole is refused, each member is run alone."""
         answers: list[Any] = [None] * len(batch)
         unpacked = {}
         for place, member in enumerate(batch):
@@ -96,15 +96,14 @@ class Signature:
                 self._run(batch, [place], unpacked, answers)
             return
         for place, output in zip(places, outputs, strict=True):
-            encoded = {name: tensors.encode(output[name], self._limits.as_content) for name in batch[place].outputs}
-            answers[place] = encoded
+            answers[place] = {name: output[name] for name in batch[place].outputs}
 
     def _call(self, members: Sequence[dict], rows: Sequence[int | None]) -> list[dict[str, np.ndarray]]:
         """One call of the function for members whose sizes along axis 0 are `rows`."""
         if rows == [None]:
             return [{name: value.numpy() for name, value in self._function(**members[0]).items()}]
         total = sum(row or 0 for row in rows)
-        padded = next((size for size in self._limits.allowed_batch_sizes if size >= total), total)
+        padded = next((size for size in self.limits.allowed_batch_sizes if size >= total), total)
         merged = {}
         for name in members[0]:
             parts = [member[name] for member in members] + [members[-1][name][-1:]] * (padded - total)

@@ -22,8 +22,8 @@ from standin.predict import Predictor
 from standin.servable import Limits, Servable
 
 log = logging.getLogger("standin")
-# Accepted requests are waited for; this is only to end at all when one never ends.
-LONGEST_STOP = 3600.0
+# Seconds for what never ends by itself, such as a watch of the health; accepted requests have as long as they need.
+GRACE = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +57,8 @@ async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None]
             with _watching(options, models):
                 ready()
                 await stop.wait()
-                predictor.stopping = True
-                log.info("stopping: answering %d waiting requests", batcher.waiting)
+                log.info("stopping: answering %d requests", predictor.answering)
+                await predictor.drain()
     finally:
         await asyncio.to_thread(batcher.close)
     log.info("stopped")
@@ -90,7 +90,7 @@ async def _grpc(options: Options, predictor: Predictor) -> AsyncIterator[None]:
         yield
     finally:
         await set_up(False)
-        await server.stop(LONGEST_STOP)
+        await server.stop(GRACE)
 
 
 @contextlib.asynccontextmanager
@@ -104,7 +104,7 @@ async def _http(options: Options, predictor: Predictor, metrics: Metrics) -> Asy
         raise _taken("--rest_api_port", options.host, options.rest_port) from None
     limit = options.limits.max_bytes
     app = rest.application(predictor, limit, options.rest_seconds, options.metrics_path, metrics.page)
-    server = rest.Http(app)
+    server = rest.Http(app, GRACE)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     while not server.started and not task.done():
         await asyncio.sleep(0.01)

@@ -75,19 +75,19 @@ def decode(name: str, proto: TensorProto) -> tf.Tensor:
         raise unparsed(name) from None
 
 
-def encode(array: np.ndarray, as_content: bool = False) -> TensorProto:
-    """The proto of an array: typed fields, or one run of bytes."""
+def encode(array: np.ndarray, proto: TensorProto, as_content: bool = False) -> None:
+    """Fills an empty proto, where it lies, with an array: typed fields, or one run of bytes."""
     field = RAW.get(array.dtype) or LISTED.get(array.dtype)
     if as_content or (field is None and array.dtype.kind != "O"):
-        return tf.make_tensor_proto(array)
-    dtype = types_pb2.DT_STRING if field is None else tf.as_dtype(array.dtype).as_datatype_enum
-    sizes = [tensor_shape_pb2.TensorShapeProto.Dim(size=size) for size in array.shape]
-    proto = TensorProto(dtype=dtype, tensor_shape=tensor_shape_pb2.TensorShapeProto(dim=sizes))
+        proto.CopyFrom(tf.make_tensor_proto(array))
+        return
+    proto.dtype = types_pb2.DT_STRING if field is None else tf.as_dtype(array.dtype).as_datatype_enum
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
     if array.dtype in RAW:
         proto.MergeFromString(_packed(field, array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()))
     else:
         getattr(proto, field or "string_val").extend(array.ravel().tolist())
-    return proto
 
 
 def _packed(field: str | None, values: bytes) -> bytes:

@@ -1,0 +1,90 @@
+"""Sixteen clients at once: no error, no lost or mixed-up answer, and memory that stays."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+import standin_toy as toy
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+
+def soak(port: int, seconds: float, clients: int = 16, between=lambda: None) -> tuple[int, list]:
+    """(answers, mistakes) of clients that ask both signatures with pictures of their own; `between` runs meanwhile."""
+    end, answers, mistakes = time.monotonic() + seconds, [0] * clients, []
+
+    def ask(place: int) -> None:
+        asked = []
+        for i in range(4):
+            planes = toy.pictures(10 * place + i, batch=1 + i % 2)
+            asked += [
+                (toy.files_request(planes), toy.painted, planes),
+                (toy.tensors_request(planes), repainted, planes),
+            ]
+        with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)]) as channel:
+            predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+            while time.monotonic() < end and not mistakes:
+                request, read, planes = asked[answers[place] % len(asked)]
+                try:
+                    if not (read(predict(request, timeout=60)) == toy.expected(planes)).all():
+                        mistakes.append(f"client {place} got another's answer")
+                    answers[place] += 1
+                except Exception as error:
+                    mistakes.append(error)
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(clients)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        between()
+        threads[0].join(0.5)
+    return sum(answers), mistakes
+
+
+def repainted(response) -> np.ndarray:
+    """The pictures of an answer to `tensors`."""
+    return np.round((tf.make_ndarray(response.outputs["image"]) + 1) * 127.5).astype(np.uint8)
+
+
+@pytest.mark.parametrize("batching", [False, True])
+def test_sixteen_clients_get_their_own_answers(tmp_path, batching):
+    bounds = toy.serve.Bounds(max_batch_size=8, timeout=0.002) if batching else toy.serve.Bounds()
+    with toy.running(toy.put(tmp_path / "dpt", 1), rest_port=0, bounds=bounds) as server:
+        answers, mistakes = soak(server.options.port, 2.5)
+    assert not mistakes, mistakes[0]
+    assert answers > 16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batching", [False, True])
+def test_two_minutes_of_sixteen_clients_leave_the_memory_flat(tmp_path, batching, capsys):
+    port, samples = toy.free_port(), []
+    flags = [f"--port={port}", "--rest_api_port=0", f"--model_base_path={toy.put(tmp_path / 'dpt', 1)}"]
+    process = subprocess.Popen(
+        [sys.executable, str(toy.SERVING / "server.py"), *flags, *["--enable_batching"] * batching],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not next(process.stderr).endswith(" serving\n"):
+        pass
+
+    def sample() -> None:
+        with open(f"/proc/{process.pid}/statm") as file:
+            samples.append((time.monotonic(), int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20))
+
+    answers, mistakes = soak(port, 120, between=sample)
+    process.terminate()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 0, said
+    quarter = samples[len(samples) // 4][1]
+    with capsys.disabled():
+        late = [f"{megabytes:.0f}" for _, megabytes in samples[:: max(1, len(samples) // 8)]]
+        print(f"\nbatching {batching}: {answers} answers; MB over the time: {' '.join(late)}")
+    assert not mistakes, mistakes[0]
+    assert samples[-1][1] < 1.05 * quarter, samples
