@@ -1,5 +1,6 @@
 """Scores that stand on a network, over small SavedModels whose answers are known by hand."""
 
+import concurrent.futures
 import gc
 import hashlib
 import http.server
@@ -146,6 +147,40 @@ def test_a_batch_is_computed_once_for_all_who_ask(network, monkeypatch):
     assert len(runs) == 4  # the same array with other pictures in it
     black = np.zeros((2, 4, 4, 3), np.uint8)
     assert [len(network(batch)["logits"]) for batch in (black, black.reshape(1, 8, 4, 3))] == [2, 1]
+
+
+def test_rows_that_ask_at_once_get_what_they_get_one_after_the_other(network, monkeypatch):
+    runs = []
+    run = network._run
+    monkeypatch.setattr(
+        network, "_run", lambda pictures: runs.append(len(pictures)) or time.sleep(0.01) or run(pictures)
+    )
+    truth, rows = plain(colours(60, 2)), [plain(colours(61 + i, 2)) for i in range(5)]
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        for _ in range(3):
+            found = list(pool.map(lambda row: (network(row)["logits"], network(truth)["logits"]), rows))
+    assert len(runs) == 6
+    for row, (ours, of_truth) in zip(rows, found, strict=True):
+        np.testing.assert_array_equal(ours, network(row)["logits"])
+        np.testing.assert_array_equal(of_truth, network(truth)["logits"])
+
+
+def test_of_an_error_of_tensorflow_the_telling_line_is_given(tmp_path):
+    def fixed(x):
+        return find(tf.ensure_shape(tf.reshape(x, (-1, 300, 300, 3)), (None, 300, 300, 3)))
+
+    handle = save_function(tmp_path / "model", fixed, (None, None, None, 3), dtype=tf.uint8)
+    line = "Input to reshape is a tensor with 12288 values, but the requested shape requires a multiple of 270000"
+    refused(lambda: list(networks.detector(handle)(tf.zeros((1, 64, 64, 3), tf.uint8))), f"{handle}: fails on", line)
+
+
+def test_a_single_output_may_come_as_a_tuple_and_other_things_are_refused(tmp_path):
+    free = (None, None, None, 3)
+    y = plain(colours(70, 2))
+    handle = save_function(tmp_path / "one", lambda *x: (far(*x)["distance"],), free, free, signature=None)
+    assert lpips.Lpips(networks.perceptual(handle)).update(y, y)["LPIPS (one)"].tolist() == [0, 0]
+    handle = save_function(tmp_path / "two", lambda *x: x, free, free, signature=None)
+    refused(lambda: lpips.Lpips(networks.perceptual(handle)).update(y, y), "needs tensors for outputs; found a tuple")
 
 
 def test_only_the_shape_of_2015_gives_scores_their_plain_names(network, tmp_path):
@@ -472,6 +507,38 @@ def test_detection_score_is_the_mean_best_confidence_of_a_person(batch, tmp_path
         detection.DetectionScore(networks.detector(handle), "kitti")
 
 
+def finds(function):
+    """`find` with its two outputs changed: `function(scores, classes)`."""
+
+    def changed(x):
+        scores, classes = function(*(find(x)[name] for name in ("detection_scores", "detection_classes")))
+        return {"detection_scores": scores, "detection_classes": classes}
+
+    return changed
+
+
+STRANGE = {
+    "found float32 [3] for 3": lambda scores, classes: (scores[:, 0], classes),
+    "found float32 [1, 3] for 3": lambda scores, classes: (scores[:1], classes),
+    "needs detection_classes of one row of numbers per picture; found object": lambda scores, classes: (
+        scores,
+        tf.strings.as_string(classes),
+    ),
+    "found [3, 3] scores, [3, 2] classes": lambda scores, classes: (scores, classes[:, :2]),
+    "scores from nan to nan": lambda scores, classes: (scores / 0.0, classes),
+    "scores from -3 to 5": lambda scores, classes: (scores * 8 - 3, classes),
+}
+
+
+@pytest.mark.parametrize("says", STRANGE)
+def test_a_detector_that_answers_otherwise_is_one_line(says, tmp_path):
+    handle = save_function(tmp_path / "model", finds(STRANGE[says]), (None, None, None, 3), dtype=tf.uint8)
+    y_hat = np.zeros((3, 4, 5, 3), np.uint8)
+    y_hat[0, 0, 0, 0] = 255
+    score = detection.DetectionScore(networks.detector(handle))
+    refused(lambda: score.update(y_hat, y_hat), f"{handle}: needs", says)
+
+
 def test_what_is_no_detector_is_refused(tmp_path):
     handle = save_function(tmp_path / "model", find, (1, None, None, 3))
     refused(lambda: networks.detector(handle), handle, "needs a function of uint8", "x0: float32 [1, None, None, 3]")
@@ -501,6 +568,12 @@ def test_an_lpips_network_of_another_size_or_with_one_number_per_batch_is_refuse
     free = (None, None, None, 3)
     mixing = save_function(tmp_path / "mixing", lambda x, y: {"d": tf.reduce_mean(x - y)}, free, free)
     refused(lambda: lpips.Lpips(networks.perceptual(mixing)).update(y, y), mixing, "found [1] for 2 pairs")
+    endless = save_function(tmp_path / "endless", lambda x, y: {"d": (x - y)[:, 0, 0, 0] / 0.0}, free, free)
+    refused(
+        lambda: lpips.Lpips(networks.perceptual(endless)).update(y, y), "found [2] for 2 pairs, some infinite or NaN"
+    )
+    words = save_function(tmp_path / "words", lambda x, y: {"d": tf.strings.as_string((x - y)[:, 0, 0, 0])}, free, free)
+    refused(lambda: lpips.Lpips(networks.perceptual(words)).update(y, y), "found [2] for 2 pairs of object")
     one = save_function(tmp_path / "one", lambda x: {"d": x[:, 0, 0, 0]}, free)
     refused(lambda: networks.perceptual(one), one, "float32 [B, H, W, 3] and float32 [B, H, W, 3] to one output")
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from dpt_tf.errors import UserError
 from dpt_tf.metrics import networks, streams
 
 PERSON = {"coco": ("COCO", 1), "voc": ("PASCAL VOC", 15)}  # how it is printed, and the number of the class person
@@ -39,16 +40,37 @@ class DetectionScore:
         self._means = streams.Means(self.names)
 
     def update(self, y, y_hat, foreground=None) -> dict[str, np.ndarray]:
-        """Adds a batch of generated pictures, uint8 `[B, H, W, 3]`; gives each one's best confidence."""
-        best = [
-            np.where(part["detection_classes"].astype(int) == self._person, part["detection_scores"], 0).max(
-                1, initial=0
+        """Adds a batch of generated pictures, uint8 `[B, H, W, 3]`; gives each one's best confidence.
+
+        Raises:
+          UserError: the network does not give one row of confidences in 0..1 and of classes for each picture.
+        """
+        parts = list(self._network(tf.constant(y_hat)))
+        scores, classes = (self._rows(parts, name, len(y_hat)) for name in ("detection_scores", "detection_classes"))
+        if scores.shape != classes.shape or not ((scores >= 0) & (scores <= 1)).all():
+            found = f"{list(scores.shape)} scores, {list(classes.shape)} classes"
+            found += f", scores from {scores.min():.4g} to {scores.max():.4g}" if scores.size else ""
+            raise UserError(
+                f"{self._network.handle}: needs as many classes as scores, and scores in 0..1; found {found}"
             )
-            for part in self._network(tf.constant(y_hat))
-        ]
-        values = {self.names[0]: np.concatenate(best).astype(np.float32)}
+        best = np.where(classes.astype(int) == self._person, scores, 0).max(1, initial=0)
+        values = {self.names[0]: best.astype(np.float32)}
         self._means.add(values)
         return values
+
+    def _rows(self, parts: list[dict[str, np.ndarray]], name: str, pictures: int) -> np.ndarray:
+        """One output of all calls, `[B, N]`; they may differ in N, what is missing is 0."""
+        arrays = [part[name] for part in parts]
+        if any(array.ndim != 2 or not np.issubdtype(array.dtype, np.number) for array in arrays) or (
+            sum(map(len, arrays)) != pictures
+        ):
+            found = ", ".join(f"{array.dtype} {list(array.shape)}" for array in arrays[:1])
+            raise UserError(
+                f"{self._network.handle}: needs {name} of one row of numbers per picture; found {found} "
+                f"for {pictures // len(arrays)}"
+            )
+        width = max(array.shape[1] for array in arrays)
+        return np.concatenate([np.pad(array, ((0, 0), (0, width - array.shape[1]))) for array in arrays])
 
     def result(self) -> dict[str, float]:
         """The mean."""

@@ -32,8 +32,11 @@ class Lpips:
         """
         parts = [next(iter(part.values())) for part in self._network(networks.unit(y), networks.unit(y_hat))]
         distances = np.concatenate([np.atleast_1d(part) for part in parts])
-        if distances.size != len(y) or not np.isfinite(distances).all():
+        numbers = np.issubdtype(distances.dtype, np.number)
+        if distances.size != len(y) or not numbers or not np.isfinite(distances).all():
             found = f"{list(distances.shape)} for {len(y)} pairs"
+            if distances.size == len(y):
+                found += ", some infinite or NaN" if numbers else f" of {distances.dtype}"
             raise UserError(f"{self._network.handle}: needs one finite distance per pair; found {found}")
         values = {self.names[0]: distances.reshape(-1).astype(np.float32)}
         self._means.add(values)

@@ -17,6 +17,7 @@ while resizing; such scores are not the same as these.
 
 import hashlib
 import re
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -29,6 +30,7 @@ from dpt_tf.metrics.saved_model import Network
 INCEPTION_SIZE = 299
 INCEPTION_2015 = "Inception of 2015-12-05"
 _SHAPE_2015 = (1008, 2048)  # classes and pooled features, which no other Inception has together
+_REMEMBERED = 16  # batches; more than a table has rows
 _HANDLE_2015 = re.compile(r"/tfgan/.*inception", re.IGNORECASE)
 
 
@@ -51,8 +53,8 @@ class Absent:
         return {self.names[0]: self._text}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Nothing."""
-        return {}
+        """Its name alone, which says that the score was among those that were asked for."""
+        return {"name": np.array(self.names[0])}
 
     def restore(self, state) -> None:
         """Nothing."""
@@ -82,6 +84,7 @@ class Inception:
         self.handle = handle
         self._run = _keras_inception() if handle == "keras" else _saved_inception(handle)
         self._recent: dict[bytes, dict[str, np.ndarray]] = {}
+        self._one_at_a_time = threading.Lock()
         grey = np.full((2, 8, 8, 3), 128, np.uint8)
         outputs = self(grey)
         if not all(value.ndim == 2 and len(value) == 2 and value.shape[1] > 0 for value in outputs.values()):
@@ -94,18 +97,23 @@ class Inception:
     def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         """uint8 `[B, H, W, 3]` -> `{"logits": [B, K], "pool_3": [B, D]}` float32.
 
-        The last two batches are remembered: IS and FID ask for the same, and each row of a table for the same truth.
+        The last batches are remembered: IS and FID ask for the same, each row of a table for the same truth.
+        Threads take turns.
 
         Raises:
           UserError: the network fails, or gives infinities or NaN.
         """
+        with self._one_at_a_time:
+            return self._remembered(pictures)
+
+    def _remembered(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         pictures = np.ascontiguousarray(pictures)
         key = hashlib.blake2b(pictures.tobytes() + repr(pictures.shape).encode()).digest()
         outputs = self._recent.pop(key, None) or self._run(pictures)
         if not all(np.isfinite(value).all() for value in outputs.values()):
             raise UserError(f"{self.handle}: gives values that are not finite")
         self._recent[key] = outputs
-        while len(self._recent) > 2:
+        while len(self._recent) > _REMEMBERED:
             del self._recent[next(iter(self._recent))]
         return outputs
 

@@ -18,6 +18,8 @@ import tensorflow as tf
 from dpt_tf.errors import UserError
 
 PATIENCE = 30.0  # seconds without a word from a server, after which it counts as unreachable
+_TITLES = ("Graph execution error", "Exception encountered")
+_PLACES = ("Detected at node", "File ", "<stack traces", "[[{{node", "(0)", "2 root error", "Stack trace")
 OFFLINE = "check the network, or give the folder of a SavedModel"
 
 
@@ -85,8 +87,13 @@ class Network:
                 outputs = self._entry.call(*(batch[start : start + step] for batch in pictures))
             except (tf.errors.OpError, ValueError, TypeError) as error:
                 raise UserError(f"{self.handle}: fails on pictures {tuple(shape)}: {first_line(error)}") from error
+            if isinstance(outputs, tuple | list) and len(outputs) == 1:
+                outputs = outputs[0]
             if not isinstance(outputs, dict):
                 outputs = {"output": outputs}
+            if strange := [name for name, value in outputs.items() if not tf.is_tensor(value)]:
+                kind = type(outputs[strange[0]]).__name__
+                raise UserError(f"{self.handle}: needs tensors for outputs; found a {kind} as {strange[0]}")
             yield {name: value.numpy() for name, value in outputs.items()}
 
 
@@ -172,5 +179,12 @@ def _short(handle: str) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, cut to a sentence's beginning."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    """What an error says, cut to a sentence's beginning.
+
+    TensorFlow puts a title and where the graph was made before what is wrong, and the names of nodes behind it.
+    """
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()] or [type(error).__name__]
+    if lines[0].startswith(_TITLES):
+        telling = [line for line in lines[1:] if not line.startswith(_PLACES)]
+        lines = telling or lines
+    return lines[0].partition(" [[{{node")[0].rstrip(".")
