@@ -16,7 +16,7 @@ from toy import TINY, make_item
 from dpt_tf import config, iuv, photos, records
 from dpt_tf.commands.main import dispatch, guarded
 from dpt_tf.errors import Interrupted, UserError
-from dpt_tf.evaluation import experiment, gallery, scoring, tabulate, verdicts
+from dpt_tf.evaluation import experiment, gallery, identity, rulers, scoring, tabulate, verdicts
 from dpt_tf.evaluation.runs import Plan
 from dpt_tf.evaluation.tables import TABLES, Ordering
 from dpt_tf.ops import atlas
@@ -143,7 +143,8 @@ def test_a_row_that_another_table_has_trained_is_not_trained_again(finished, dat
     monkeypatch.setattr(experiment.run, "train", None)
     one = plan(data_dir, tmp_path / "table3", 3, rows="densepose", seeds=(1,))
     one = dataclasses.replace(one, beside=(experiment.beside(one, there),))
-    report = experiment.carry_out(one, lambda line: None)
+    with eagerly():
+        report = experiment.carry_out(one, lambda line: None)
     row = report["rows"][3]
     assert row["costs"][1]["joint"] == {"from": str(there / "predictive-seed1")}
     ours, theirs = row["scores"]["PSNR"]["seeds"][1], before["rows"][0]["scores"]["PSNR"]["seeds"]
@@ -154,8 +155,10 @@ def test_an_experiment_of_other_steps_or_data_has_nothing_to_take_over(finished,
     there = finished[0]
     with pytest.raises(UserError, match="joint_steps is 2 there and 3 here; leave it out"):
         experiment.beside(plan(data_dir, tmp_path / "new", 3, base=BASE.replace(joint_steps=3), rows=""), there)
-    with pytest.raises(UserError, match="no experiment is there"):
-        experiment.beside(plan(data_dir, tmp_path / "new", 3, rows=""), tmp_path)
+    (tmp_path / "file").touch()
+    for nothing in (tmp_path, tmp_path / "file"):
+        with pytest.raises(UserError, match="no experiment is there"):
+            experiment.beside(plan(data_dir, tmp_path / "new", 3, rows=""), nothing)
     records.write(tmp_path, "toy", {s: [noisy("a", 0), noisy("b", 7)] for s in ("train", "test")}, SIZE, "toy")
     with pytest.raises(UserError, match="data: digest is"):
         experiment.beside(plan(tmp_path, tmp_path / "new", 3, rows=""), there)
@@ -174,7 +177,8 @@ def test_other_pairs_are_scored_anew_without_training(finished, data_dir, tmp_pa
     workdir = shutil.copytree(finished[0], tmp_path / "copy")
     monkeypatch.setattr(experiment.run, "train", None)
     one = plan(data_dir, workdir, rows="predictive", seeds=(0,), limit=1)
-    report = experiment.carry_out(one, lambda line: None)
+    with eagerly():
+        report = experiment.carry_out(one, lambda line: None)
     assert (before["pairs"], report["pairs"]) == (4, 1)
     assert [len(row["seeds"]) for row in report["rows"]] == [1, 0, 0, 0]
 
@@ -199,7 +203,7 @@ def test_the_report_has_the_papers_figures_beside_ours(finished):
     assert cells[1:5] == [f"{mean:.4f} ± {deviation:.4f}", "0.793", "0.821", "3.10"]
     assert cells[5:8] == ["2", "4", "2 + 2"]
     assert "IS: not computed: give --inception" in text
-    assert "MS-SSIM: not computed: its five scales" in text
+    assert "MS-SSIM: not computed: its five scales need pictures of 176 pixels, these have 32" in text
     assert "not trained: full, warping" in text
 
 
@@ -265,13 +269,41 @@ def test_other_data_of_the_same_name_are_refused(finished, tmp_path):
 
 def test_what_a_later_row_lacks_comes_to_light_before_any_training(tmp_path):
     records.write(tmp_path / "data", "toy", {s: [noisy("a", 0, keypoints=False)] for s in ("train", "test")}, SIZE, "t")
-    with pytest.raises(UserError, match="views without keypoints"):
+    remedy = "--rows=mask,segmentation,densepose,densepose_onehot"
+    with pytest.raises(UserError, match=f"views without keypoints, which of Table 3 read: keypoints; .*{remedy}"):
         experiment.carry_out(plan(tmp_path / "data", tmp_path / "work", number=3, rows=""), lambda line: None)
     assert not (tmp_path / "work").exists()
 
 
+def test_a_detector_that_answers_otherwise_comes_to_light_before_any_training(data_dir, tmp_path, monkeypatch):
+    class Deaf:
+        handle, short = "there/detector", "detector"
+
+        def __call__(self, pictures):
+            return [{name: np.zeros(len(pictures)) for name in ("detection_scores", "detection_classes")}]
+
+    monkeypatch.setattr("dpt_tf.metrics.networks.detector", lambda handle: Deaf())
+    monkeypatch.setattr(experiment.run, "train", None)
+    one = plan(data_dir, tmp_path / "work", networks=rulers.Networks(detector="there/detector"))
+    with pytest.raises(UserError, match=r"there/detector: needs detection_scores of one row of numbers per picture"):
+        experiment.carry_out(one, lambda line: None)
+
+
+def test_tensorboard_shows_scores_and_pictures_beside_the_training(finished):
+    workdir, _, _, report = finished
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(workdir / "refinement-seed1" / "evaluation")).Reload()
+    (point,) = events.Tensors("evaluation/SSIM (dsc)")
+    value = report["rows"][1]["scores"]["SSIM (dsc)"]["seeds"][1]
+    assert (point.step, float(tf.make_ndarray(point.tensor_proto))) == (2, pytest.approx(value, rel=1e-6))
+    (sheet,) = events.Tensors("evaluation/pairs")
+    assert tf.io.decode_png(sheet.tensor_proto.string_val[2]).shape == (16 + 4 * 130, 4 * 130, 3)
+    assert not any("IS" in tag.split() for tag in events.Tags()["tensors"])
+
+
 def test_two_programs_are_not_let_into_one_experiment(finished, data_dir):
-    with experiment._lock(finished[0]), pytest.raises(UserError, match="another program is at work"):
+    with identity.claimed(finished[0]), pytest.raises(UserError, match="another program is at work"):
         experiment.carry_out(plan(data_dir, finished[0]), lambda line: None)
 
 
@@ -383,6 +415,7 @@ def test_rows_are_chosen_by_number_name_or_label():
         ([], "the following arguments are required: --table"),
         (["--table=3", "--rows=9"], "--rows=9: Table 3 has no row 9; have 1 mask, 2 segmentation"),
         (["--table=3", "--seeds=0,0"], "--seeds=0,0: give different whole numbers"),
+        (["--table=3", "--seeds=0,4294967296"], "joined by commas: --seeds=0,1,2; the largest is 4294967295"),
         (["--table=3", "--seeds=one"], "--seeds=one: give different whole numbers"),
         (["--table=3", "--hparams=seed=3"], "give the seeds of the training by --seeds"),
         (

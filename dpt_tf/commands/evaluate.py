@@ -6,8 +6,9 @@ Baselines stand in the same table. What is written: `report.json`, `report.md`, 
 
 import argparse
 import dataclasses
-import json
+import math
 import pathlib
+from typing import Any
 
 from dpt_tf import quiet
 from dpt_tf.errors import UserError
@@ -17,22 +18,34 @@ _BATCH = 8
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, help="the run's folder")
-    parser.add_argument(
-        "--pictures", type=pathlib.Path, help="instead: a folder of generated pictures, SOURCE___TARGET.png"
-    )
-    parser.add_argument("--data_dir", type=pathlib.Path, help="a prepared data set")
+    parser.add_argument("--workdir", type=_folder, help="the run's folder")
+    parser.add_argument("--pictures", type=_folder, help="instead: a folder of generated pictures, SOURCE___TARGET.png")
+    parser.add_argument("--data_dir", type=_folder, help="a prepared data set")
     parser.add_argument("--dataset", help="instead of --data_dir: data/DATASET, for example deepfashion")
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="at most so many pairs, spread over the people")
     parser.add_argument("--seed", type=int, default=0, help="draws the sources where the split has many")
     parser.add_argument("--protocol", default="dsc", help="dsc (the paper's), patn, all, or SSIM protocols joined by +")
-    parser.add_argument("--inception", help="for IS and FID: a TF-Hub handle, a SavedModel, or keras (another network)")
-    parser.add_argument("--detector", help="for the detection score: a TF-Hub handle or a SavedModel")
+    parser.add_argument(
+        "--inception", type=_handle, help="for IS and FID: a TF-Hub handle, a SavedModel, or keras (another network)"
+    )
+    parser.add_argument("--detector", type=_handle, help="for the detection score: a TF-Hub handle or a SavedModel")
     parser.add_argument("--detector_classes", choices=("coco", "voc"), default="coco", help="what it was trained on")
-    parser.add_argument("--lpips", help="for LPIPS: a SavedModel of two batches of pictures in [-1, 1]")
-    parser.add_argument("--output", type=pathlib.Path, help="folder of the report; default WORKDIR/evaluation")
+    parser.add_argument("--lpips", type=_handle, help="for LPIPS: a SavedModel of two batches of pictures in [-1, 1]")
+    parser.add_argument("--output", type=_folder, help="folder of the report; default WORKDIR/evaluation")
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
+
+
+def _handle(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; name a folder or a handle, or leave it out")
+    return text
+
+
+def _folder(text: str) -> pathlib.Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; name a folder, or leave it out")
+    return pathlib.Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,6 +56,12 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("dpt evaluate: give --data_dir=DIR or --dataset=NAME, one of them")
     if args.limit is not None and args.limit < 1:
         raise UserError(f"--limit={args.limit}: give 1 or more")
+    if args.seed < 0:
+        raise UserError(f"--seed={args.seed}: give 0 or more")
+    if args.pictures and args.output and args.output.resolve().is_relative_to(args.pictures.resolve()):
+        raise UserError(
+            f"--output={args.output} is in the folder of pictures, and sheets are no results; put it elsewhere"
+        )
     if args.pictures is not None and args.save_pictures:
         raise UserError("--save_pictures would copy the pictures that --pictures names; leave it out")
     quiet.start_tensorflow()
@@ -77,15 +96,20 @@ def evaluate(
 ) -> None:
     """Scores the run in `workdir`, or the pictures in `pictures_dir`, on pairs of a split of `data_dir`; reports."""
     quiet.start_tensorflow()
-    from dpt_tf import config, data, pictures, records
-    from dpt_tf.evaluation import given, rulers, scoring
-    from dpt_tf.training import stages, summaries
+    from dpt_tf import config, data, records
+    from dpt_tf.evaluation import given, identity, rulers, scoring
+    from dpt_tf.training import stages
 
+    networks = networks or rulers.Networks()
+    facts: dict[str, Any] = {"data_dir": str(data_dir), "split": split, "limit": limit, "seed": seed}
+    # What goes into a scoring beside its names, so that one that was stopped goes on with nothing else.
+    digests = networks.digests()
     if workdir is not None:
-        model, hparams, provenance = stages.load_generator(workdir)
+        model, hparams, weights = stages.load_generator(workdir)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         paint: scoring.Painter = scoring.ModelPainter(model)
         output = output or workdir / "evaluation"
+        digests["weights"] = identity.of_checkpoint(pathlib.Path(weights["checkpoint"]))
     else:
         assert pictures_dir is not None
         size = records.open(data_dir).image_size
@@ -93,34 +117,65 @@ def evaluate(
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         pairs = data.list_eval_pairs(data_dir, split, limit, seed)
         others = data.list_eval_pairs(data_dir, split, None, seed) if limit else ()
-        paint = scoring.GivenPainter(given.find(pictures_dir, pairs, others), size)
-        output = output or pictures_dir.with_name(f"{pictures_dir.name}-evaluation")
-        provenance = {"pictures": str(pictures_dir)}
-    make, labels = rulers.of(protocol, hparams.image_size, chosen.count(), networks or rulers.Networks())
-    facts = {"weights": provenance, "data_dir": str(data_dir), "split": split, "limit": limit, "seed": seed}
-    facts |= {"protocol": protocol, "networks": labels}
-    report = scoring.score(paint, chosen, make, output, facts, output / "pictures" if save_pictures else None)
-    main = next(name for name in report.higher_is_better if name.startswith("SSIM"))
-    shown = scoring.cases(paint, chosen, output, main)
+        files = given.find(pictures_dir, pairs, others)
+        paint = scoring.GivenPainter(files, size)
+        output = output or _beside(pictures_dir)
+        weights = {"pictures": str(pictures_dir)}
+        digests["pictures"] = identity.of_pictures(files)
+    digests["data"] = identity.of_data(data_dir)["digest"]
+    make, labels = rulers.of(protocol, hparams.image_size, chosen.count(), networks)
+    facts |= {"weights": weights, "digests": digests, "protocol": protocol, "networks": labels}
+    facts |= {"detector_classes": networks.detector_classes, "saved_pictures": save_pictures}
+    with identity.claimed(output):
+        report = scoring.score(paint, chosen, make, output, facts, output / "pictures" if save_pictures else None)
+        for scores in report.table.values():
+            scores |= rulers.impossible(protocol, hparams.image_size)
+        if workdir is not None:
+            facts["hparams"] = dataclasses.asdict(hparams)
+        _write(report, facts, scoring.cases(paint, chosen, output, _main(report)), output)
+
+
+def _beside(pictures: pathlib.Path) -> pathlib.Path:
+    """Where the report of a folder of pictures goes if nobody says: next to it, not into it."""
+    named = pictures if pictures.name not in ("", "..") else pictures.resolve()
+    if not named.name:
+        raise UserError(f"--pictures={pictures} has no place beside it for the report; give --output=FOLDER")
+    return named.with_name(f"{named.name}-evaluation")
+
+
+def _main(report) -> str:
+    """The score that says which pairs are the best."""
+    return next(name for name in report.higher_is_better if name.startswith("SSIM"))
+
+
+def _write(report, facts: dict[str, Any], shown: dict[str, list], output: pathlib.Path) -> None:
+    """Everything but `pairs.csv`, which is there already; each file whole or not at all."""
+    from dpt_tf import pictures
+    from dpt_tf.evaluation import scoring, tabulate
+    from dpt_tf.evaluation.report import to_tensorboard
+
     sheet = scoring.sheet([case for cases in shown.values() for case in cases])
     pictures.save(output / "sheet.png", sheet)
-    facts |= {"pairs": report.pairs, "scores": report.table, "left_out": report.left_out}
-    facts["shown"] = {kind: [[case.name, case.score] for case in cases] for kind, cases in shown.items()}
-    if workdir is not None:
-        facts["hparams"] = dataclasses.asdict(hparams)
-        _to_tensorboard(summaries.Writer(output), int(provenance["step"]), report.table["full"], sheet)
-    title = f"{report.pairs} pairs of {data_dir}, split {split}, protocol {protocol}"
+    if "step" in facts["weights"]:
+        to_tensorboard(output, int(facts["weights"]["step"]), report.table["full"], "best, median, worst", sheet)
+    title = f"{report.pairs} pairs of {facts['data_dir']}, split {facts['split']}, protocol {facts['protocol']}"
     notes = "L1 with white = 1, PSNR in dB; * best of the line; foreground: where the target's I > 0"
     text = f"{title}\n({notes})\n\n{report.markdown()}\n"
-    text += "".join(f"{name}: {label}\n" for name, label in labels.items())
-    (output / "report.json").write_text(json.dumps(facts, indent=2) + "\n")
-    (output / "report.md").write_text(text)
+    text += "".join(f"{name}: {label}\n" for name, label in facts["networks"].items())
+    facts |= {"pairs": report.pairs, "scores": _for_json(report.table), "left_out": report.left_out}
+    facts["shown"] = {kind: [[case.name, case.score] for case in cases] for kind, cases in shown.items()}
+    tabulate.write_text(output / "report.md", text)
+    tabulate.write(output / "report.json", facts)
     print(f"\n{text}")
-    print(f"contact sheet: {output / 'sheet.png'} (best, median and worst by {main})")
+    print(f"contact sheet: {output / 'sheet.png'} (best, median and worst by {_main(report)})")
     print(f"report:        {output / 'report.json'}, every pair's scores in {output / 'pairs.csv'}")
 
 
-def _to_tensorboard(writer, step: int, scores: dict, sheet) -> None:
-    writer.scalars(step, {f"evaluation/{name}": value for name, value in scores.items() if not isinstance(value, str)})
-    writer.pictures(step, {"evaluation/best, median, worst": sheet[None]})
-    writer.close()
+def _for_json(table: dict[str, dict[str, float | str]]) -> dict[str, dict[str, float | str]]:
+    """JSON has no infinity, which is the PSNR of equal pictures."""
+    return {
+        row: {
+            name: value if isinstance(value, str) or math.isfinite(value) else "infinite" for name, value in of.items()
+        }
+        for row, of in table.items()
+    }

@@ -14,6 +14,7 @@ from dpt_tf.config import HParams
 from dpt_tf.errors import UserError
 from dpt_tf.evaluation import tables
 
+_SEEDS = 2**32  # NumPy's generator takes no more
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
 
@@ -81,8 +82,11 @@ def _seeds(text: str) -> tuple[int, ...]:
         seeds = tuple(int(part) for part in text.split(","))
     except ValueError:
         seeds = ()
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise UserError(f"--seeds={text}: give different whole numbers from 0, joined by commas: --seeds=0,1,2")
+    if not seeds or min(seeds) < 0 or max(seeds) >= _SEEDS or len(set(seeds)) < len(seeds):
+        raise UserError(
+            f"--seeds={text}: give different whole numbers from 0, joined by commas: --seeds=0,1,2"
+            + (f"; the largest is {_SEEDS - 1}" if seeds and max(seeds) >= _SEEDS else "")
+        )
     return seeds
 
 

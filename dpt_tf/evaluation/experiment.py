@@ -11,26 +11,21 @@ Seeds are gone through in turn, so that the whole table is there after the first
 the same hyper-parameters are trained once for each seed; other runs get the weights they left.
 """
 
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
-import itertools
 import os
 import pathlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from dpt_tf import data, records
 from dpt_tf.errors import UserError
-from dpt_tf.evaluation import gallery, rulers, scoring, tables, tabulate
+from dpt_tf.evaluation import gallery, identity, rulers, scoring, tables, tabulate
+from dpt_tf.evaluation.report import to_tensorboard
 from dpt_tf.evaluation.runs import SPLIT, Pace, Plan, Run
 from dpt_tf.models import vgg
 from dpt_tf.training import checkpoints, run, stages
-
-_BEGINNING = 1 << 16  # bytes of a file of records that tell it from another
 
 
 def carry_out(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
@@ -47,6 +42,7 @@ def carry_out(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
     if os.environ.get("TF_CONFIG"):
         raise UserError("dpt experiment runs on one machine: unset TF_CONFIG, or train the rows one by one by train.py")
     runs = plan.runs()
+    _check_keypoints(plan)
     for one in runs:  # what a later row lacks should not come to light after the earlier ones
         for stage in one.hparams.stages():
             data.steps_per_epoch(plan.data_dir, one.hparams, stage)
@@ -54,8 +50,7 @@ def carry_out(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
     make, labels = rulers.of(plan.protocol, plan.base.image_size, pairs, plan.networks)
     if any(stages.looks_at_features(one.hparams) for one in runs):
         vgg.build(plan.vgg_weights)
-    plan.workdir.mkdir(parents=True, exist_ok=True)
-    with _lock(plan.workdir):
+    with identity.claimed(plan.workdir):
         _compare(plan)
         same = _facts(plan, pairs, labels)
         todo = [one for one in runs if not _is_finished(one, same[one.name])]
@@ -77,6 +72,7 @@ def _facts(plan: Plan, pairs: int, labels: dict[str, str]) -> dict[str, dict[str
     """What makes a scoring the same, for every run there may be: one whose report says this is finished."""
     common = {"data": _fingerprint(plan), "split": SPLIT, "limit": plan.limit, "pairs": pairs}
     networks = labels | {"detector_classes": plan.networks.detector_classes}
+    networks |= {f"{name}, digest": digest for name, digest in plan.networks.digests().items()}
     common |= {"protocol": plan.protocol, "networks": networks}
     return {
         one.name: {"row": one.row.name, "seed": one.seed, "hparams": dataclasses.asdict(one.hparams), **common}
@@ -85,14 +81,20 @@ def _facts(plan: Plan, pairs: int, labels: dict[str, str]) -> dict[str, dict[str
 
 
 def _fingerprint(plan: Plan) -> dict[str, Any]:
-    """A data set as it can be told from another, wherever it lies: its sizes, and how its files begin."""
-    prepared = records.open(plan.data_dir)
-    digest = hashlib.sha256()
-    for path in itertools.chain(*prepared.files.values()):
-        with open(path, "rb") as file:
-            digest.update(file.read(_BEGINNING))
-    sizes = {"items": prepared.items, "views": prepared.views, "pairs": prepared.pairs, "bytes": prepared.num_bytes}
-    return {"dataset": plan.dataset, "image_size": prepared.image_size, **sizes, "digest": digest.hexdigest()[:16]}
+    return {"dataset": plan.dataset, **identity.of_data(plan.data_dir)}
+
+
+def _check_keypoints(plan: Plan) -> None:
+    """Refuses rows that read keypoints where the data set has none."""
+    reading = [row.name for row in plan.rows if row.hparams(plan.base, 0).keypoints_needed()]
+    if not reading or (prepared := records.open(plan.data_dir)).keypoints:
+        return
+    others = ",".join(row.name for row in plan.rows if row.name not in reading)
+    remedy = f", or leave them out by --rows={others}" if others else ""
+    raise UserError(
+        f"{prepared.directory} has views without keypoints, which of Table {plan.table.number} read: "
+        f"{', '.join(reading)}; prepare it with keypoints{remedy}"
+    )
 
 
 def _compare(plan: Plan) -> None:
@@ -216,8 +218,10 @@ def _score(one: Run, make: Callable, facts: dict[str, Any], pace: Pace) -> dict[
     model, hparams, provenance = stages.load_generator(one.folder)
     paint, split = _ResultPainter(model), one.split()
     # The sums of a scoring that was stopped are gone on with where the weights are the same.
-    weights = {"checkpoint": pathlib.Path(provenance["checkpoint"]).name}
+    checkpoint = pathlib.Path(provenance["checkpoint"])
+    weights = {"checkpoint": checkpoint.name, "digest": identity.of_checkpoint(checkpoint)}
     scored = scoring.score(paint, split, make, one.folder / "evaluation", facts | weights)
+    scores = scored.table["full"] | rulers.impossible(one.plan.protocol, hparams.image_size)
     gallery.paint(paint, split, facts["pairs"], one.folder)
     if one.shows_textures:
         gallery.paint_textures(model, split, facts["pairs"], one.folder)
@@ -225,8 +229,10 @@ def _score(one: Run, make: Callable, facts: dict[str, Any], pace: Pace) -> dict[
     pace.note("scoring", time.monotonic() - begun)
     report = facts | {"steps": {stage: one.steps(stage) for stage in hparams.stages()}, "costs": one.costs()}
     report |= {"data_dir": str(one.plan.data_dir), "weights": provenance, "left_out": scored.left_out}
-    tabulate.write(one.folder / "report.json", report | {"scores": scored.table["full"]})
-    return scored.table["full"]
+    sheet, _ = gallery.sheets({one.row.name: one.folder}, split, facts["pairs"])
+    to_tensorboard(one.folder / "evaluation", int(provenance["step"]), scores, "pairs", sheet)
+    tabulate.write(one.folder / "report.json", report | {"scores": scores})
+    return scores
 
 
 def _announce(plan: Plan, runs: list[Run], todo: list[Run], pairs: int, say: Callable[[str], None]) -> None:
@@ -271,14 +277,3 @@ def _report(plan: Plan, same: dict[str, dict], labels: dict[str, str], pairs: in
         folders = {name: one.folder for name, one in shown.items()}
         gallery.draw(plan.workdir, folders, next(iter(shown.values())).split(), pairs, plan.table.textures)
     return report
-
-
-@contextlib.contextmanager
-def _lock(workdir: pathlib.Path) -> Iterator[None]:
-    """Two programs must not write into one experiment. The system lets go of the lock however the program ends."""
-    with (workdir / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"another program is at work in {workdir}; wait for it, or use another --workdir") from None
-        yield

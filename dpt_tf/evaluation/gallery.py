@@ -7,6 +7,8 @@ RUN/shown/N-before.png, N-after.png       its texture before and after inpaintin
 import pathlib
 from collections.abc import Mapping
 
+import numpy as np
+
 from dpt_tf import photos, pictures
 from dpt_tf.evaluation import scoring
 from dpt_tf.ops import atlas
@@ -56,6 +58,16 @@ def draw(
       pairs: how many there are.
       textured: the row whose textures are shown.
     """
+    grid, textures = sheets(folders, split, pairs, textured)
+    pictures.save(output / "grid.png", grid)
+    if textures is not None:
+        pictures.save(output / "textures.png", textures)
+
+
+def sheets(
+    folders: Mapping[str, pathlib.Path], split: scoring.Split, pairs: int, textured: str = ""
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """What `draw` writes, uint8 `[H, W, 3]`; None where there are no textures to show."""
     cases, textures = [], []
     numbers = iter(range(_SHOWN))
     for inputs, target, _ in split.batches(only=_spread(pairs)):
@@ -67,10 +79,8 @@ def draw(
             if textured in folders:
                 both = (photos.read(_path(folders[textured], number, which)) for which in _TEXTURES)
                 textures.append([sources[i], *both])
-    pictures.save(output / "grid.png", scoring.sheet(cases))
-    if textures:
-        captions = ("source", "before inpainting", "after inpainting")
-        pictures.save(output / "textures.png", pictures.grid(textures, captions))
+    captions = ("source", "before inpainting", "after inpainting")
+    return scoring.sheet(cases), pictures.grid(textures, captions) if textures else None
 
 
 def _spread(pairs: int) -> list[int]:
