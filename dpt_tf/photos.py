@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dpt_tf import framing
 from dpt_tf.errors import UserError
@@ -57,6 +57,8 @@ def _opened(path: pathlib.Path, data: bytes) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             yield opened
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: no picture of a known format; save it again or remove it") from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
         raise UserError(f"{path}: a picture that cannot be read ({error}); save it again or remove it") from None
 
@@ -76,6 +78,10 @@ def _decode_reduced(opened: Image.Image, size: int, upright: bool) -> None:
 def _pixels(opened: Image.Image) -> np.ndarray:
     """Upright, RGB, what is transparent on white."""
     picture = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith("I;16"):  # converting would cut off all above 255
+        picture = Image.fromarray(((np.asarray(picture).astype(np.uint32) + 128) // 257).astype(np.uint8))
+    elif picture.mode in ("I", "F"):
+        raise ValueError("its numbers have 32 bits, so what is white cannot be told: 8 or 16 are wanted")
     if "A" in picture.mode or "transparency" in picture.info:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
     return np.asarray(picture.convert("RGB"))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageOps, JpegImagePlugin
 
 from dpt_tf import framing, photos
+from dpt_tf.errors import UserError
 
 
 def grain(height, width, cell=32) -> Image.Image:
@@ -53,3 +54,19 @@ def test_a_large_jpeg_is_decoded_no_further_than_needed(tmp_path, monkeypatch):
     for size in (64, 65, 256, 257, 512, 513):
         photos.square(tmp_path / "x.jpg", size)
     assert [height for height, _ in decoded] == [128, 256, 512, 1024, 1024, 1024]
+
+
+def test_a_grey_picture_of_16_bits_looks_like_the_same_of_8(tmp_path):
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(grey).save(tmp_path / "8.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "16.png")
+    np.testing.assert_array_equal(photos.read(tmp_path / "16.png"), photos.read(tmp_path / "8.png"))
+
+
+def test_a_file_that_is_no_picture_and_one_without_a_white_are_named(tmp_path):
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(UserError, match=r"text\.png: no picture of a known format; save it again"):
+        photos.read(tmp_path / "text.png")
+    Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(UserError, match=r"float\.tiff: .*32 bits"):
+        photos.read(tmp_path / "float.tiff")
