@@ -58,7 +58,9 @@ def _opened(path: pathlib.Path, data: bytes) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(data)) as opened:
             yield opened
     except UnidentifiedImageError:
-        raise UserError(f"{path}: no picture of a known format; save it again or remove it") from None
+        raise UserError(
+            f"{path}: a picture that cannot be read (no known format); save it again or remove it"
+        ) from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
         raise UserError(f"{path}: a picture that cannot be read ({error}); save it again or remove it") from None
 

@@ -65,7 +65,7 @@ def test_a_grey_picture_of_16_bits_looks_like_the_same_of_8(tmp_path):
 
 def test_a_file_that_is_no_picture_and_one_without_a_white_are_named(tmp_path):
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(UserError, match=r"text\.png: no picture of a known format; save it again"):
+    with pytest.raises(UserError, match=r"text\.png: .*no known format.; save it again"):
         photos.read(tmp_path / "text.png")
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tiff")
     with pytest.raises(UserError, match=r"float\.tiff: .*32 bits"):
