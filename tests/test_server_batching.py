@@ -97,6 +97,7 @@ def test_a_cancelled_request_is_not_run_and_gives_its_place_back(held):
     gate.open.set()
     assert last.result(10) == 4
     assert gate.batches[1:] == [[1], [2]]
+    assert one.waiting == 0
 
 
 def test_a_request_whose_deadline_passed_in_the_queue_is_not_run(held):

@@ -73,7 +73,7 @@ class Signature:
         return tuple(request.output_filter) or tuple(known)
 
     def run(self, batch: Sequence[Prepared]) -> list[dict[str, np.ndarray] | Exception]:
-        """The outputs that each member wants. If the batch as a whole is refused, each member is run alone."""
+        """The outputs that each member wants. If the batch as a whole fails, each member is run alone."""
         answers: list[Any] = [None] * len(batch)
         unpacked = {}
         for place, member in enumerate(batch):
@@ -88,7 +88,7 @@ class Signature:
     def _run(self, batch: Sequence[Prepared], places: list[int], unpacked: dict, answers: list) -> None:
         try:
             outputs = self._call([unpacked[place] for place in places], [batch[place].rows for place in places])
-        except (tf.errors.OpError, Refusal) as error:
+        except Exception as error:
             if len(places) == 1:
                 answers[places[0]] = error
                 return
@@ -101,7 +101,7 @@ class Signature:
     def _call(self, members: Sequence[dict], rows: Sequence[int | None]) -> list[dict[str, np.ndarray]]:
         """One call of the function for members whose sizes along axis 0 are `rows`."""
         if rows == [None]:
-            return [{name: value.numpy() for name, value in self._function(**members[0]).items()}]
+            return [{name: np.asarray(value.numpy()) for name, value in self._function(**members[0]).items()}]
         total = sum(row or 0 for row in rows)
         padded = next((size for size in self.limits.allowed_batch_sizes if size >= total), total)
         merged = {}

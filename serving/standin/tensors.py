@@ -71,7 +71,7 @@ def decode(name: str, proto: TensorProto) -> tf.Tensor:
     """The tensor of a checked proto. Raises INVALID_ARGUMENT where its values do not fill its shape."""
     try:
         return tf.io.parse_tensor(proto.SerializeToString(), proto.dtype)
-    except tf.errors.InvalidArgumentError:
+    except tf.errors.OpError:
         raise unparsed(name) from None
 
 
