@@ -209,6 +209,16 @@ def test_a_count_that_makes_no_sense_is_refused(tmp_path):
         synthetic.generate(tmp_path, views=0)
 
 
+def test_white_backdrops_change_the_backdrop_and_nothing_else():
+    orders = [making.Order(making.number(0, "test", 1), "x", 2, 48, False, white) for white in (False, True)]
+    for tinted, white in zip(*(making.make_item(order)["views"] for order in orders), strict=True):
+        before, after, person = unpack(tinted["image"]), unpack(white["image"]), unpack(white["iuv"])[..., 0] > 0
+        assert tinted["iuv"] == white["iuv"]
+        assert (after[0, 0] == 255).all() and (before[0, 0] < 255).any()
+        inside = ndimage.binary_erosion(person)
+        np.testing.assert_array_equal(after[inside], before[inside])
+
+
 def test_maps_pass_the_examination_of_real_ones():
     order = making.Order(making.number(0, "train", 5), "x", 3, 96, True)
     for view in making.make_item(order)["views"]:

@@ -36,6 +36,7 @@ class Order:
     views: int
     image_size: int
     faults: bool
+    white: bool = False
 
 
 def number(seed: int, split: str, index: int) -> int:
@@ -60,6 +61,7 @@ def generate(
     seed: int = 0,
     faults: bool = True,
     workers: int | None = None,
+    white: bool = False,
 ) -> pathlib.Path:
     """Writes `people` to train on and `test_people` strangers, each in `views` views of `image_size` pixels.
 
@@ -72,6 +74,7 @@ def generate(
       seed: other people for another number.
       faults: whether training maps have the faults of DensePose; test maps never have.
       workers: processes; as many as cores by default. What is written does not depend on it.
+      white: whether every backdrop is plain white; they are white to light grey, with a tint, otherwise.
 
     Returns:
       The folder of the prepared data set.
@@ -90,7 +93,7 @@ def generate(
             raise ValueError(f"{name} is {value}; it must be at least {least}")
     counts = {"train": people, "test": test_people}
     orders = [
-        Order(number(seed, split, index), f"{split}-{index:06d}", views, image_size, faults and split == "train")
+        Order(number(seed, split, index), f"{split}-{index:06d}", views, image_size, faults and split == "train", white)
         for split, count in counts.items()
         for index in range(count)
     ]
@@ -99,6 +102,7 @@ def generate(
         splits = {split: _take(made, count, bar) for split, count in counts.items()}
         description = (
             f"Procedural people with exact IUV: seed {seed}, {views} views, faults {'on' if faults else 'off'}"
+            + (", white backdrops" if white else "")
         )
         return records.write(data_dir, "synthetic", splits, image_size, description).directory
 
@@ -108,6 +112,8 @@ def make_item(order: Order) -> Item:
     who = person(order.seed)
     rng = np.random.default_rng((order.seed, 1))
     studio = Camera.sample(rng)
+    if order.white:
+        studio = dataclasses.replace(studio, backdrop=(1.0, 1.0, 1.0), gradient=0.0)
     start = rng.uniform(-180, 180)
     views: list[View] = []
     for k in range(order.views):
