@@ -79,6 +79,8 @@ class HParams:
                 raise ValueError(f"{name} is {value}; it must be a multiple of {multiple}, at least {2 * multiple}")
         if self.colour_path not in (0, 1):
             raise ValueError(f"colour_path is {self.colour_path}; it is 1, or 0 as in the paper")
+        if self.seed >= 2**32:
+            raise ValueError(f"seed is {self.seed}; the largest is {2**32 - 1}")
         if self.cooldown > 1:
             raise ValueError(f"cooldown is {self.cooldown}; it is a share of a stage, at most 1")
         for field in dataclasses.fields(self):

@@ -36,6 +36,7 @@ def test_overrides_are_cast_by_field_type():
         ("batch_size=0", "batch_size is 0"),
         ("learning_rate=nan", "learning_rate is nan"),
         ("cooldown=2", "cooldown is 2.0"),
+        ("seed=4294967296", "seed is 4294967296; the largest is 4294967295"),
         ("image_size=100", "image_size is 100; it must be a multiple of 16"),
         ("source_pose=skeleton", "skeleton.*keypoints"),
         ("blocks=inpainting", "blocks is 'inpainting'; it can be one of predictive, refinement, warping, full"),

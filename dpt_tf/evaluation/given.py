@@ -40,7 +40,13 @@ def find(folder: pathlib.Path, pairs: Iterable[Pair], others: Iterable[Pair] = (
         if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
             continue
         readings = set(_readings(path.stem))
-        pair = next((wanted[names] for names in sorted(readings & wanted.keys())), None)
+        fitting = sorted(readings & wanted.keys())
+        if len(fitting) > 1:
+            raise UserError(
+                f"{path}: of {' or of '.join(f'{a} -> {b}' for a, b in fitting)}; name it {'___'.join(fitting[0])}.png "
+                f"or {'___'.join(fitting[1])}.png"
+            )
+        pair = wanted[fitting[0]] if fitting else None
         if pair is None:
             if spare.isdisjoint(readings):
                 strangers.append(path)

@@ -1,0 +1,19 @@
+"""Which pair a ready picture is of."""
+
+import pytest
+
+from dpt_tf.errors import UserError
+from dpt_tf.evaluation import given
+
+
+def test_a_name_that_fits_two_pairs_is_refused(tmp_path):
+    pairs = [("p", "p1", "p2_to_p3"), ("p", "p1_to_p2", "p3")]
+    (tmp_path / "p1_to_p2_to_p3.png").touch()
+    with pytest.raises(UserError, match=r"of p1 -> p2_to_p3 or of p1_to_p2 -> p3; name it p1___p2_to_p3\.png or"):
+        given.find(tmp_path, pairs)
+    (tmp_path / "p1_to_p2_to_p3.png").rename(tmp_path / "p1___p2_to_p3.png")
+    (tmp_path / "p1_to_p2___p3.png").touch()
+    assert {pair: path.name for pair, path in given.find(tmp_path, pairs).items()} == {
+        pairs[0]: "p1___p2_to_p3.png",
+        pairs[1]: "p1_to_p2___p3.png",
+    }
