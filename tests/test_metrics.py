@@ -78,6 +78,14 @@ def test_streaming_in_batches_equals_one_pass():
     assert parts.result() == pytest.approx(whole.result(), rel=1e-5)
 
 
+def test_a_pair_has_the_same_scores_in_any_batch(large):
+    values = metrics.Scores(**LARGE).update(*large)
+    for i in range(7):
+        alone = metrics.Scores(**LARGE).update(*(part[i : i + 1] for part in large))
+        for name, value in alone.items():
+            np.testing.assert_array_equal(value, values[name][i : i + 1], err_msg=f"{name} of pair {i}")
+
+
 def test_an_unknown_protocol_is_named():
     with pytest.raises(ValueError, match="psycho"):
         metrics.ssim(*pictures(4), protocol="psycho")

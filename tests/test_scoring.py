@@ -9,9 +9,10 @@ import tensorflow as tf
 from PIL import Image
 from toy import make_item
 
-from dpt_tf import config, data, iuv, records
+from dpt_tf import config, data, iuv, pictures, records
 from dpt_tf.commands import evaluate
 from dpt_tf.commands.main import dispatch, guarded
+from dpt_tf.data import evaluation
 from dpt_tf.errors import UserError
 from dpt_tf.evaluation import given, progress, rulers, scoring
 from dpt_tf.metrics import Scores
@@ -144,6 +145,26 @@ def test_the_pasted_row_has_the_sources_backdrop_behind_the_person():
     shown = scoring._before_backdrop(np.full((1, 8, 8, 3), 77, np.uint8), iuv_map, source)
     assert shown[0, 3, 3, 0] == 77
     assert (np.delete(shown[0].reshape(64, 3), 3 * 8 + 3, axis=0) == 200).all()
+
+
+def test_unscaled_photos_are_those_that_scaled_ones_show(split):
+    for scaled, plain in zip(split.batches(), split.batches(scaled=False), strict=True):
+        np.testing.assert_array_equal(plain[0]["source"], pictures.to_uint8(scaled[0]["source"].numpy()))
+        np.testing.assert_array_equal(plain[1], pictures.to_uint8(scaled[1].numpy()))
+        np.testing.assert_array_equal(plain[0]["target_iuv"], scaled[0]["target_iuv"])
+
+
+def test_items_are_found_where_they_lie_in_several_files(tmp_path):
+    written = [b"a" * 5, b"", b"c" * 70_000, b"d"]
+    files = [str(tmp_path / name) for name in ("first", "none", "second")]
+    for path, records_of_it in zip(files, (written[:3], [], written[3:]), strict=True):
+        with tf.io.TFRecordWriter(path) as writer:
+            for one in records_of_it:
+                writer.write(one)
+    places = list(evaluation._places(files))
+    found = [pathlib.Path(path).read_bytes()[start : start + size] for path, start, size in places]
+    assert found == written
+    assert [path for path, _, _ in places] == [files[0]] * 3 + [files[2]]
 
 
 def truths(prepared, folder: pathlib.Path) -> list[pathlib.Path]:

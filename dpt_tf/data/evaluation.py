@@ -1,11 +1,12 @@
 """The pairs of a split in a fixed order, for scoring.
 
 By the rule for testing pairs come item by item, and items stream through. A published list of pairs goes before the
-rule, in its own order, which jumps between items: then the split's pictures are held in memory, still encoded.
+rule, in its own order, which jumps between items: then a pair's item is read where it lies in its file. Nothing is held
+in memory but the numbers of the pairs.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,7 @@ def eval_pairs(
     seed: int = 0,
     start: int = 0,
     only: Sequence[int] | None = None,
+    scaled: bool = True,
 ) -> tf.data.Dataset:
     """The pairs of `split` by the rule for testing, in a fixed order: batches `(inputs, target, names)`.
 
@@ -37,6 +39,7 @@ def eval_pairs(
       seed: draws the sources of held-out targets.
       start: leave out so many pairs at the beginning, to go on where a run stopped.
       only: the numbers of the pairs to give, ascending, instead of all from `start` on.
+      scaled: photos as float32 in [-1, 1]; else as they were decoded, uint8.
 
     Raises:
       UserError: as `train_batches`; also where the split has no pair.
@@ -45,15 +48,16 @@ def eval_pairs(
     table = _pair_table(prepared, split, limit, seed)
     table = table[start:] if only is None else table[list(only)]
     chosen = _jumping(prepared, split, table) if _listed(prepared, split) else _streaming(prepared, split, table)
-    return (
-        chosen.map(
-            lambda views: (stored.decode_pair(views, hparams, prepared.image_size), stored.names_of(views)),
+    decoded = chosen.map(
+        lambda views: (*stored.decode_pair(views, hparams, prepared.image_size), stored.names_of(views)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    ).batch(hparams.batch_size)
+    if scaled:
+        decoded = decoded.map(
+            lambda inputs, target, names: (*stored.scale_pair(inputs, target), names),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-        .batch(hparams.batch_size)
-        .map(lambda decoded, names: (*stored.scale_pair(*decoded), names), num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(2)
-    )
+    return decoded.prefetch(2)
 
 
 def count_eval_pairs(data_dir: str | os.PathLike, split: str = "test", limit: int | None = None, seed: int = 0) -> int:
@@ -92,22 +96,33 @@ def _streaming(prepared: records.Prepared, split: str, table: np.ndarray) -> tf.
 
 def _jumping(prepared: records.Prepared, split: str, table: np.ndarray) -> tf.data.Dataset:
     """The two views of each pair of `table`, in any order."""
-    wanted = set(table[:, 0].tolist())
-    if not wanted:
-        return _streaming(prepared, split, table)
-    items = enumerate(stored.raw_items(prepared.files[split]).map(stored.parse).as_numpy_iterator())
-    kept = {number: item for number, item in items if number in wanted}
-    first, running = {}, 0
-    for number, item in kept.items():
-        first[number] = running
-        running += len(item["name"])
-    views = {
-        field: tf.constant(np.concatenate([item[field] for item in kept.values()]))
-        for field in next(iter(kept.values()))
-    }
-    offsets = np.array([first[number] for number in table[:, 0].tolist()])
-    rows = table[:, 1:] + offsets[:, None]
-    return tf.data.Dataset.from_tensor_slices(rows).map(lambda row: stored.take_pair(views, row[0], row[1]))
+    places = list(_places(prepared.files[split]))
+
+    def read():
+        for item, source, target in table.tolist():
+            path, start, size = places[item]
+            with tf.io.gfile.GFile(path, "rb") as file:
+                file.seek(start)
+                yield file.read(size), source, target
+
+    number = tf.TensorSpec([], tf.int64)
+    items = tf.data.Dataset.from_generator(read, output_signature=(tf.TensorSpec([], tf.string), number, number))
+    return items.map(lambda serialized, source, target: stored.take_pair(stored.parse(serialized), source, target))
+
+
+def _places(files: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Where each serialized item lies: its file, first byte and size.
+
+    A TFRecord is a size of 8 bytes, its checksum of 4, what was written, and a checksum of 4.
+    """
+    for path in files:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            start, end = 12, file.size()
+            while start < end:
+                file.seek(start - 12)
+                size = int.from_bytes(file.read(8), "little")
+                yield path, start, size
+                start += size + 16
 
 
 def _pair_table(prepared: records.Prepared, split: str, limit: int | None, seed: int) -> np.ndarray:

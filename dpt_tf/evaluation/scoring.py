@@ -36,6 +36,8 @@ class Painter(Protocol):
 
     rows: tuple[str, ...]
     """The kinds of pictures; the last one is what it is about."""
+    scaled: bool
+    """Whether it takes photos as float32 in [-1, 1], or as uint8."""
 
     def __call__(self, inputs: Mapping[str, tf.Tensor], pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
         """A batch's inputs -> uint8 `[B, H, W, 3]` for each row, and others to be shown."""
@@ -45,6 +47,7 @@ class ModelPainter:
     """A generator's result, what its streams give alone, and what copying gives."""
 
     rows: tuple[str, ...] = ("copy", "warped", "pasted", "predicted", "full")
+    scaled = True
 
     def __init__(self, model: Callable[[dict], dict]):
         """`model` is a generator: inputs of the contract to its dict of outputs."""
@@ -69,6 +72,7 @@ class GivenPainter:
     """Ready pictures, and what copying gives."""
 
     rows: tuple[str, ...] = ("copy", "given")
+    scaled = False
 
     def __init__(self, files: Mapping[Pair, pathlib.Path], size: int):
         """`files` as `given.find` gives them, of pictures of `size` pixels."""
@@ -76,8 +80,9 @@ class GivenPainter:
 
     def __call__(self, inputs: Mapping[str, tf.Tensor], pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
         """Reads a batch's pictures."""
-        ready = np.stack([given.read(self._files[pair], self._size) for pair in pairs])
-        return {"copy": pictures.to_uint8(inputs["source"].numpy()), "given": ready}
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            ready = list(pool.map(lambda pair: given.read(self._files[pair], self._size), pairs))
+        return {"copy": inputs["source"].numpy(), "given": np.stack(ready)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,9 +99,9 @@ class Split:
         """How many there are."""
         return data.count_eval_pairs(self.data_dir, self.split, self.limit, self.seed)
 
-    def batches(self, start: int = 0, only: Sequence[int] | None = None) -> tf.data.Dataset:
+    def batches(self, start: int = 0, only: Sequence[int] | None = None, scaled: bool = True) -> tf.data.Dataset:
         """Batches (inputs, target, names) of `data.eval_pairs`."""
-        return data.eval_pairs(self.data_dir, self.hparams, self.split, self.limit, self.seed, start, only)
+        return data.eval_pairs(self.data_dir, self.hparams, self.split, self.limit, self.seed, start, only, scaled)
 
 
 @dataclasses.dataclass
@@ -138,10 +143,10 @@ def score(
         # A row's scores keep one core busy, so rows go side by side; the sums of each are its own.
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        for inputs, target, names in split.batches(start=progress.done) if progress.done < count else ():
+        for inputs, target, names in split.batches(progress.done, None, paint.scaled) if progress.done < count else ():
             pairs = _pairs(names)
             shown = paint(inputs, pairs)
-            truth, foreground = pictures.to_uint8(target.numpy()), inputs["target_iuv"].numpy()[..., 0] > 0
+            truth, foreground = _pixels(target), inputs["target_iuv"].numpy()[..., 0] > 0
             parts = pool.map(lambda row: progress.scores[row].update(truth, shown[row], foreground), paint.rows)  # noqa: B023
             values = dict(zip(paint.rows, parts, strict=True))
             if outputs is not None:
@@ -163,16 +168,20 @@ def cases(paint: Painter, split: Split, folder: pathlib.Path, name: str, each: i
     chosen = {"best": order[:each], "median": order[middle : middle + each], "worst": order[::-1][:each]}
     found: dict[int, Case] = {}
     wanted = sorted({int(number) for numbers in chosen.values() for number in numbers})
-    for inputs, target, names in split.batches(only=wanted):
+    for inputs, target, names in split.batches(only=wanted, scaled=paint.scaled):
         pairs = _pairs(names)
         shown = paint(inputs, pairs)
-        truth = pictures.to_uint8(target.numpy())
+        truth = _pixels(target)
         for i, (item, source, aim) in enumerate(pairs):
             columns = {"source": shown["copy"][i], "target pose": pictures.colour_map(inputs["target_iuv"][i].numpy())}
             columns |= {_CAPTIONS.get(row, row): shown[row][i] for row in _SHOWN if row in shown}
             number = wanted[len(found)]
             found[number] = Case(f"{item}: {source} -> {aim}", float(values[number]), {**columns, "truth": truth[i]})
     return {kind: [found[int(number)] for number in numbers] for kind, numbers in chosen.items()}
+
+
+def _pixels(photos: tf.Tensor) -> np.ndarray:
+    return photos.numpy() if photos.dtype == tf.uint8 else pictures.to_uint8(photos.numpy())
 
 
 def _pairs(names: Mapping[str, tf.Tensor]) -> list[Pair]:

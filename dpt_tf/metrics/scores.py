@@ -12,6 +12,8 @@ from dpt_tf.metrics.ms_ssim import ms_ssim as multi_scale
 from dpt_tf.metrics.ssim import SSIM_PROTOCOLS, ssim
 from dpt_tf.metrics.streams import Means, Metric
 
+_PIXELS = 256 * 256  # so many go through the graph at once: a score has some forty numbers for each in memory
+
 
 class Scores:
     """Streaming means of L1, PSNR, SSIM and, where asked for, MS-SSIM; `update` adds a batch, `result` gives the means.
@@ -74,7 +76,9 @@ class Scores:
             needed = f"{', '.join(self._foreground)}: need the truth's foreground {list(y.shape[:3])}"
             raise ValueError(f"{needed}, got {'none' if foreground is None else list(np.shape(foreground))}")
         inputs = [y, y_hat] + ([np.asarray(foreground, bool)] if self._foreground else [])
-        values = {name: value.numpy() for name, value in self._forward(y.shape[1:3])(*inputs).items()}
+        forward, few = self._forward(y.shape[1:3]), max(1, _PIXELS // (y.shape[1] * y.shape[2]))
+        parts = [forward(*(given[i : i + few] for given in inputs)) for i in range(0, len(y), few)]
+        values = {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
         for name, means in self._means.items():
             means.add({name: values[name]}, ~np.isnan(values[name]) if name in self._foreground else None)
         for metric in self._others.values():
