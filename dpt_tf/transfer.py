@@ -1,11 +1,13 @@
-"""A photo and two poses in, a picture out: a trained run as one Python function.
+"""A photo and two poses in, a picture out: a trained run, or its export, as one Python function.
 
 transfer = dpt_tf.load("runs/demo")
 result = transfer(photo, dpt_tf.iuv.read("photo_IUV.png"), dpt_tf.iuv.read("pose_IUV.png"))
 result["image"]
 """
 
+import json
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +18,8 @@ from dpt_tf import framing, pictures
 from dpt_tf.errors import UserError
 from dpt_tf.ops.atlas import PARTS
 from dpt_tf.training import stages
+
+_SAVED_MODEL = "saved_model.pb"
 
 
 class Transfer:
@@ -76,13 +80,15 @@ class Transfer:
 
 
 def load(run_or_saved_model: str | pathlib.Path) -> Transfer:
-    """A run's folder, or a SavedModel with the signature `tensors`, as a function.
+    """A run's folder, or what `dpt export` wrote, as a function.
+
+    Of an export's folder the newest version is taken; one version is named by its own folder (`models/dpt/3`).
 
     Raises:
       UserError: the folder is neither, or holds no usable weights; the message says what to do.
     """
-    folder = pathlib.Path(run_or_saved_model)
-    if (folder / "saved_model.pb").is_file():
+    folder = _newest(pathlib.Path(run_or_saved_model))
+    if (folder / _SAVED_MODEL).is_file():
         return _load_saved_model(folder)
     model, hparams, provenance = stages.load_generator(folder)
     if hparams.keypoints_needed():
@@ -90,15 +96,33 @@ def load(run_or_saved_model: str | pathlib.Path) -> Transfer:
     return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model)
 
 
+def _newest(folder: pathlib.Path) -> pathlib.Path:
+    """The version of the highest number in it, or the folder itself where it holds none."""
+    versions = [path.parent for path in folder.glob(f"*/{_SAVED_MODEL}") if re.fullmatch("[0-9]+", path.parent.name)]
+    return max(versions, key=lambda path: int(path.name), default=folder)
+
+
 def _load_saved_model(folder: pathlib.Path) -> Transfer:
-    loaded = tf.saved_model.load(str(folder))
-    signature = loaded.signatures.get("tensors")
-    if signature is None:
-        have = ", ".join(sorted(loaded.signatures)) or "none"
-        raise UserError(f"{folder} has no signature `tensors` (it has: {have}); export it with `dpt export`")
-    _, specs = signature.structured_input_signature
-    size = specs["source"].shape[1]
-    return Transfer(lambda inputs: signature(**_as_tensors(inputs)), size, {"saved_model": str(folder)}, loaded)
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise UserError(f"{folder} cannot be loaded ({said}); export it anew with `dpt export`") from error
+    signatures = loaded.signatures
+    for name in ("tensors", "texture", "render"):
+        if name not in signatures:
+            have = ", ".join(sorted(signatures)) or "none"
+            raise UserError(f"{folder} has no signature `{name}` (it has: {have}); export it with `dpt export`")
+
+    def function(inputs: dict[str, np.ndarray]) -> Mapping:
+        x = _as_tensors(inputs)
+        unwrapped = signatures["texture"](source=x["source"], source_iuv=x["source_iuv"])
+        return unwrapped | signatures["render"](**unwrapped, target_iuv=x["target_iuv"])
+
+    _, specs = signatures["tensors"].structured_input_signature
+    noted = folder / "assets.extra" / "provenance.json"
+    provenance = json.loads(noted.read_text()) if noted.is_file() else {}
+    return Transfer(function, specs["source"].shape[1], {"saved_model": str(folder)} | provenance, loaded)
 
 
 def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:

@@ -22,6 +22,7 @@ VERBS = {
     "transfer": "paint the person of a photo in other poses",
     "evaluate": "score a run on the held-out pairs of a prepared data set",
     "experiment": "a table of the paper: every row trained and scored the same way",
+    "export": "a run -> a SavedModel with signatures, for TensorFlow Serving or any TensorFlow",
 }
 
 

@@ -10,12 +10,12 @@ from dpt_tf.iuv.sources import REMEDY, NotIUV
 _EIGHT = np.ones((3, 3), bool)
 
 # Of 180 real maps the worst has 0.07 % of lonely pixels; the mildest JPEG or smooth resizing leaves more than 11 %.
-_MOST_LONELY = 0.05
+MOST_LONELY = 0.05
 
 # Wrapped values reach down to 238 on real maps, and lie among values below 32.
-_HIGH = 224
-_LOW = 64
-_MOSTLY = 0.9
+HIGH = 224
+LOW = 64
+MOSTLY = 0.9
 _MOST_WORK = 16  # times the pixels of the map
 
 _Box = tuple[slice, slice]
@@ -43,9 +43,9 @@ def refuse_damaged(iuv: np.ndarray) -> None:
     alone[:, :-1] &= differ
     lonely = np.count_nonzero(alone) / pixels
     stained = np.count_nonzero((iuv[..., 1] | iuv[..., 2])[~body]) / pixels
-    if lonely <= _MOST_LONELY and stained > 1:
+    if lonely <= MOST_LONELY and stained > 1:
         raise NotIUV("a colour visualisation or a photo: colour lies on more background than body; " + REMEDY)
-    if lonely > _MOST_LONELY or stained > _MOST_LONELY:
+    if lonely > MOST_LONELY or stained > MOST_LONELY:
         raise NotIUV(
             "damaged by JPEG compression or by smooth resizing, or not a map at all: "
             f"{lonely:.0%} of the part numbers differ from all their neighbours, colour lies on {stained:.0%} as much "
@@ -66,7 +66,7 @@ def undo_wrap_around(iuv: np.ndarray) -> tuple[np.ndarray, int]:
         values = np.ascontiguousarray(iuv[..., channel])
         for box, here, number in _patches(part, values):
             beside = _grown(here) & (part[box] == number) & ~here
-            if (values[box][beside] <= _LOW).mean() >= _MOSTLY:
+            if (values[box][beside] <= LOW).mean() >= MOSTLY:
                 if mended is iuv:
                     mended = iuv.copy()
                 mended[..., channel][box][here] = 0
@@ -88,7 +88,7 @@ class _Work:
 
 def _patches(part: np.ndarray, values: np.ndarray) -> Iterator[tuple[_Box, np.ndarray, int]]:
     """Connected high pixels of one part next to a low one: (a box with a pixel to spare, where in it, the part)."""
-    high = (values >= _HIGH) & (part > 0)
+    high = (values >= HIGH) & (part > 0)
     seeds = _beside_low(part, values, high)
     left = _Work(_MOST_WORK * part.size + (1 << 20))
     for box, here in _pieces(high, seeds, left):
@@ -122,7 +122,7 @@ def _pieces(mask: np.ndarray, seeds: np.ndarray, left: _Work) -> Iterator[tuple[
 def _beside_low(part: np.ndarray, values: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The high pixels that have a low one of their part among their eight neighbours."""
     # 1 for high, 2 for low: two codes differ in just these bits where the parts are the same.
-    code = part << 2 | high | (values <= _LOW).view(np.uint8) << 1
+    code = part << 2 | high | (values <= LOW).view(np.uint8) << 1
     seeds = np.zeros(high.shape, bool)
     up, down = slice(None, -1), slice(1, None)
     whole = slice(None)

@@ -6,8 +6,8 @@ from scipy import ndimage
 from dpt_tf.iuv.sources import NOBODY, NotIUV
 
 _EIGHT = np.ones((3, 3), bool)
-_TRUNK = (1, 2, 23, 24)  # torso and head: a piece without them is somebody's hand or foot
-_SMALLEST = 0.02
+TRUNK = (1, 2, 23, 24)  # torso and head: a piece without them is somebody's hand or foot
+SMALLEST = 0.02
 
 
 def choose(iuv: np.ndarray, person: int | None = None) -> tuple[np.ndarray, list[int], int]:
@@ -28,9 +28,9 @@ def choose(iuv: np.ndarray, person: int | None = None) -> tuple[np.ndarray, list
     people = [order[0]]
     if count > 1:
         wanted = np.zeros(256, bool)
-        wanted[list(_TRUNK)] = np.bincount(part[labels == order[0]], minlength=25)[list(_TRUNK)] > 0
+        wanted[list(TRUNK)] = np.bincount(part[labels == order[0]], minlength=25)[list(TRUNK)] > 0
         with_trunk = np.bincount(labels[wanted[part]], minlength=count + 1) > 0
-        large = sizes >= _SMALLEST * sizes[order[0] - 1]
+        large = sizes >= SMALLEST * sizes[order[0] - 1]
         people += [piece for piece in order[1:] if large[piece - 1] and with_trunk[piece]]
     chosen = 1 if person is None else person
     if not 1 <= chosen <= len(people):

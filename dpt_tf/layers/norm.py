@@ -8,6 +8,8 @@ Keras computes group norm by reductions over five dimensions. On a CPU that take
 import keras
 import tensorflow as tf
 
+from dpt_tf.ops.device import custom_gradient, device
+
 
 def instance_norm(x, gamma, beta, epsilon=1e-5):
     """Instance norm, gamma (x - mean) / sqrt(variance + epsilon) + beta, moments over the positions of each channel.
@@ -35,7 +37,7 @@ def _norm(x, gamma, beta, epsilon):
     def restore(flat):
         return tf.cast(tf.reshape(flat, [-1, height, width, channels]), x.dtype)
 
-    @tf.custom_gradient
+    @custom_gradient
     def forward(x, gamma, beta):
         flat = flatten(x)
         centred = flat - _mean(flat)
@@ -56,7 +58,7 @@ def _norm(x, gamma, beta, epsilon):
 
 def _mean(flat):
     """`[B, N, C] -> [B, 1, C]`."""
-    if tf.config.list_logical_devices("GPU"):
+    if device() == "gpu":
         return tf.reduce_mean(flat, 1, keepdims=True)
     return tf.matmul(tf.fill([1, 1, flat.shape[1]], 1 / flat.shape[1]), flat)
 

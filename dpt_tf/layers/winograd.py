@@ -10,6 +10,8 @@ squares they are matrix products too. In float32 the result differs from a direc
 import numpy as np
 import tensorflow as tf
 
+from dpt_tf.ops.device import custom_gradient, device
+
 _B = np.array(
     [
         [4, 0, -5, 0, 1, 0],
@@ -44,10 +46,10 @@ def pays(x, kernel):
     if x.dtype != tf.float32 or height is None or width is None or height % 4 or width % 4:
         return False
     tiles = (batch or 1) * (height // 4) * (width // 4)
-    return tiles >= 64 and min(channels, kernel.shape[-1]) >= 128 and not tf.config.list_logical_devices("GPU")
+    return tiles >= 64 and min(channels, kernel.shape[-1]) >= 128 and device() == "cpu"
 
 
-@tf.custom_gradient
+@custom_gradient
 def convolve(x, kernel):
     """`tf.nn.conv2d(x, kernel, 1, "SAME")`, and its gradients by the same means."""
     v = _transform_input(x)

@@ -12,6 +12,7 @@ differentiable by colour and by uv.
 import tensorflow as tf
 
 from dpt_tf.ops import pyramid
+from dpt_tf.ops.device import custom_gradient
 
 PARTS = 24
 
@@ -119,7 +120,7 @@ def _scatter(values, texel, texels):
     return tf.raw_ops.UnsortedSegmentSum(data=values, segment_ids=texel, num_segments=texels)
 
 
-@tf.custom_gradient
+@custom_gradient
 def _gather(flat, texel):
     """Rows of `[texels, C]` as `[N, 4, C]`; any row where the index is -1, so weigh it with 0."""
     texels = tf.shape(flat)[0]
