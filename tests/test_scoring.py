@@ -113,6 +113,24 @@ def test_a_scoring_that_is_stopped_goes_on_with_the_same_result(split, tmp_path,
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["pairs.csv"]
 
 
+def test_a_scoring_that_is_stopped_inside_a_batch_counts_no_pair_twice(split, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    whole = scoring.score(Oracle(), split, scores, tmp_path / "whole", {})
+    update, calls = Scores.update, []
+
+    def stopped(self, *batch):
+        values = update(self, *batch)
+        calls.append(self)
+        if len(calls) == 13:  # the sums of a row know the third batch by now
+            raise KeyboardInterrupt
+        return values
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Scores, "update", stopped)
+        scoring.score(Oracle(), split, scores, tmp_path / "parts", {})
+    assert scoring.score(Oracle(), split, scores, tmp_path / "parts", {}) == whole
+
+
 def test_another_scoring_begins_anew(split, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "_SECONDS", 0.0)
 

@@ -40,6 +40,7 @@ class Progress:
         """
         self.scores = {row: make() for row in rows}
         self.done = 0
+        self._torn = False
         self._folder, self._same = folder, json.dumps(same, sort_keys=True)
         folder.mkdir(parents=True, exist_ok=True)
         end = self._restore()
@@ -48,13 +49,18 @@ class Progress:
         self._file.seek(end)
         self._saved = time.monotonic()
 
-    def add(self, pairs: Sequence[tuple[str, str, str]], values: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-        """Notes a batch that `scores` have been updated with: `{row: {score: [B]}}`; saves now and then."""
+    def add(
+        self, pairs: Sequence[tuple[str, str, str]], update: Callable[[], Mapping[str, Mapping[str, np.ndarray]]]
+    ) -> None:
+        """Has `update` bring a batch into `scores`, notes what it gives, `{row: {score: [B]}}`; saves now and then."""
+        self._torn = True  # sums that know half of a batch are worth nothing
+        values = update()
         if not self.done:
             self._write([["item", "source", "target", *(f"{row}: {name}" for row in values for name in values[row])]])
         columns = [column for row in values.values() for column in row.values()]
         self._write([[*pair, *(f"{column[i]:.6g}" for column in columns)] for i, pair in enumerate(pairs)])
         self.done += len(pairs)
+        self._torn = False
         if time.monotonic() - self._saved > _SECONDS:
             self.save()
 
@@ -75,8 +81,8 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
-        """A table that is whole needs no sums to go on with; one that is not gets them."""
-        if kind is not None and self.done:
+        """A whole table needs no sums to go on with; another gets them, if they are of whole batches."""
+        if kind is not None and self.done and not self._torn:
             self.save()
         self._file.close()
         if kind is None:
@@ -88,6 +94,8 @@ class Progress:
             with np.load(self._folder / _STATE) as saved:
                 state = dict(saved)
         except (FileNotFoundError, ValueError, OSError, zipfile.BadZipFile):
+            return 0
+        if not {"at", "same"} <= state.keys():
             return 0
         done, end = (int(number) for number in state["at"])
         table = self._folder / TABLE

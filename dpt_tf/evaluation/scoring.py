@@ -147,12 +147,15 @@ def score(
             pairs = _pairs(names)
             shown = paint(inputs, pairs)
             truth, foreground = _pixels(target), inputs["target_iuv"].numpy()[..., 0] > 0
-            parts = pool.map(lambda row: progress.scores[row].update(truth, shown[row], foreground), paint.rows)  # noqa: B023
-            values = dict(zip(paint.rows, parts, strict=True))
             if outputs is not None:
                 for pair, picture in zip(pairs, shown[paint.rows[-1]], strict=True):
                     pictures.save(outputs / f"{given.name_of(*pair)}.png", picture)
-            progress.add(pairs, values)
+
+            def update(truth=truth, shown=shown, foreground=foreground) -> dict[str, dict[str, np.ndarray]]:
+                parts = pool.map(lambda row: progress.scores[row].update(truth, shown[row], foreground), paint.rows)
+                return dict(zip(paint.rows, parts, strict=True))
+
+            progress.add(pairs, update)
             bar.update(len(pairs))
     first = progress.scores[paint.rows[0]]
     table: dict[str, dict[str, float | str]] = {row: dict(scores.result()) for row, scores in progress.scores.items()}
