@@ -12,7 +12,7 @@ from dpt_tf.metrics.ms_ssim import ms_ssim as multi_scale
 from dpt_tf.metrics.ssim import SSIM_PROTOCOLS, ssim
 from dpt_tf.metrics.streams import Means, Metric
 
-_PIXELS = 256 * 256  # so many go through the graph at once: a score has some forty numbers for each in memory
+_PIXELS = 2 * 256 * 256  # so many go through the graph at once, which takes some 400 bytes for each
 
 
 class Scores:
