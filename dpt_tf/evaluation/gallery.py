@@ -77,8 +77,9 @@ def sheets(
             columns |= {name: photos.read(_path(folder, number)) for name, folder in folders.items()}
             cases.append(scoring.Case(str(number), 0.0, columns | {"truth": truths[i]}))
             if textured in folders:
-                both = (photos.read(_path(folders[textured], number, which)) for which in _TEXTURES)
-                textures.append([sources[i], *both])
+                both = [photos.read(_path(folders[textured], number, which)) for which in _TEXTURES]
+                times = max(1, len(both[0]) // len(sources[i]))
+                textures.append([sources[i].repeat(times, 0).repeat(times, 1), *both])
     captions = ("source", "before inpainting", "after inpainting")
     return scoring.sheet(cases), pictures.grid(textures, captions) if textures else None
 
