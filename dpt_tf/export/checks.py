@@ -41,11 +41,9 @@ def after(checks: Sequence[tf.Operation], tensor: tf.Tensor) -> tf.Tensor:
 def sizes(tensors: Mapping[str, tf.Tensor], inner: Mapping[str, Sequence[int]]) -> dict[str, tf.Tensor]:
     """The tensors once each is `[B, *inner[name]]`, with one and the same B, at least 1.
 
-    Note: a server feeds whatever a client sends, while the optimiser of graphs takes a static shape for granted and
-    would remove a check of it; behind `placeholder_with_default` no shape is known.
+    Note: a server feeds whatever a client sends, whatever shape the signature gives.
     """
-    shapeless = {name: tf.compat.v1.placeholder_with_default(tensor, None) for name, tensor in tensors.items()}
-    shapes = {name: tf.shape(tensor) for name, tensor in shapeless.items()}
+    shapes = {name: tf.shape(tensor) for name, tensor in tensors.items()}
     wrong = []
     for name, shape in shapes.items():
         lengths = tf.strings.reduce_join(tf.strings.as_string(shape), separator=", ")
@@ -61,7 +59,7 @@ def sizes(tensors: Mapping[str, tf.Tensor], inner: Mapping[str, Sequence[int]]) 
         for name, other in others
     ]
     return {
-        name: tf.ensure_shape(after(wrong + differ, tensor), [None, *inner[name]]) for name, tensor in shapeless.items()
+        name: tf.ensure_shape(after(wrong + differ, tensor), [None, *inner[name]]) for name, tensor in tensors.items()
     }
 
 
