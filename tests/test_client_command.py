@@ -1,0 +1,126 @@
+"""The client as a command: what it writes, what it says, TLS, and what it needs installed."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import standin_toy as toy
+import trustme
+from client_toys import address, painting, person, photo, toy_painted
+
+import client as command
+from client import Client, ServerError, Tls
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory):
+    """A server of the toy, versions 1 and 2, of which 1 is `stable`."""
+    with painting(tmp_path_factory.mktemp("toys") / "dpt") as server:
+        yield server
+
+
+@pytest.mark.parametrize("mutual", [False, True])
+def test_tls_by_the_configuration_that_the_script_writes(tmp_path, mutual):
+    base, authority = toy.put(tmp_path / "dpt", 1), trustme.CA()
+    pair = authority.issue_cert("localhost")
+    for name, blobs in (("ca", [authority.cert_pem]), ("key", [pair.private_key_pem]), ("cert", pair.cert_chain_pems)):
+        (tmp_path / name).write_bytes(b"".join(blob.bytes() for blob in blobs))
+    flags = [f"--key={tmp_path / 'key'}", f"--cert={tmp_path / 'cert'}"]
+    flags += [f"--client_ca={tmp_path / 'ca'}"] * mutual
+    script = [sys.executable, str(toy.SERVING / "configs" / "ssl_config.py"), *flags]
+    (tmp_path / "ssl.config").write_text(subprocess.run(script, check=True, capture_output=True, text=True).stdout)
+    x = photo(32, 32), person(32, 32), person(32, 32, 1)
+    known = Tls(tmp_path / "ca", tmp_path / "cert", tmp_path / "key")
+    with toy.running(base, credentials=toy.configs.credentials(str(tmp_path / "ssl.config"))) as server:
+        where = f"localhost:{server.options.port}"
+        for tls, welcome in ((known, True), (Tls(tmp_path / "ca"), not mutual), (Tls(), False), (None, False)):
+            with Client(where, tls=tls, retries=0) as asked:
+                if welcome:
+                    np.testing.assert_array_equal(next(asked.transfer(*x[:2], [x[2]])), toy_painted(*x, version=1))
+                else:
+                    with pytest.raises(ServerError, match="UNAVAILABLE"):
+                        next(asked.transfer(*x[:2], [x[2]]))
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A photo, its map, two poses in a folder with a ruined one between, and a third pose."""
+    (tmp_path / "poses").mkdir()
+    pictures = {"a.png": photo(32, 32), "a_IUV.png": person(32, 32), "c_IUV.png": person(32, 32, 7)}
+    pictures |= {"poses/1.png": person(32, 32, 1), "poses/2.png": photo(32, 32), "poses/3.png": person(40, 32, 3)}
+    for name, picture in pictures.items():
+        (tmp_path / name).write_bytes(toy.png(picture))
+    (tmp_path / "poses" / "notes.txt").write_text("not a pose")
+    return tmp_path
+
+
+def flags(files, server, *targets, rest=False, output="out"):
+    targets = [str(files / target) for target in targets]
+    which = [f"--server={server if isinstance(server, str) else address(server, rest)}", *(["--rest"] if rest else [])]
+    which += [f"--source={files / 'a.png'}", f"--source_iuv={files / 'a_IUV.png'}", f"--output={files / output}"]
+    return [*which, "--target_iuv", *targets]
+
+
+def test_the_command_paints_files_and_folders_and_names_what_it_leaves_out(painter, files, capsys):
+    assert command.main(flags(files, painter, "c_IUV.png", "poses", rest=True)) == 2
+    said = capsys.readouterr()
+    assert said.out.split() == [str(files / "out" / name) for name in ("c_IUV.png", "1.png", "3.png")]
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"client.py: {files / 'poses' / '2.png'}: no DensePose map")
+    assert not list(files.glob("out/*.partial"))
+    for name, target in (("c_IUV.png", person(32, 32, 7)), ("3.png", person(40, 32, 3))):
+        with toy.PIL.Image.open(files / "out" / name) as painted:
+            got = np.asarray(painted)
+        np.testing.assert_array_equal(got, toy_painted(photo(32, 32), person(32, 32), target, version=2))
+
+
+def test_one_pose_may_be_one_file(painter, files, capsys):
+    assert command.main(flags(files, painter, "c_IUV.png", output="new/picture.png")) == 0
+    assert capsys.readouterr().out.split() == [str(files / "new" / "picture.png")]
+    with toy.PIL.Image.open(files / "new" / "picture.png") as painted:
+        assert painted.size == (32, 32)
+
+
+@pytest.mark.parametrize(
+    ("targets", "more", "code", "words"),
+    [
+        (["c_IUV.png"], ["--model=other"], 1, "NOT_FOUND"),
+        (["c_IUV.png"], ["--version=9"], 1, "NOT_FOUND"),
+        (["c_IUV.png"], ["--server=127.0.0.1:1", "--retries=0"], 1, "127.0.0.1:1: UNAVAILABLE"),
+        (["nowhere.png"], [], 2, "nowhere.png: no such file; give the path of a DensePose map"),
+        (["c_IUV.png"], ["--source={files}/nowhere.jpg"], 2, "nowhere.jpg: no such file; give the path of a photo"),
+        (["c_IUV.png"], ["--source_iuv={files}/poses/3.png"], 2, "the photo is 32 x 32 and its map 32 x 40"),
+        (["poses", "poses"], [], 2, "have one file name"),
+        (["poses"], ["--output={files}/out.png"], 2, "give a folder"),
+        (["poses"], ["--output={files}/poses"], 2, "would be overwritten by its picture"),
+        (["c_IUV.png"], ["--output={files}/a.png/x/y.png"], 2, "cannot be written"),
+        (["c_IUV.png"], ["--timeout=0"], 2, "above 0"),
+        (["c_IUV.png"], ["--version=1", "--label=stable"], 2, "not allowed with"),
+        (["c_IUV.png"], ["--tls_cert={files}/a.png"], 2, "belong together"),
+        (["c_IUV.png"], ["--tls_ca={files}/nowhere"], 2, "nowhere: cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("rest", [False, True])
+def test_what_goes_wrong_is_one_line_and_a_code(painter, files, capsys, targets, more, code, words, rest):
+    try:
+        got = command.main([*flags(files, painter, *targets, rest=rest), *(one.format(files=files) for one in more)])
+    except SystemExit as left:
+        got = left.code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (got, line[:11]) == (code, "client.py: ") and words in line
+
+
+@pytest.mark.parametrize("rest", [False, True])
+def test_it_runs_where_neither_tensorflow_nor_the_library_is(painter, files, rest):
+    absent = ["tensorflow", "tensorflow_serving", "keras", "scipy", "dpt_tf"] + ["grpc", "google"] * rest
+    code = f"import sys; sys.modules |= dict.fromkeys({absent}); import client; sys.exit(client.main())"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *flags(files, painter, "c_IUV.png", rest=rest)],
+        env={**os.environ, "PYTHONPATH": str(toy.SERVING)},
+        capture_output=True,
+        text=True,
+    )
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
+    assert (files / "out" / "c_IUV.png").is_file()
