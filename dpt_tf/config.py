@@ -15,6 +15,7 @@ STAGES = ("predictive", "inpainting", "joint")
 POSES = ("densepose", "densepose_onehot", "segmentation", "mask", "keypoints")
 BLOCKS = ("predictive", "refinement", "warping", "full")
 PRECISIONS = ("float32", "bfloat16")
+LARGEST_SEED = 2**32 - 1  # of NumPy
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,8 +80,8 @@ class HParams:
                 raise ValueError(f"{name} is {value}; it must be a multiple of {multiple}, at least {2 * multiple}")
         if self.colour_path not in (0, 1):
             raise ValueError(f"colour_path is {self.colour_path}; it is 1, or 0 as in the paper")
-        if self.seed >= 2**32:
-            raise ValueError(f"seed is {self.seed}; the largest is {2**32 - 1}")
+        if self.seed > LARGEST_SEED:
+            raise ValueError(f"seed is {self.seed}; the largest is {LARGEST_SEED}")
         if self.cooldown > 1:
             raise ValueError(f"cooldown is {self.cooldown}; it is a share of a stage, at most 1")
         for field in dataclasses.fields(self):

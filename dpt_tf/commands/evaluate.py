@@ -11,6 +11,7 @@ import pathlib
 from typing import Any
 
 from dpt_tf import quiet
+from dpt_tf.commands import ruler_flags
 from dpt_tf.errors import UserError
 
 _BATCH = 8
@@ -25,21 +26,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="at most so many pairs, spread over the people")
     parser.add_argument("--seed", type=int, default=0, help="draws the sources where the split has many")
-    parser.add_argument("--protocol", default="dsc", help="dsc (the paper's), patn, all, or SSIM protocols joined by +")
-    parser.add_argument(
-        "--inception", type=_handle, help="for IS and FID: a TF-Hub handle, a SavedModel, or keras (another network)"
-    )
-    parser.add_argument("--detector", type=_handle, help="for the detection score: a TF-Hub handle or a SavedModel")
-    parser.add_argument("--detector_classes", choices=("coco", "voc"), default="coco", help="what it was trained on")
-    parser.add_argument("--lpips", type=_handle, help="for LPIPS: a SavedModel of two batches of pictures in [-1, 1]")
+    ruler_flags.add(parser)
     parser.add_argument("--output", type=_folder, help="folder of the report; default WORKDIR/evaluation")
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
-
-
-def _handle(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("is empty; name a folder or a handle, or leave it out")
-    return text
 
 
 def _folder(text: str) -> pathlib.Path:
@@ -65,8 +54,6 @@ def run(args: argparse.Namespace) -> int:
     if args.pictures is not None and args.save_pictures:
         raise UserError("--save_pictures would copy the pictures that --pictures names; leave it out")
     quiet.start_tensorflow()
-    from dpt_tf.evaluation.rulers import Networks
-
     evaluate(
         args.workdir,
         args.data_dir or pathlib.Path("data") / args.dataset,
@@ -76,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         args.output,
         pictures_dir=args.pictures,
         protocol=args.protocol,
-        networks=Networks(args.inception, args.detector, args.detector_classes, args.lpips),
+        networks=ruler_flags.networks(args),
         save_pictures=args.save_pictures,
     )
     return 0

@@ -9,12 +9,11 @@ import dataclasses
 import pathlib
 
 from dpt_tf import config, quiet
-from dpt_tf.commands import training_data
+from dpt_tf.commands import ruler_flags, training_data
 from dpt_tf.config import HParams
 from dpt_tf.errors import UserError
 from dpt_tf.evaluation import tables
 
-_SEEDS = 2**32  # NumPy's generator takes no more
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
 
@@ -34,11 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, help="score at most so many pairs, spread over the people")
     parser.add_argument("--vgg", default="imagenet", help="VGG19 of the losses: imagenet, random, or a weight file")
-    parser.add_argument("--protocol", default="dsc", help="dsc (the paper's), patn, all, or SSIM protocols joined by +")
-    parser.add_argument("--inception", help="for IS and FID: a TF-Hub handle, a SavedModel, or keras (another network)")
-    parser.add_argument("--detector", help="for the detection score: a TF-Hub handle or a SavedModel")
-    parser.add_argument("--detector_classes", choices=("coco", "voc"), default="coco", help="what it was trained on")
-    parser.add_argument("--lpips", help="for LPIPS: a SavedModel of two batches of pictures in [-1, 1]")
+    ruler_flags.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     dataset = args.dataset or table.dataset
     data_dir = training_data.find(dataset, args.data_dir, base.image_size)
     quiet.start_tensorflow()
-    from dpt_tf.evaluation import experiment, rulers, tabulate
+    from dpt_tf.evaluation import experiment, tabulate
     from dpt_tf.training import run as training
 
     training.start()
@@ -66,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         limit=args.limit,
         vgg_weights=args.vgg,
         protocol=args.protocol,
-        networks=rulers.Networks(args.inception, args.detector, args.detector_classes, args.lpips),
+        networks=ruler_flags.networks(args),
     )
     folders = [pathlib.Path(part.strip()) for part in args.beside.split(",") if part.strip()]
     plan = dataclasses.replace(plan, beside=tuple(experiment.beside(plan, folder) for folder in folders))
@@ -82,10 +77,10 @@ def _seeds(text: str) -> tuple[int, ...]:
         seeds = tuple(int(part) for part in text.split(","))
     except ValueError:
         seeds = ()
-    if not seeds or min(seeds) < 0 or max(seeds) >= _SEEDS or len(set(seeds)) < len(seeds):
+    if not seeds or min(seeds) < 0 or max(seeds) > config.LARGEST_SEED or len(set(seeds)) < len(seeds):
         raise UserError(
             f"--seeds={text}: give different whole numbers from 0, joined by commas: --seeds=0,1,2"
-            + (f"; the largest is {_SEEDS - 1}" if seeds and max(seeds) >= _SEEDS else "")
+            + (f"; the largest is {config.LARGEST_SEED}" if seeds and max(seeds) > config.LARGEST_SEED else "")
         )
     return seeds
 

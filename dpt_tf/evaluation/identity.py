@@ -1,6 +1,7 @@
 """What makes a scoring the same: digests of all that it reads, so that one that was stopped goes on with nothing else.
 
-A digest is a short text, equal where and only where the bytes are; names of folders have no part in it.
+A digest is a short text that is equal where the bytes are; names of folders have no part in it. Of a data set it is of
+the sizes and of how the files begin, since nobody wants to read all of it at every start.
 """
 
 import contextlib
