@@ -17,3 +17,18 @@ def test_a_name_that_fits_two_pairs_is_refused(tmp_path):
         pairs[0]: "p1___p2_to_p3.png",
         pairs[1]: "p1_to_p2___p3.png",
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fasionWOMENDressesid0000000101_1front.jpg___fasionWOMENDressesid0000000101_2side.jpg_vis.png",
+        "WOMEN-Dresses-id_00000001-01_1_front_to_WOMEN-Dresses-id_00000001-01_2_side.jpg",
+        "fashionWOMENDressesid0000000101_1front_2_fashionWOMENDressesid0000000101_2side_vis.jpg",
+    ],
+)
+def test_other_systems_names_are_understood(tmp_path, name):
+    item = "WOMEN-Dresses-id_00000001-01"
+    pair = (item, f"{item}_1_front", f"{item}_2_side")
+    (tmp_path / name).touch()
+    assert given.find(tmp_path, [pair]) == {pair: tmp_path / name}

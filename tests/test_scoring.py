@@ -219,21 +219,6 @@ def test_with_a_limit_pictures_of_other_pairs_may_lie_there(prepared, tmp_path):
     assert json.loads((tmp_path / "theirs-evaluation" / "report.json").read_text())["pairs"] == 3
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "fasionWOMENDressesid0000000101_1front.jpg___fasionWOMENDressesid0000000101_2side.jpg_vis.png",
-        "WOMEN-Dresses-id_00000001-01_1_front_to_WOMEN-Dresses-id_00000001-01_2_side.jpg",
-        "fashionWOMENDressesid0000000101_1front_2_fashionWOMENDressesid0000000101_2side_vis.jpg",
-    ],
-)
-def test_other_systems_names_are_understood(tmp_path, name):
-    item = "WOMEN-Dresses-id_00000001-01"
-    pair = (item, f"{item}_1_front", f"{item}_2_side")
-    (tmp_path / name).touch()
-    assert given.find(tmp_path, [pair]) == {pair: tmp_path / name}
-
-
 def _doubled(paths):
     paths[0].with_suffix(".jpg").write_bytes(paths[0].read_bytes())
 

@@ -1,0 +1,110 @@
+"""Rows are what the paper trained, and a verdict says no more than its numbers do."""
+
+import dataclasses
+
+import pytest
+
+from dpt_tf import config
+from dpt_tf.evaluation import verdicts
+from dpt_tf.evaluation.tables import TABLES, Ordering
+
+
+@pytest.mark.parametrize("number", TABLES)
+@pytest.mark.parametrize("preset", ["paper", "small"])
+def test_rows_are_hyper_parameters_that_a_run_can_have_and_no_two_are_the_same(number, preset):
+    table, base = TABLES[number], config.preset(preset)
+    made = [row.hparams(base, 7) for row in table.rows]
+    assert len(set(made)) == len(made) == len({row.name for row in table.rows})
+    assert all(hparams.seed == 7 for hparams in made)
+    common = {field.name for field in dataclasses.fields(base)} - {key for row in table.rows for key in row.changes}
+    for hparams in made:
+        assert all(getattr(hparams, key) == getattr(base, key) for key in common - {"seed"})
+
+
+def test_tables_train_on_the_losses_that_the_paper_names():
+    def weights(number, row):
+        hparams = next(r for r in TABLES[number].rows if r.name == row).hparams(config.preset("small"), 0)
+        return hparams.l1_weight, hparams.perceptual_weight, hparams.style_weight, hparams.gan_weight
+
+    for number in (3, 4, 7):
+        assert {weights(number, row.name) for row in TABLES[number].rows} == {(1, 0, 0, 0)}
+    assert [weights(5, row.name) for row in TABLES[5].rows] == [
+        (1, 0, 0, 0), (1, 0.5, 0, 0), (1, 0, 5e5, 0), (1, 0.5, 5e5, 0),
+        (1, 0, 0, 0.1), (1, 0.5, 0, 0.1), (1, 0, 5e5, 0.1), (1, 0.5, 5e5, 0.1),
+    ]  # fmt: skip
+    for number in (1, 8):
+        assert weights(number, "best_structure") == weights(5, "l1")
+        assert weights(number, "highest_realism") == weights(5, "l1+style")
+        assert weights(number, "balanced") == weights(5, "all")
+
+
+@pytest.mark.parametrize("number", TABLES)
+def test_orderings_that_are_said_to_be_the_figures_are(number):
+    paper = {row.name: row.paper for row in TABLES[number].rows}
+    for ordering in TABLES[number].orderings:
+        values = [paper[name][ordering.score] for name in ordering.names]
+        if "otherwise" in ordering.where:
+            assert values != sorted(values, reverse=True)
+        else:
+            assert values == sorted(values, reverse=True) and len(set(values)) == len(values)
+
+
+def test_equal_networks_of_different_tables_have_equal_figures():
+    def row(number, name):
+        return next(row for row in TABLES[number].rows if row.name == name)
+
+    same = [row(3, "densepose"), row(4, "predictive"), row(7, "densepose-densepose")]
+    assert len({one.hparams(config.preset("paper"), 0) for one in same}) == 1
+    assert same[0].paper == same[1].paper == same[2].paper
+    assert row(4, "full").paper == row(5, "l1").paper
+    assert row(3, "keypoints").paper == row(7, "keypoints-keypoints").paper
+
+
+def made(**ssim):
+    return {row: {seed: {"SSIM (dsc)": value} for seed, value in enumerate(values)} for row, values in ssim.items()}
+
+
+def test_an_order_has_three_verdicts():
+    order = Ordering("SSIM", ("a", "b", "c"))
+    found = verdicts.judge(order, made(a=[0.9, 0.8, 0.7], b=[0.8, 0.71, 0.6], c=[0.5, 0.4, 0.31]))
+    assert found.verdict == verdicts.HELD, "seeds differ more than rows, but not within a seed"
+    assert found.numbers[0] == "a - b: +0.0967 (standard error 0.0033, 3 seeds)"
+    assert len(found.numbers) == 2
+    found = verdicts.judge(order, made(a=[0.5, 0.5, 0.51], b=[0.6, 0.6, 0.6], c=[0.2, 0.21, 0.2]))
+    assert found.verdict == verdicts.NOT_HELD
+    found = verdicts.judge(order, made(a=[0.5, 0.6, 0.5], b=[0.55, 0.5, 0.5], c=[0.2, 0.21, 0.2]))
+    assert found.verdict == verdicts.OPEN
+    found = verdicts.judge(order, made(a=[0.9], b=[0.8], c=[0.5]))
+    assert found.verdict == verdicts.OPEN
+    assert found.numbers[0] == "a - b: +0.1000, one seed"
+    assert verdicts.judge(order, made(a=[0.9, 0.9], b=[0.9, 0.9], c=[0.9, 0.9])).verdict == verdicts.OPEN
+
+
+def test_ends_that_are_seen_to_be_reversed_refute_an_order_whose_steps_are_not():
+    order = Ordering("SSIM", ("a", "b", "c"))
+    found = verdicts.judge(order, made(a=[0.50, 0.50], b=[0.50, 0.58], c=[0.58, 0.59]))
+    assert found.verdict == verdicts.NOT_HELD
+    assert found.numbers[2].startswith("a - c: -0.0850")
+
+
+def test_only_seeds_that_both_rows_have_are_compared():
+    order = Ordering("SSIM", ("a", "b"))
+    results = made(a=[0.5, 0.6, 0.1], b=[0.4, 0.51])
+    assert "(standard error 0.0050, 2 seeds)" in verdicts.judge(order, results).numbers[0]
+    assert verdicts.judge(order, {"a": {0: {}}, "b": {1: {}}}).verdict == verdicts.OPEN
+
+
+def test_the_bound_is_twice_the_standard_error():
+    order = Ordering("SSIM", ("a", "b"))
+    zero = [0.0, 0.0]
+    # Differences d and d + 2: mean d + 1, standard error 1.
+    assert verdicts.judge(order, made(a=[0.99, 2.99], b=zero)).verdict == verdicts.OPEN
+    assert verdicts.judge(order, made(a=[1.01, 3.01], b=zero)).verdict == verdicts.HELD
+    assert verdicts.judge(order, made(a=[-3.01, -1.01], b=zero)).verdict == verdicts.NOT_HELD
+
+
+def test_rows_are_chosen_by_number_name_or_label():
+    names = [row.name for row in TABLES[5].choose("8, l1+p")]
+    assert names == ["l1+p", "all"]
+    assert [row.name for row in TABLES[5].choose("{L1, Lp}")] == ["l1+p"]
+    assert len(TABLES[5].choose("")) == 8
