@@ -86,8 +86,17 @@ def edited(*edits):
     return picture
 
 
+def small(lonely):
+    """A torso of 40 pixels, and so many pixels by themselves."""
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[10:14, 10:20] = (2, 90, 3)
+    picture[20, 0 : 2 * lonely : 2] = (5, 90, 3)
+    return picture
+
+
 MAPS = {
     "plain": body(),
+    "a small body in pieces": small(14),
     "wrapped": edited((slice(22, 25), slice(9, 12), 1, 20), (slice(23, 24), slice(10, 11), 1, 254)),
     "wrapped at the edge": edited((slice(20, 30), slice(8, 14), 2, 10), (slice(22, 26), slice(8, 10), 2, 240)),
     "a fold": edited((slice(22, 30), slice(20, 26), 2, np.linspace(180, 255, 6))),
@@ -167,6 +176,7 @@ NOISE = np.random.default_rng(0).integers(0, 25, (48, 48, 3)).astype(np.uint8)
         (toy.png(body() // 255 * 0 + np.uint8(7)), "a grey picture"),
         (toy.png(toy.pictures(0)["source"][0]), "red goes up to"),
         (toy.png(NOISE), "a colour picture, or a map damaged"),
+        (toy.png(small(15)), "a colour picture, or a map damaged"),
         (toy.png(TWO), "it shows 2 people; choose one with dpt inspect --person=N --write"),
     ],
 )

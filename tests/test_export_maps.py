@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from dpt_tf import iuv, photos
+from dpt_tf import framing, iuv, photos
 from dpt_tf.export import maps, reading
 from dpt_tf.export.components import components
 
@@ -106,6 +106,35 @@ def test_real_maps_are_read_alike(realdata):
             mended += any("wrap-around" in fault for fault in expected.mended)
     assert compared > 30
     assert mended > 10
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_real_maps_reduced_as_the_networks_see_them_are_read_and_smoothed_ones_refused(realdata, size):
+    read_map = tf.function(lambda pixels: maps.read("map", pixels), autograph=False)
+    for path in sorted((realdata / "fashion_video" / "iuv").iterdir())[::6]:
+        small = framing.square_map(iuv.read(path), size)
+        expected = iuv.decode(encoded(small), "map")
+        if len(expected.people) == 1:
+            np.testing.assert_array_equal(read_map(tf.constant(small[None]))[0], expected.iuv, err_msg=str(path))
+        smooth = np.asarray(Image.open(path).convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
+        with pytest.raises(iuv.NotIUV, match="smooth resizing|visualisation"):
+            iuv.decode(encoded(smooth), "map")
+        with pytest.raises(tf.errors.InvalidArgumentError, match="smooth resizing|order of channels"):
+            read_map(tf.constant(smooth[None]))
+
+
+@pytest.mark.parametrize(("lonely", "is_map"), [(14, True), (15, False)])
+def test_the_smaller_a_body_the_more_of_its_pixels_may_be_lonely(lonely, is_map):
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[10:14, 10:20] = (2, 90, 3)
+    picture[20, 0 : 2 * lonely : 2] = (5, 90, 3)  # 14 of 54 are below 2 / sqrt(54), 15 of 55 are above 2 / sqrt(55)
+    if is_map:
+        np.testing.assert_array_equal(read(picture), iuv.decode(encoded(picture), "map").iuv)
+        return
+    with pytest.raises(iuv.NotIUV, match="smooth resizing"):
+        iuv.decode(encoded(picture), "map")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="smooth resizing"):
+        read(picture)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "palette", "transparent", "grey"])

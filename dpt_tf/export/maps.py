@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from dpt_tf.export import checks
 from dpt_tf.export.components import components, pairs
-from dpt_tf.iuv.faults import HIGH, LOW, MOST_LONELY, MOSTLY
+from dpt_tf.iuv.faults import HIGH, LOW, MOST_LONELY, MOST_LONELY_SMALL, MOST_STAINED, MOSTLY
 from dpt_tf.iuv.people import SMALLEST, TRUNK
 from dpt_tf.ops.atlas import PARTS
 
@@ -79,8 +79,9 @@ def _refuse_damaged(name: str, iuv: tf.Tensor) -> tf.Operation:
     stains = ~body & tf.reduce_any(iuv[..., 1:] > 0, -1)
     pixels = tf.math.count_nonzero(body, [1, 2], dtype=tf.float64)
     lonely, stained = (tf.math.count_nonzero(mask, [1, 2], dtype=tf.float64) / pixels for mask in (alone, stains))
+    most = tf.maximum(tf.constant(MOST_LONELY, tf.float64), MOST_LONELY_SMALL / tf.sqrt(pixels))
     return checks.refuse_any(
-        (lonely > MOST_LONELY) | (stained > MOST_LONELY),
+        (lonely > most) | (stained > MOST_STAINED),
         name,
         lambda i: [
             "is a colour picture, or a map damaged by JPEG compression or smooth resizing: ",

@@ -17,7 +17,8 @@ from dptclient.errors import BadInput
 _PARTS = 24
 _TRUNK = (1, 2, 23, 24)  # a piece without torso and head is somebody's hand or foot
 _SMALLEST = 0.02  # of the largest person
-_MOST_LONELY = 0.05  # of the body's pixels
+_MOST_LONELY, _MOST_STAINED = 0.05, 0.05  # of the body's pixels
+_MOST_LONELY_SMALL = 2.0  # over the square root of the body's pixels: small bodies have more edge
 _HIGH, _LOW, _MOSTLY = 224, 64, 0.9
 
 
@@ -84,7 +85,7 @@ def _check_damage(iuv: np.ndarray) -> None:
     neighbours = (part[:-2, 1:-1], part[2:, 1:-1], part[1:-1, :-2], part[1:-1, 2:])
     lonely = np.logical_and.reduce([body, *(centre != other for other in neighbours)]).sum() / body.sum()
     stained = (iuv[..., 1:].any(axis=-1) & ~body).sum() / body.sum()
-    if max(lonely, stained) > _MOST_LONELY:
+    if lonely > max(_MOST_LONELY, _MOST_LONELY_SMALL / body.sum() ** 0.5) or stained > _MOST_STAINED:
         raise BadInput(
             f"a colour picture, or a map damaged by JPEG compression or smooth resizing: {lonely:.0%} of the part "
             f"numbers differ from all their neighbours, colour lies on {stained:.0%} as much background"
