@@ -88,6 +88,7 @@ def options(flags: argparse.Namespace):
         poll_seconds=flags.file_system_poll_wait_seconds,
         config_file=flags.model_config_file,
         config_poll_seconds=flags.model_config_file_poll_wait_seconds,
+        allow_new_labels=flags.allow_version_labels_for_unavailable_models,
     )
 
 
@@ -114,6 +115,14 @@ def _flags() -> argparse.ArgumentParser:
     add("--model_base_path", default="", help="folder that holds the versions, 1/ 2/ ...")
     add("--model_config_file", default="", help="ModelServerConfig: several models, version policies, labels")
     add("--model_config_file_poll_wait_seconds", type=_number, default=0, help="reread it every so often; 0: never")
+    add(
+        "--allow_version_labels_for_unavailable_models",
+        type=_truth,
+        nargs="?",
+        const=True,
+        default=False,
+        help="new labels may name versions that are not loaded yet, as all are at the start",
+    )
     add(
         "--file_system_poll_wait_seconds",
         type=_number,

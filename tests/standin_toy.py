@@ -238,7 +238,7 @@ class Running:
 def running(base: pathlib.Path, **changes):
     """A server for the toys under `base`."""
     models = changes.pop("models", [configs.ModelConfig(name="dpt", base_path=str(base))])
-    options = {"port": free_port(), "rest_port": free_port(), "poll_seconds": 0.2, **changes}
+    options = {"port": free_port(), "rest_port": free_port(), "poll_seconds": 0.2, "allow_new_labels": True, **changes}
     server = Running(serve.Options(models=models, **options))
     try:
         yield server

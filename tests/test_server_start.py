@@ -82,7 +82,7 @@ def test_a_bad_start_is_one_line_and_code_2(base, capsys, flags, words):
         (
             "model_config_file",
             "model_config_list {{ config {{ name: 'a' base_path: '{base}' version_labels {{ key: 'x' value: 5 }} }} }}",
-            'label "x" to version 5 of model a, which is not currently available for inference',
+            'label "x" to version 5 of model a, which is not currently available for inference; --allow_version_labels',
         ),
         ("batching_parameters_file", "max_batch_size { value: 0 }", "are at least 1"),
         ("batching_parameters_file", "allowed_batch_sizes: 2", "must increase and end with max_batch_size (1000)"),
@@ -97,6 +97,18 @@ def test_a_bad_configuration_is_one_line_that_names_the_file(base, tmp_path, cap
         flags.append(f"--model_base_path={base}")
     told = bad_start(capsys, *flags)
     assert words in told and (file in told or "label" in words)
+
+
+def test_a_label_at_the_start_needs_its_flag_even_if_its_version_is_there(base, tmp_path):
+    content = f"config {{ name: 'a' base_path: '{base}' version_labels {{ key: 'x' value: 1 }} }}"
+    file = text(tmp_path, f"model_config_list {{ {content} }}")
+    flags = [f"--model_config_file={file}", "--allow_version_labels_for_unavailable_models"]
+    with_flag, without = (command.options(command._flags().parse_args(flags[:count])) for count in (2, 1))
+    with toy.running(base, models=with_flag.models, allow_new_labels=with_flag.allow_new_labels) as server:
+        request = toy.files_request(toy.pictures(1), name="a", version_label="x")
+        assert server.predict.Predict(request, timeout=30).model_spec.version.value == 1
+    with pytest.raises(toy.serve.BadStart, match='label "x" to version 1 of model a'):
+        toy.Running(without)
 
 
 def test_a_broken_model_is_a_bad_start(base, capsys):

@@ -1,7 +1,9 @@
 """Versions: which are served, and how one takes over from another while requests come."""
 
 import itertools
+import pathlib
 import shutil
+import sys
 import threading
 import time
 import weakref
@@ -12,7 +14,8 @@ import standin_toy as toy
 from google.protobuf import text_format
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_pb2
 
-from standin.versions import Models, wanted_versions
+from standin.failures import Refusal
+from standin.versions import Models, fingerprint, wanted_versions
 
 STATES = get_model_status_pb2.ModelVersionStatus.State
 
@@ -186,6 +189,125 @@ def test_all_versions_are_served_and_labels_move_by_a_new_configuration(tmp_path
         assert 'label "stable" to version 3 of model dpt' in status.error_message
         answer = server.predict.Predict(toy.files_request(toy.pictures(1), version_label="stable"), timeout=30)
         assert answer.model_spec.version.value == 2, "a refused configuration changed something"
+
+
+def labelled(base, versions: str, **labels: int):
+    """A ModelConfig that serves these versions."""
+    policy = " ".join(f"versions: {version}" for version in versions.split())
+    config = model(base, f"model_version_policy {{ specific {{ {policy} }} }}")
+    config.version_labels.update(labels)
+    return config
+
+
+def folders(tmp_path, *versions: int):
+    for version in versions:
+        (tmp_path / str(version)).mkdir()
+    return tmp_path
+
+
+def load(folder, name, version):
+    return Loaded(version)
+
+
+def labelled_version(models, label: str) -> int:
+    servable, release = models.lease(model_pb2.ModelSpec(name="dpt", version_label=label))
+    release()
+    return servable.version
+
+
+def test_a_label_needs_a_version_that_is_served_already_unless_new_labels_are_allowed(tmp_path):
+    base = folders(tmp_path, 1, 2)
+    strict, lenient = Models(load), Models(load, allow_new_labels=True)
+    with pytest.raises(Refusal, match=r'label "stable" to version 1 of model dpt, which is not currently available'):
+        strict.configure([labelled(base, "1", stable=1)])
+    assert strict.names == []
+    lenient.configure([labelled(base, "1", stable=1)])
+    assert labelled_version(lenient, "stable") == 1
+    for models in (strict, lenient):
+        models.configure([labelled(base, "1")])
+        models.configure([labelled(base, "1", stable=1)])
+        assert labelled_version(models, "stable") == 1
+    with pytest.raises(Refusal, match="not currently available"):
+        strict.configure([labelled(base, "1 2", stable=1, canary=2)])
+    lenient.configure([labelled(base, "1 2", stable=1, canary=2)])
+    assert labelled_version(lenient, "canary") == 2
+
+
+def test_a_label_moves_to_no_version_that_is_not_served_and_the_attempt_changes_nothing(tmp_path):
+    models = Models(load, allow_new_labels=True)
+    models.configure([labelled(folders(tmp_path, 1, 2, 3), "1 2", stable=1)])
+    with pytest.raises(Refusal, match="not currently available") as refused:
+        models.configure([labelled(tmp_path, "2 3", stable=3)])
+    assert refused.value.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert ending(models) == {1: "AVAILABLE", 2: "AVAILABLE"} and labelled_version(models, "stable") == 1
+    models.configure([labelled(tmp_path, "1 2 3", stable=1)])
+    models.configure([labelled(tmp_path, "2 3", stable=3)])
+    assert ending(models) == {1: "END", 2: "AVAILABLE", 3: "AVAILABLE"} and labelled_version(models, "stable") == 3
+
+
+def test_a_new_label_may_wait_for_its_version_and_be_said_again_meanwhile(tmp_path):
+    models = Models(load, allow_new_labels=True)
+    config = labelled(folders(tmp_path, 1), "1 2", stable=1, canary=2)
+    for _ in range(2):
+        models.configure([config])
+        with pytest.raises(Refusal, match=r"Specific\(dpt, 2\)"):
+            labelled_version(models, "canary")
+    folders(tmp_path, 2)
+    models.poll()
+    assert labelled_version(models, "canary") == 2
+
+
+def test_a_label_is_never_without_a_version_while_it_moves(tmp_path):
+    models = Models(load)
+    models.configure([labelled(folders(tmp_path, 1, 2), "1 2")])
+    models.configure([labelled(tmp_path, "1 2", stable=1)])
+    seen = []
+    let_go = models._let_go
+
+    def watched(*args):
+        seen.append(labelled_version(models, "stable"))
+        let_go(*args)
+        seen.append(labelled_version(models, "stable"))
+
+    models._let_go = watched
+    models.configure([labelled(tmp_path, "2", stable=2)])
+    assert seen == [2, 2]
+
+
+def test_versions_may_be_asked_while_others_come(tmp_path):
+    models, failures, stop, spec = Models(load), [], threading.Event(), model_pb2.ModelSpec(name="dpt")
+    models.configure([model(folders(tmp_path, *range(1, 300)), "model_version_policy { all {} }")])
+
+    def ask():
+        while not stop.is_set():
+            try:
+                models.lease(spec)[1]()
+            except RuntimeError as error:
+                failures.append(error)
+                return
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for version in range(300, 400):
+            folders(tmp_path, version)
+            models.poll()
+    finally:
+        stop.set()
+        sys.setswitchinterval(interval)
+        for thread in threads:
+            thread.join()
+    assert not failures, failures[0]
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_is_no_error(tmp_path, monkeypatch):
+    base = folders(tmp_path, 1)
+    (base / "1" / "saved_model.pb").touch()
+    monkeypatch.setattr(pathlib.Path, "is_file", lambda self: bool(self.unlink()) or True)
+    assert fingerprint(base / "1") == ()
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,14 @@ class Options:
     poll_seconds: float = 1.0
     config_file: str = ""
     config_poll_seconds: float = 0.0
+    allow_new_labels: bool = False
 
 
 async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Serves until `stop`, calling `ready` when requests can come. Raises BadStart."""
-    models = versions.Models(lambda folder, name, version: Servable(folder, name, version, options.limits))
+    models = versions.Models(
+        lambda folder, name, version: Servable(folder, name, version, options.limits), options.allow_new_labels
+    )
     metrics = Metrics()
     versions.must_serve(models, options.models)
     batcher = Batcher(options.bounds, metrics.batched)

@@ -41,9 +41,9 @@ class Version:
 class Models:
     """The configured models and their versions. Any thread may ask; one at a time loads."""
 
-    def __init__(self, load: Load):
-        """`load(folder, name, version)` loads and warms, or raises."""
-        self._load = load
+    def __init__(self, load: Load, allow_new_labels: bool = False):
+        """`load(folder, name, version)` loads and warms, or raises; `allow_new_labels` for versions not loaded yet."""
+        self._load, self._allow_new_labels = load, allow_new_labels
         self._configs: dict[str, Config] = {}
         self._versions: dict[str, dict[int, Version]] = {}
         self._lock = threading.Lock()
@@ -56,17 +56,21 @@ class Models:
         return list(self._configs)
 
     def configure(self, configs: Iterable[Config]) -> None:
-        """Serves these models and no others. Raises Refusal, and keeps the old ones, if a label names none served."""
+        """Serves these models and no others. Raises Refusal, and changes nothing, if a label may not be what it is.
+
+        A label may name a version that can be asked now; with `allow_new_labels` also one that cannot yet, where the
+        label is new or has named it before. Labels hold before anything is loaded or let go.
+        """
         wanted = {config.name: config for config in configs}
         with self._working:
-            for config in wanted.values():
-                self._refresh(config)
-            for config in wanted.values():
-                for label, version in config.version_labels.items():
-                    self._label_is_served(config.name, label, version)
             with self._lock:
+                for config in wanted.values():
+                    for label, version in config.version_labels.items():
+                        self._check_label(config.name, label, version)
                 gone = [name for name in self._configs if name not in wanted]
                 self._configs = wanted
+            for config in wanted.values():
+                self._refresh(config)
             for name in gone:
                 self._let_go(name, list(self._versions[name]))
             self._sweep()
@@ -126,8 +130,10 @@ class Models:
     def _available(self, name: str) -> Mapping[int, Version]:
         return {n: v for n, v in self._versions.get(name, {}).items() if v.state == Status.AVAILABLE}
 
-    def _label_is_served(self, name: str, label: str, version: int) -> None:
-        if version not in self._available(name):
+    def _check_label(self, name: str, label: str, version: int) -> None:
+        known = self._configs[name].version_labels if name in self._configs else {}
+        is_new = self._allow_new_labels and (label not in known or known[label] == version)
+        if not is_new and version not in self._available(name):
             words = (
                 f'label "{label}" to version {version} of model {name}, which is not currently available for inference'
             )
@@ -145,10 +151,13 @@ class Models:
             log.info("model %s: version %d unloaded", name, number)
 
     def _refresh(self, config: Config) -> None:
-        versions = self._versions.setdefault(config.name, {})
         wanted = wanted_versions(config)
+        with self._lock:
+            versions = self._versions.setdefault(config.name, {})
+            for number in wanted:
+                versions.setdefault(number, Version())
         for number in wanted:
-            self._bring(config, number, versions.setdefault(number, Version()))
+            self._bring(config, number, versions[number])
         if any(number in self._available(config.name) for number in wanted):
             self._let_go(config.name, [number for number in versions if number not in wanted])
 
@@ -203,9 +212,12 @@ def wanted_versions(config: Config) -> list[int]:
 
 
 def fingerprint(folder: pathlib.Path) -> tuple:
-    """Changes when a file of the version does."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    """Changes when a file of the version does; empty where the folder is being removed."""
+    try:
+        files = [(str(file), file.stat()) for file in sorted(folder.rglob("*")) if file.is_file()]
+    except FileNotFoundError:
+        return ()
+    return tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in files)
 
 
 def must_serve(models: Models, configs: Iterable[Config]) -> None:
@@ -221,7 +233,8 @@ def must_serve(models: Models, configs: Iterable[Config]) -> None:
     try:
         models.configure(configs)
     except Refusal as refusal:
-        raise BadStart(str(refusal)) from None
+        remedy = "--allow_version_labels_for_unavailable_models lets labels name versions that are still to be loaded"
+        raise BadStart(f"{refusal}; {remedy}") from None
     for name in models.names:
         states = models.status(model_pb2.ModelSpec(name=name)).model_version_status
         if not any(state.state == Status.AVAILABLE for state in states):
