@@ -117,9 +117,9 @@ def test_real_maps_reduced_as_the_networks_see_them_are_read_and_smoothed_ones_r
         if len(expected.people) == 1:
             np.testing.assert_array_equal(read_map(tf.constant(small[None]))[0], expected.iuv, err_msg=str(path))
         smooth = np.asarray(Image.open(path).convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
-        with pytest.raises(iuv.NotIUV, match="smooth resizing|visualisation"):
+        with pytest.raises(iuv.NotIUV, match=r"smooth resizing|visualisation"):
             iuv.decode(encoded(smooth), "map")
-        with pytest.raises(tf.errors.InvalidArgumentError, match="smooth resizing|order of channels"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"smooth resizing|order of channels"):
             read_map(tf.constant(smooth[None]))
 
 
