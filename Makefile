@@ -1,9 +1,9 @@
-# make demo | make test | make parity. Each creates .venv where it is missing and installs once.
+# make demo | make web | make test | make parity. Each creates .venv where it is missing and installs once.
 PYTHON ?= python3
 BIN := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint bench parity clean
+.PHONY: demo web test lint bench parity clean
 
 .venv/installed: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"dpt_tf needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}: make PYTHON=python3.12")'
@@ -14,6 +14,9 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 demo: .venv/installed
 	$(BIN)/python -m dpt_tf demo
+
+web: .venv/installed
+	$(BIN)/python serving/demo.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .

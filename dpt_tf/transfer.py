@@ -45,7 +45,9 @@ class Transfer:
 
         Returns:
           uint8: `image`, `warped` and `predicted` `[H', W', 3]`; `provenance` `[H', W', 1]`, 255 where the pixel's
-          surface was seen in the source and 0 where it was imagined; `texture` `[24, R, R, 3]`, the inpainted atlas.
+          surface was seen in the source and 0 where it was imagined; `texture` `[24, R, R, 3]`, the inpainted atlas;
+          `observed` `[24, R, R, 1]`, 1 where the source shows the texel, whose colour inpainting has left as it was,
+          and 0 elsewhere.
 
         Raises:
           ValueError: an array of another shape or type, a map with parts above 24 or without a person, a photo and
@@ -76,6 +78,7 @@ class Transfer:
         seen = (np.clip(outputs["provenance"][0].numpy(), 0, 1) * 255).round().astype(np.uint8)
         result["provenance"] = framing.unsquare(seen, height, width)
         result["texture"] = pictures.to_uint8(outputs["texture"][0].numpy())
+        result["observed"] = outputs["observed"][0].numpy().astype(np.uint8)
         return result
 
 

@@ -5,12 +5,14 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from exporting import R, X, make_run
 from PIL import Image
 
-from dpt_tf import transfer
+from dpt_tf import pictures, transfer
 from dpt_tf.commands import main
 from dpt_tf.commands import transfer as command
 from dpt_tf.errors import UserError
+from dpt_tf.ops import atlas
 
 
 def mirror(inputs):
@@ -23,6 +25,7 @@ def mirror(inputs):
         "predicted": source,
         "provenance": seen,
         "texture": tf.zeros((1, 24, 32, 32, 3)),
+        "observed": tf.ones((1, 24, 32, 32, 1)),
     }
 
 
@@ -47,6 +50,7 @@ def test_the_result_has_the_frame_of_the_pose(paint, size):
         "predicted": (*size, 3),
         "provenance": (*size, 1),
         "texture": (24, 32, 32, 3),
+        "observed": (24, 32, 32, 1),
     }
     assert all(value.dtype == np.uint8 for value in result.values())
 
@@ -56,6 +60,27 @@ def test_what_the_network_paints_is_what_comes_out(paint):
     result = paint(photo, person(32, 32), person(32, 32))
     np.testing.assert_array_equal(result["image"], photo)
     np.testing.assert_array_equal(result["provenance"][..., 0] > 0, person(32, 32)[..., 0] > 0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run and its export."""
+    run, exported = make_run(tmp_path_factory.mktemp("runs") / "toy"), tmp_path_factory.mktemp("models") / "dpt"
+    assert main.dispatch(["export", f"--workdir={run}", f"--export_dir={exported}", "--device=cpu"]) == 0
+    return {"run": transfer.load(run), "export": transfer.load(exported)}
+
+
+@pytest.mark.parametrize("form", ["run", "export"])
+def test_what_the_photo_shows_of_the_surface_keeps_its_colour(trained, form):
+    photo, source_iuv = pictures.to_uint8(X["source"][0]), X["source_iuv"][0]
+    result = trained[form](photo, source_iuv, X["target_iuv"][0])
+    texture, observed = (made[0].numpy() for made in atlas.unwrap(X["source"][:1], source_iuv[None], R))
+    assert result["observed"].dtype == np.uint8 and result["observed"].shape == (24, R, R, 1)
+    np.testing.assert_array_equal(result["observed"], observed)
+    assert 0.01 < observed.mean() < 0.9
+    shown = result["texture"] * result["observed"]
+    np.testing.assert_allclose(shown, pictures.to_uint8(texture) * observed, atol=1)  # rounding of a half
+    assert (result["texture"][observed[..., 0] == 0] != 128).any()
 
 
 @pytest.mark.parametrize(
