@@ -73,17 +73,21 @@ def test_answers_of_every_type_survive_the_journey(as_content):
     kinds = ("float32", "float64", "bool", "uint8", "int8", "int16", "int32", "int64", "uint32", "uint64", "float16")
     for kind in kinds:
         array = np.array([[0, 1, 100], [7, 0, 127]]).astype(kind)
-        back = tf.make_ndarray(tensors.TensorProto.FromString(encode(array, as_content).SerializeToString()))
+        back = tf.make_ndarray(encode(array, as_content))
         assert back.dtype == array.dtype and (back == array).all(), kind
+        if array.dtype.kind in "iu":
+            info = np.iinfo(array.dtype)
+            edges = [info.min, info.max, 0, 127, 128 % (info.max + 1), 255 % (info.max + 1), info.max // 3]
+            array = np.array(edges * 20_000, array.dtype)
+            assert (tf.make_ndarray(encode(array, as_content)) == array).all(), kind
+        assert tf.make_ndarray(encode(array.reshape(-1)[:0], as_content)).shape == (0,)
     text = np.array([[b"a", b""], [b"\xff\x00", b"long" * 100]], dtype=object)
     assert (tf.make_ndarray(encode(text, as_content)) == text).all()
 
 
 def encode(array, as_content):
-    """A proto of its own for the array."""
-    proto = tensors.TensorProto()
-    tensors.encode(array, proto, as_content)
-    return proto
+    """The array's proto."""
+    return tensors.TensorProto.FromString(b"".join(tensors.encode(array, as_content)))
 
 
 def test_numbers_come_in_the_typed_fields_as_from_tf_serving(server):

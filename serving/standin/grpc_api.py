@@ -14,11 +14,11 @@ from tensorflow_serving.apis import (
     model_management_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
-    predict_pb2,
     prediction_service_pb2,
     prediction_service_pb2_grpc,
 )
 
+from standin import wire
 from standin.failures import Refusal, invalid, refusal_of
 from standin.predict import Predictor
 from standin.versions import Models
@@ -27,20 +27,25 @@ SERVICES = (
     prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
 )
+PREDICT = f"/{SERVICES[0]}/Predict"
 
 
-class Unreadable(grpc.aio.ServerInterceptor):
-    """INTERNAL for bytes that are no message, as from TF Serving; the library alone would say UNKNOWN, and log it."""
+class Reading(grpc.aio.ServerInterceptor):
+    """Bytes to messages: those of Predict by `wire`, those that are no message to INTERNAL, as from TF Serving.
+
+    The library alone would say UNKNOWN of the latter, and log it.
+    """
 
     async def intercept_service(self, continuation: Callable, details: Any) -> Any:
-        """The handler of the method, with its reader guarded."""
+        """The handler of the method, with its reader guarded, and for Predict replaced."""
         handler = await continuation(details)
         if handler is None or handler.unary_unary is None:
             return handler
+        is_predict = details.method == PREDICT
 
         def read(data: bytes) -> Any:
             try:
-                return handler.request_deserializer(data)
+                return wire.read(data) if is_predict else handler.request_deserializer(data)
             except message.DecodeError as error:
                 return error
 
@@ -49,7 +54,7 @@ class Unreadable(grpc.aio.ServerInterceptor):
                 await context.abort(grpc.StatusCode.INTERNAL, f"The bytes are no message of {details.method}")
             return await handler.unary_unary(request, context)
 
-        return grpc.unary_unary_rpc_method_handler(answer, read, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(answer, read, None if is_predict else handler.response_serializer)
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -59,12 +64,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Asks `predictor`."""
         self._predictor = predictor
 
-    async def Predict(self, request: predict_pb2.PredictRequest, context: Any) -> predict_pb2.PredictResponse:
-        """Runs a signature."""
+    async def Predict(self, request: wire.Request, context: Any) -> bytes:
+        """Runs a signature; what comes and goes is as `Reading` has it."""
         try:
             return await self._predictor.answer(request, "GRPC", context.time_remaining())
         except Refusal as refusal:
             await context.abort(refusal.code, str(refusal))
+            raise
 
     async def GetModelMetadata(self, request: Any, context: Any) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """The signatures of a version."""
@@ -142,7 +148,7 @@ def status(models: Models, request: Any) -> get_model_status_pb2.GetModelStatusR
 
 def build(predictor: Predictor, options: list[tuple[str, Any]]) -> tuple[grpc.aio.Server, Callable]:
     """The server with all services, bound to nothing; and what sets its health: `await set_up(True or False)`."""
-    server = grpc.aio.server(interceptors=[Unreadable()], options=options)
+    server = grpc.aio.server(interceptors=[Reading()], options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(predictor), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(predictor.models), server)
     healthy = health.aio.HealthServicer()

@@ -8,9 +8,9 @@ from concurrent.futures import Future
 
 import grpc
 import numpy as np
-from tensorflow_serving.apis import model_pb2, predict_pb2
+from tensorflow_serving.apis import model_pb2
 
-from standin import tensors
+from standin import tensors, wire
 from standin.batching import Batcher
 from standin.failures import Refusal, refusal_of
 from standin.monitoring import Metrics
@@ -35,15 +35,13 @@ class Predictor:
         while self.answering:
             await asyncio.sleep(0.02)
 
-    async def answer(
-        self, request: predict_pb2.PredictRequest, entrypoint: str, seconds: float | None = None
-    ) -> predict_pb2.PredictResponse:
-        """The response, at most `seconds` from now. Raises Refusal and nothing else but cancellation."""
+    async def answer(self, asked: wire.Request, entrypoint: str, seconds: float | None = None) -> bytes:
+        """A PredictResponse as bytes, at most `seconds` from now. Raises Refusal and nothing else but cancellation."""
         began, status = time.monotonic(), "OK"
         self.answering += 1
         try:
             deadline = float("inf") if seconds is None else began + seconds
-            return await asyncio.wait_for(asyncio.wrap_future(self.submit(request, deadline)), seconds)
+            return await asyncio.wait_for(asyncio.wrap_future(self.submit(asked, deadline)), seconds)
         except TimeoutError:
             status = "DEADLINE_EXCEEDED"
             raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed while the request was run") from None
@@ -54,21 +52,23 @@ class Predictor:
             refusal = refusal_of(error)
             status = refusal.code.name
             if refusal.code is grpc.StatusCode.INTERNAL:
-                log.error("a request to model %s failed", request.model_spec.name, exc_info=error)
+                log.error("a request to model %s failed", asked.message.model_spec.name, exc_info=error)
             raise refusal from None
         finally:
             self.answering -= 1
-            model = request.model_spec.name if request.model_spec.name in self.models.names else ""
-            self._metrics.answered(model, status, entrypoint, time.monotonic() - began)
+            model = asked.message.model_spec.name
+            known = model if model in self.models.names else ""
+            self._metrics.answered(known, status, entrypoint, time.monotonic() - began)
 
-    def submit(self, request: predict_pb2.PredictRequest, deadline: float) -> Future:
+    def submit(self, asked: wire.Request, deadline: float) -> Future:
         """The response to come. The version that will answer is chosen now, and kept until it has."""
         if self._stopping:
             raise Refusal(grpc.StatusCode.UNAVAILABLE, "The server is shutting down")
-        servable, release = self.models.lease(request.model_spec)
+        spec = asked.message.model_spec
+        servable, release = self.models.lease(spec)
         try:
-            signature = servable.signature(request.model_spec.signature_name)
-            prepared = signature.prepare(request)
+            signature = servable.signature(spec.signature_name)
+            prepared = signature.prepare(asked)
             key = (id(signature), prepared.shapes) if prepared.rows else object()
             run = _Run(servable, signature)
             answer = self._batcher.submit(key, prepared.rows or 1, prepared, run, deadline)
@@ -80,20 +80,18 @@ class Predictor:
 
 
 class _Run:
-    """A signature's outputs as responses, which say who answered."""
+    """A signature's outputs as serialised responses, which say who answered."""
 
     def __init__(self, servable: Servable, signature: Signature):
         self._signature = signature
         self._spec = model_pb2.ModelSpec(name=servable.name, signature_name=signature.name)
         self._spec.version.value = servable.version
 
-    def __call__(self, batch: Sequence[Prepared]) -> list[predict_pb2.PredictResponse | Exception]:
+    def __call__(self, batch: Sequence[Prepared]) -> list[bytes | Exception]:
         return [self._response(answer) for answer in self._signature.run(batch)]
 
-    def _response(self, answer: dict[str, np.ndarray] | Exception) -> predict_pb2.PredictResponse | Exception:
+    def _response(self, answer: dict[str, np.ndarray] | Exception) -> bytes | Exception:
         if isinstance(answer, Exception):
             return answer
-        response = predict_pb2.PredictResponse(model_spec=self._spec)
-        for name, array in answer.items():
-            tensors.encode(array, response.outputs[name], self._signature.limits.as_content)
-        return response
+        as_content = self._signature.limits.as_content
+        return wire.response(self._spec, {name: tensors.encode(array, as_content) for name, array in answer.items()})

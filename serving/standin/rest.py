@@ -17,7 +17,7 @@ from starlette.routing import Route
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
-from standin import grpc_api, rest_json
+from standin import grpc_api, rest_json, wire
 from standin.failures import Refusal, invalid, refusal_of
 from standin.predict import Predictor
 
@@ -53,8 +53,8 @@ class _Doors:
         spec, body = _spec(request), await self._body(request)
         prediction = predict_pb2.PredictRequest(model_spec=spec)
         in_rows = await asyncio.to_thread(rest_json.read, body, lambda name: self._infos(spec, name), prediction)
-        response = await self._predictor.answer(prediction, "REST", self._seconds)
-        return _json(await asyncio.to_thread(rest_json.write, response, in_rows))
+        answer = await self._predictor.answer(wire.Request(prediction), "REST", self._seconds)
+        return _json(await asyncio.to_thread(_written, answer, in_rows))
 
     async def status(self, request: Request) -> Response:
         query = get_model_status_pb2.GetModelStatusRequest(model_spec=_spec(request))
@@ -104,6 +104,10 @@ def _spec(request: Request) -> model_pb2.ModelSpec:
 
 def _json(body: str | bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
+
+
+def _written(answer: bytes, in_rows: bool) -> bytes:
+    return rest_json.write(predict_pb2.PredictResponse.FromString(answer), in_rows)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

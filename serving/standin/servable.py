@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from standin import pictures, tensors
+from standin import pictures, tensors, wire
 from standin.failures import Refusal, invalid
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
@@ -36,6 +36,7 @@ class Prepared:
     """A checked request: what it gives, how many rows (None: not to be merged), what it wants back."""
 
     inputs: Mapping[str, tensors.TensorProto]
+    contents: Mapping[str, memoryview]
     rows: int | None
     shapes: tuple
     outputs: tuple[str, ...]
@@ -48,8 +49,9 @@ class Signature:
         """`function` takes tensors by name and returns a dict of them."""
         self.name, self.definition, self.limits, self._function = name, definition, limits, function
 
-    def prepare(self, request: predict_pb2.PredictRequest) -> Prepared:
+    def prepare(self, asked: wire.Request) -> Prepared:
         """Raises INVALID_ARGUMENT unless inputs and output filter are the signature's."""
+        request = asked.message
         wanted, given = self.definition.inputs, request.inputs
         if set(given) != set(wanted):
             raise invalid(_wrong_names(given, wanted))
@@ -60,7 +62,8 @@ class Signature:
         rows = firsts.pop() if len(firsts) == 1 else None
         if rows == 0:
             raise invalid("the inputs hold no example: their first dimension is 0")
-        return Prepared(given, rows, tuple((name, shape[1:]) for name, shape in shapes), self._filtered(request))
+        inner = tuple((name, shape[1:]) for name, shape in shapes)
+        return Prepared(given, asked.contents, rows, inner, self._filtered(request))
 
     def _filtered(self, request: predict_pb2.PredictRequest) -> tuple[str, ...]:
         known = sorted(self.definition.outputs)
@@ -78,7 +81,7 @@ class Signature:
         unpacked = {}
         for place, member in enumerate(batch):
             try:
-                unpacked[place] = _unpack(member.inputs)
+                unpacked[place] = _unpack(member)
             except Refusal as refusal:
                 answers[place] = refusal
         if unpacked:
@@ -101,14 +104,14 @@ class Signature:
     def _call(self, members: Sequence[dict], rows: Sequence[int | None]) -> list[dict[str, np.ndarray]]:
         """One call of the function for members whose sizes along axis 0 are `rows`."""
         if rows == [None]:
-            return [{name: np.asarray(value.numpy()) for name, value in self._function(**members[0]).items()}]
+            return [{name: np.asarray(value) for name, value in self._function(**members[0]).items()}]
         total = sum(row or 0 for row in rows)
         padded = next((size for size in self.limits.allowed_batch_sizes if size >= total), total)
         merged = {}
         for name in members[0]:
             parts = [member[name] for member in members] + [members[-1][name][-1:]] * (padded - total)
             merged[name] = tf.concat(parts, 0) if len(parts) > 1 else parts[0]
-        outputs = {name: np.asarray(value.numpy()) for name, value in self._function(**merged).items()}
+        outputs = {name: np.asarray(value) for name, value in self._function(**merged).items()}
         if len(members) == 1 and padded == total:
             return [outputs]
         for name, value in outputs.items():
@@ -152,15 +155,15 @@ class Servable:
             if log.WhichOneof("log_type") != "predict_log":
                 raise ValueError(f"{file}: record {place} is no Predict request")
             signature = self.signature(log.predict_log.request.model_spec.signature_name)
-            for answer in signature.run([signature.prepare(log.predict_log.request)]):
+            for answer in signature.run([signature.prepare(wire.Request(log.predict_log.request))]):
                 if isinstance(answer, Exception):
                     raise answer
         return sum(1 for _ in records)
 
 
-def _unpack(inputs: Mapping[str, tensors.TensorProto]) -> dict[str, tf.Tensor]:
+def _unpack(member: Prepared) -> dict[str, tf.Tensor]:
     """The tensors of a request; raises INVALID_ARGUMENT, with no picture decoded, where their pixels are too many."""
-    unpacked = {name: tensors.decode(name, proto) for name, proto in inputs.items()}
+    unpacked = {name: tensors.decode(name, proto, member.contents.get(name)) for name, proto in member.inputs.items()}
     pixels = 0
     for name, tensor in unpacked.items():
         if name.endswith("_bytes") and tensor.dtype == tf.string:

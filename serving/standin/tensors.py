@@ -13,19 +13,18 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from standin import wire
 from standin.failures import Refusal, invalid
 
 TensorProto: TypeAlias = tensor_pb2.TensorProto
 
 # The runtime's string is 24 bytes plus what does not fit in it.
 STRING_SIZE = 32
-# Typed fields whose packed wire form is the array's own bytes; the others are extended value by value.
-RAW = {np.dtype("float32"): "float_val", np.dtype("float64"): "double_val", np.dtype("bool"): "bool_val"}
-LISTED = dict.fromkeys(map(np.dtype, ("uint8", "int8", "uint16", "int16", "int32")), "int_val") | {
-    np.dtype("int64"): "int64_val",
-    np.dtype("uint32"): "uint32_val",
-    np.dtype("uint64"): "uint64_val",
-}
+# Typed fields. Floats and bools are packed as the array's own bytes, integers as varints.
+_NAMES = {"float32": "float_val", "float64": "double_val", "bool": "bool_val", "int64": "int64_val"}
+_NAMES |= dict.fromkeys(("uint8", "int8", "uint16", "int16", "int32"), "int_val")
+_NAMES |= {"uint32": "uint32_val", "uint64": "uint64_val"}
+FIELDS = {np.dtype(key): TensorProto.DESCRIPTOR.fields_by_name[name].number for key, name in _NAMES.items()}
 
 
 def type_name(dtype: int) -> str:
@@ -67,35 +66,46 @@ def unparsed(name: str) -> Refusal:
     return invalid(f"tensor parsing error: {name}")
 
 
-def decode(name: str, proto: TensorProto) -> tf.Tensor:
-    """The tensor of a checked proto. Raises INVALID_ARGUMENT where its values do not fill its shape."""
-    try:
-        return tf.io.parse_tensor(proto.SerializeToString(), proto.dtype)
-    except tf.errors.OpError:
-        raise unparsed(name) from None
+def decode(name: str, proto: TensorProto, content: memoryview | None = None) -> tf.Tensor:
+    """The tensor of a checked proto, or of one whose `tensor_content` was left out and is `content`.
+
+    Raises INVALID_ARGUMENT where its values do not fill its shape.
+    """
+    if content is None:
+        try:
+            return tf.io.parse_tensor(proto.SerializeToString(), proto.dtype)
+        except tf.errors.OpError:
+            raise unparsed(name) from None
+    dtype = tf.as_dtype(proto.dtype)
+    if dtype == tf.string or len(content) != math.prod(dims(proto.tensor_shape)) * dtype.size:
+        raise unparsed(name)
+    return tf.constant(np.frombuffer(content, dtype.as_numpy_dtype).reshape(dims(proto.tensor_shape)))
 
 
-def encode(array: np.ndarray, proto: TensorProto, as_content: bool = False) -> None:
-    """Fills an empty proto, where it lies, with an array: typed fields, or one run of bytes."""
-    field = RAW.get(array.dtype) or LISTED.get(array.dtype)
-    if as_content or (field is None and array.dtype.kind != "O"):
-        proto.CopyFrom(tf.make_tensor_proto(array))
-        return
-    proto.dtype = types_pb2.DT_STRING if field is None else tf.as_dtype(array.dtype).as_datatype_enum
+def encode(array: np.ndarray, as_content: bool = False) -> list[wire.Buffer]:
+    """An array as the pieces of a serialised TensorProto: typed fields, or one run of bytes."""
+    number = wire.CONTENT if as_content else FIELDS.get(array.dtype)
+    if array.dtype.kind == "O" or number is None:
+        return [tf.make_tensor_proto(array).SerializeToString()]
+    proto = TensorProto(dtype=tf.as_dtype(array.dtype).as_datatype_enum)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    if array.dtype in RAW:
-        proto.MergeFromString(_packed(field, array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()))
+    if array.dtype.kind in "iu" and not as_content:
+        payload = _varints(array)
     else:
-        getattr(proto, field or "string_val").extend(array.ravel().tolist())
+        payload = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return [proto.SerializeToString(), *wire.field(number, [payload.reshape(-1).view(np.uint8).data])]
 
 
-def _packed(field: str | None, values: bytes) -> bytes:
-    """Wire form of a packed field: key, length, values."""
-    length, left = bytearray(), len(values)
-    while left > 0x7F:
-        length.append(left & 0x7F | 0x80)
-        left >>= 7
-    length.append(left)
-    key = TensorProto.DESCRIPTOR.fields_by_name[field].number << 3 | 2
-    return bytes([key]) + bytes(length) + values
+def _varints(array: np.ndarray) -> np.ndarray:
+    """Integers as packed varints, in uint8: seven bits a byte, the lowest first, the top bit where more follow."""
+    if not array.size or (array.min() >= 0 and array.max() < 0x80):
+        return array.astype(np.uint8)
+    chunks = []
+    for start in range(0, array.size, 2**16):
+        values = array.reshape(-1)[start : start + 2**16].astype(np.int64 if array.dtype.kind == "i" else np.uint64)
+        rest = values.view(np.uint64)[:, None] >> np.arange(0, 70, 7, dtype=np.uint64)
+        more = np.pad(rest[:, 1:] > 0, ((0, 0), (0, 1)))
+        is_there = np.pad(rest[:, 1:] > 0, ((0, 0), (1, 0)), constant_values=True)
+        chunks.append((rest & 0x7F | more.astype(np.uint64) << 7).astype(np.uint8)[is_there])
+    return np.concatenate(chunks)
