@@ -20,6 +20,11 @@ def test_the_demo_ends_with_a_table_and_the_paths_of_its_pictures(tmp_path, monk
         assert row in printed
     assert pathlib.Path(tmp_path / "run" / "evaluation" / "sheet.png").is_file()
     assert f"--logdir {tmp_path / 'run'}" in printed
+    examples = tmp_path / "run" / "examples"
+    assert str(examples) in printed
+    painted = ["transfer", f"--model={tmp_path / 'run'}", f"--source={examples / 'ada.png'}"]
+    painted += [f"--source_iuv={examples / 'ada_IUV.png'}", f"--target_iuv={examples / 'poses' / 'front_IUV.png'}"]
+    assert main.guarded(lambda: main.dispatch([*painted, f"--output={tmp_path / 'a.png'}"])) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`dpt demo`: synthetic people are made, the networks trained on them, and strangers painted and scored."""
+"""`dpt demo`: synthetic people are made, the networks trained on them, strangers painted and scored."""
 
 import argparse
 import pathlib
@@ -8,6 +8,8 @@ from dpt_tf import config, quiet
 
 PEOPLE, TEST_PEOPLE, VIEWS = 240, 24, 8
 PAIRS = 240
+EXAMPLES = "examples"
+EXAMPLE_SIZE = 256  # pixels: photos to look at; the networks reduce them
 STEPS = {"predictive_steps": 900, "inpainting_steps": 300, "joint_steps": 550}
 
 
@@ -19,10 +21,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Data, the three stages, the table and the sheet; goes on where an earlier call was stopped."""
+    """Data, the three stages, the table and the sheet, files to try; goes on where an earlier call was stopped."""
     quiet.start_tensorflow()
     from dpt_tf import synthetic
     from dpt_tf.commands import evaluate
+    from dpt_tf.synthetic import examples
     from dpt_tf.training import run as training
 
     training.start()
@@ -41,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         )
     training.train(args.workdir, args.data_dir, hparams, dataset="synthetic")
     evaluate.evaluate(args.workdir, args.data_dir, limit=PAIRS)
+    examples.write(args.workdir / EXAMPLES, EXAMPLE_SIZE)
+    print(f"photos, maps and poses to try: {args.workdir / EXAMPLES}")
     print(f"TensorBoard:   .venv/bin/tensorboard --logdir {args.workdir}")
     print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes, networks in {precision}")
     return 0

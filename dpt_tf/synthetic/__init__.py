@@ -5,6 +5,7 @@
   Camera.sample(rng)                    framing, light and backdrop                (`render`)
   render(person, pose, camera, size)    image, iuv, keypoints                      (`render`)
   generate(data_dir, ...)               many of them, written as a data set        (`dataset`)
+  write(folder, size)                   a few of them and poses, as plain files    (`examples`)
 
 `charts` says where the 24 parts lie and how U and V run on them; `faults` spoils maps the way DensePose does.
 """
