@@ -24,8 +24,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
     logging.info("This is a local stand-in for TF Serving, for development and demonstrations; it is not TF Serving.")
     # The flags are checked before TensorFlow is loaded, which takes seconds.
+    from standin import memory
     from standin.failures import BadStart
 
+    memory.keep()
     try:
         asyncio.run(_serve(flags))
     except BadStart as error:

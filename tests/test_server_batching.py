@@ -110,14 +110,45 @@ def test_a_request_whose_deadline_passed_in_the_queue_is_not_run(held):
     assert timely.result(10) == 4 and gate.batches[1:] == [[2]]
 
 
-def test_a_batch_waits_for_company_no_longer_than_told(batcher):
-    gate, one = Gate(), batcher(max_batch_size=4, timeout=0.2, threads=1)
+def test_a_batch_waits_for_company_while_another_is_run_and_no_longer_than_told(batcher):
+    busy, gate, one = Gate(), Gate(), batcher(max_batch_size=4, timeout=0.2, threads=2)
+    busy.open.clear()
+    one.submit("busy", 1, 0, busy)
+    assert busy.entered.wait(10)
     began = time.monotonic()
     assert one.submit("a", 1, 1, gate).result(10) == 2
     assert 0.15 < time.monotonic() - began < 2
     began = time.monotonic()
     assert [a.result(10) for a in [one.submit("a", 2, i, gate) for i in range(2)]] == [0, 2]
     assert time.monotonic() - began < 0.15, "a full batch waited"
+    busy.open.set()
+
+
+def test_nothing_waits_while_nothing_is_run(batcher):
+    gate, one = Gate(), batcher(max_batch_size=4, timeout=5.0, threads=2)
+    began = time.monotonic()
+    for i in range(3):
+        assert one.submit("a", 1, i, gate).result(10) == 2 * i
+    busy = Gate()
+    busy.open.clear()
+    held = one.submit("busy", 1, 0, busy)
+    assert busy.entered.wait(10)
+    behind = one.submit("a", 1, 4, gate)
+    busy.open.set()
+    assert (held.result(10), behind.result(10)) == (0, 8)
+    assert time.monotonic() - began < 2
+
+
+def test_no_batch_is_padded_while_it_fills_a_smaller_size(batcher):
+    gate = Gate()
+    one = batcher(max_batch_size=8, threads=1, allowed_batch_sizes=(1, 2, 4, 8))
+    gate.open.clear()
+    one.submit("held", 1, 0, gate)
+    assert gate.entered.wait(10)
+    answers = [one.submit("a", 1, i, gate) for i in range(7)]
+    gate.open.set()
+    concurrent.futures.wait(answers, 10)
+    assert gate.batches[1:] == [[0, 1, 2, 3], [4, 5], [6]]
 
 
 def test_a_request_larger_than_a_batch_is_refused(batcher):
@@ -146,7 +177,7 @@ def test_closing_answers_what_was_accepted_and_refuses_the_rest(batcher):
 
 @pytest.mark.parametrize("sizes", [(), (4, 16)])
 def test_one_bad_member_of_a_batch_fails_alone(tmp_path, sizes):
-    bounds = Bounds(max_batch_size=16, timeout=0.2, threads=1)
+    bounds = Bounds(max_batch_size=16, timeout=0.2, threads=1, allowed_batch_sizes=sizes)
     limits = toy.serve.Limits(allowed_batch_sizes=sizes)
     with toy.running(toy.put(tmp_path / "dpt", 1), bounds=bounds, limits=limits, metrics_path="/m") as server:
         planes = [toy.pictures(seed, batch=1 + seed % 2) for seed in range(8)]

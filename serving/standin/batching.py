@@ -1,7 +1,10 @@
 """Requests that may share a call wait for each other; a few threads take them away in batches.
 
 Tasks with equal keys may be merged. A batch leaves when it holds `max_batch_size` rows, or when its oldest task has
-waited `timeout` seconds, oldest first. The queue is bounded: what does not fit is refused at once with
+waited `timeout` seconds, oldest first; or when nothing is being run, for then to wait is a loss. Where batches are
+padded to certain sizes, one leaves with the largest of them that it fills, and what is over goes with the next: TF
+Serving pads to the next larger size, as suits a GPU; on a processor each row of padding costs as much as a request.
+The queue is bounded: what does not fit is refused at once with
 RESOURCE_EXHAUSTED (TF Serving says UNAVAILABLE, with the same words), and nothing waits for a place. A task whose
 deadline passed, or that was cancelled, is not run.
 
@@ -33,6 +36,7 @@ class Bounds:
     timeout: float = 0.0
     max_enqueued_batches: int = 100
     threads: int = os.cpu_count() or 1
+    allowed_batch_sizes: tuple[int, ...] = ()
 
     @property
     def capacity(self) -> int:
@@ -61,7 +65,7 @@ class Batcher:
         self._observe = observe
         self._queues: dict[Hashable, collections.deque[_Task]] = {}
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed, self._running = False, 0
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(bounds.threads)]
         for thread in self._threads:
             thread.start()
@@ -108,7 +112,11 @@ class Batcher:
 
     def _work(self) -> None:
         while tasks := self._next():
-            self._answer(tasks)
+            try:
+                self._answer(tasks)
+            finally:
+                with self._changed:
+                    self._running -= 1
             # Else the last batch would live until the next one comes.
             tasks.clear()
 
@@ -118,6 +126,7 @@ class Batcher:
             while True:
                 if tasks := self._ready():
                     self._taken(tasks)
+                    self._running += 1
                     return tasks
                 if self._closed and not self._queues:
                     return []
@@ -130,10 +139,13 @@ class Batcher:
         limit = self.bounds.max_batch_size or 1
         for queue in sorted(self._queues.values(), key=lambda queue: queue[0].queued):
             full = sum(task.rows for task in queue) >= limit
-            if full or self._closed or time.monotonic() >= queue[0].queued + self.bounds.timeout:
-                tasks: list[_Task] = []
-                rows = 0
-                while queue and (not tasks or rows + queue[0].rows <= limit):
+            waited = time.monotonic() >= queue[0].queued + self.bounds.timeout
+            if full or waited or self._closed or not self._running:
+                rows = sum(task.rows for task in queue)
+                limit = max([size for size in self.bounds.allowed_batch_sizes if size <= rows], default=limit)
+                tasks = [queue.popleft()]
+                rows = tasks[0].rows
+                while queue and rows + queue[0].rows <= limit:
                     tasks.append(queue.popleft())
                     rows += tasks[-1].rows
                 return tasks

@@ -58,8 +58,9 @@ def batching(file: str) -> tuple[Bounds, tuple[int, ...]]:
         timeout=value("batch_timeout_micros", 0) / 1e6,
         max_enqueued_batches=value("max_enqueued_batches", 10),
         threads=value("num_batch_threads", os.cpu_count() or 1),
+        allowed_batch_sizes=tuple(given.allowed_batch_sizes),
     )
-    sizes = tuple(given.allowed_batch_sizes)
+    sizes = bounds.allowed_batch_sizes
     if min(bounds.max_batch_size or 0, bounds.max_enqueued_batches, bounds.threads) < 1 or bounds.timeout < 0:
         raise BadStart(f"{file}: max_batch_size, max_enqueued_batches and num_batch_threads are at least 1")
     if sizes and (list(sizes) != sorted(set(sizes)) or sizes[-1] != bounds.max_batch_size):

@@ -18,6 +18,7 @@ import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from standin import memory
 from standin.failures import BadStart, Refusal, invalid, refusal_of
 from standin.servable import Servable
 
@@ -190,10 +191,14 @@ class Models:
                 self._end_if_idle(name, number, version)
 
     def _sweep(self) -> None:
-        """Loaded functions are cycles: without this, unloaded weights stay until the collector happens to come by."""
+        """Loaded functions are cycles: without this, unloaded weights stay until the collector happens to come by.
+
+        And what it frees would stay with this process.
+        """
         if self._litter:
             self._litter = False
             gc.collect()
+            memory.give_back()
 
 
 def wanted_versions(config: Config) -> list[int]:
