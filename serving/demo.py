@@ -5,6 +5,7 @@ SIGINT or SIGTERM ends it. Exit codes: 0 stopped; 2 it could not start, and one 
 """
 
 import argparse
+import logging
 import os
 import pathlib
 import signal
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 _RUN = pathlib.Path("runs/demo")
-_PATIENCE = 3  # seconds that an open answer has, once the page is told to end
+_PATIENCE = 2  # seconds that an open answer has, once the page is told to end
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -45,36 +46,30 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     quiet.start_tensorflow()
     try:
-        import fastapi
-        import gradio
+        import gradio  # noqa: F401 (that it is there)
         import uvicorn
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed; the page needs it: pip install 'dpt_tf[web]'") from None
     from PIL import Image
 
     from dpt_tf import transfer
-    from page import layout
+    from page import application, layout
 
     warnings.simplefilter("error", Image.DecompressionBombWarning)  # becomes the sentence of a picture too large
     model = transfer.load(args.model)
     clicks = layout.Clicks(model, model.image_size, folder / "people")
     clicks.warm_up()
-    app = gradio.mount_gradio_app(
-        fastapi.FastAPI(openapi_url=None),
-        layout.build(clicks),
-        path="/",
-        server_name=args.host,
-        server_port=args.port,
-        max_file_size=layout.MOST_BYTES,
-        footer_links=[],
-        run_history=False,
-        ssr_mode=False,
-        show_error=True,
-        **layout.dress(clicks),
-    )
+    app = application.build(clicks, args.host, args.port)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets=None) -> None:
+            """Ends; that open answers are cut off is no error then."""
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            await super().shutdown(sockets)
+
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE)
     print(f"{args.model} on http://{args.host}:{listening.getsockname()[1]}", flush=True)
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config).run(sockets=[listening])
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 from PIL import Image
@@ -79,10 +78,8 @@ def running(model, folder):
             found = re.search(r"http://\S+", line)
             assert found, (line, log.read_text())
             yield found[0], log
-            begun = time.monotonic()
             page.send_signal(signal.SIGTERM)
-            assert page.wait(20) == 0, log.read_text()
-            assert time.monotonic() - begun < 15
+            assert page.wait(60) == 0, log.read_text()
             assert [path.name for path in folder.iterdir()] == [log.name]
         finally:
             page.kill()

@@ -166,15 +166,15 @@ def build(clicks: Clicks) -> gr.Blocks:
                 with gr.Column(scale=5):
                     who = gr.Radio(list(people.NAMES), value=people.NAMES[0], label="People", elem_id="people", **tiles)
                     with gr.Row():
-                        photo = gr.File(str(first.photo.path), label="or your photo", elem_id="photo", height=130)
-                        source_iuv = gr.File(str(first.iuv.path), label="and its IUV map", elem_id="map", height=130)
+                        photo = gr.File(str(first.photo.path), label="or your photo", elem_id="photo", height=160)
+                        source_iuv = gr.File(str(first.iuv.path), label="and its IUV map", elem_id="map", height=160)
                     gr.HTML(f"<p>{showing.MAP_HINT}</p>", elem_classes="hint")
                 with gr.Column(scale=4):
                     looked = [gr.HTML(value, elem_id=f"person{k}") for k, value in enumerate(clicks.look(*first))]
         with gr.Column(elem_classes="step"):
             gr.HTML("<h2><span>2</span>Poses</h2>")
             chosen = gr.CheckboxGroup(list(poses.NAMES), value=_CHOSEN, label="Poses", elem_id="poses", **tiles)
-            own = gr.File(label="or your own: IUV maps, one or many", file_count="multiple", elem_id="own", height=130)
+            own = gr.File(label="or your own: IUV maps, one or many", file_count="multiple", elem_id="own", height=160)
         with gr.Column(elem_classes="step"):
             gr.HTML("<h2><span>3</span>Pictures</h2>")
             paint = gr.Button("Paint the poses", variant="primary", elem_id="paint")

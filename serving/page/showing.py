@@ -6,6 +6,7 @@ Pictures are inside of it, so there is nothing that others could ask the server 
 import base64
 import html
 import io
+import pathlib
 
 import numpy as np
 from PIL import Image
@@ -59,7 +60,7 @@ def going_on(done: int, of: int, sentence: str) -> str:
 def person(photo: np.ndarray | None, colours: np.ndarray | None, names: tuple[str, str]) -> str:
     """The photo beside its map in colours; what is missing is asked for."""
     shown = [
-        figure(picture, f"<b>{what}</b> {html.escape(name)}, {picture.shape[1]} × {picture.shape[0]}", alt=what)
+        figure(picture, f"<b>{what}</b> {html.escape(name)}, {_size(picture)}", alt=what)
         if picture is not None
         else f'<figure class="empty"><figcaption>{wanted}</figcaption></figure>'
         for picture, what, name, wanted in (
@@ -81,10 +82,13 @@ def legend() -> str:
 
 def row(painted: Painted) -> str:
     """The pictures of one pose."""
-    name = html.escape(painted.name)
+    name, file = html.escape(painted.name), html.escape(pathlib.PurePath(painted.name).stem, quote=True)
+    keep = f'<a href="{png(painted.image)}" download="{file}.png">save it</a>, {_size(painted.image)}'
     figures = (
         figure(painted.pose, f"<b>Pose</b> {name}", "pose", f"map of {painted.name}"),
-        figure(painted.image, "<b>Result</b> the person in this pose", "result", f"the person, {painted.name}"),
+        figure(
+            painted.image, f"<b>Result</b> the person in this pose: {keep}", "result", f"the person, {painted.name}"
+        ),
         figure(painted.warped, f"<b>Warped view</b> {_WARPED}", "warped", "warped view"),
         figure(
             painted.overlay,
@@ -94,6 +98,10 @@ def row(painted: Painted) -> str:
         ),
     )
     return f'<section class="views" aria-label="{name}">{"".join(figures)}</section>'
+
+
+def _size(picture: np.ndarray) -> str:
+    return f'<span class="size">{picture.shape[1]} × {picture.shape[0]}</span>'
 
 
 def rows(painted: list[str]) -> str:

@@ -26,6 +26,8 @@ figure img { display: block; width: 100%; border-radius: 10px; border: 1px solid
 figcaption { font-size: 0.88rem; line-height: 1.35; margin-top: 0.35rem; color: var(--soft);
   overflow-wrap: anywhere; }
 figcaption b { color: var(--body-text-color); display: block; font-size: 0.95rem; }
+figcaption a { color: var(--color-accent); text-decoration: underline; }
+.size { white-space: nowrap; }
 figure.empty { display: grid; place-items: center; min-height: 10rem; border: 1px dashed var(--border-color-primary);
   border-radius: 10px; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 0.9rem; }

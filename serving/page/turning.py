@@ -22,10 +22,13 @@ def in_one_frame(poses: Sequence[Pose]) -> list[Pose]:
 
 
 def gif(frames: Sequence[np.ndarray], milliseconds: int = 90) -> bytes:
-    """An endless GIF of frames `[H, W, 3]` of one size, each shown for `milliseconds`."""
+    """An endless GIF of frames `[H, W, 3]` of one size, each shown for `milliseconds`.
+
+    Frames that are the same, one after the other, become one that is shown as long as they would be.
+    """
     stacked = np.concatenate(frames)
     palette = Image.fromarray(stacked[:: -(-stacked.shape[0] * stacked.shape[1] // _SAMPLE)]).quantize(
-        _COLOURS, Image.Quantize.MEDIANCUT
+        _COLOURS, Image.Quantize.FASTOCTREE
     )
     # Without dithering: its grain would change from frame to frame.
     indexed = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
