@@ -221,6 +221,22 @@ def test_a_signal_under_load_answers_every_accepted_request_and_exits_0(base, si
     assert said[-1].endswith(" stopped\n") and "Traceback" not in "".join(said), said
 
 
+@pytest.mark.parametrize("batching", [False, True])
+def test_who_asks_again_at_the_end_hears_unavailable_and_is_not_cut_off(base, batching):
+    bounds = toy.serve.Bounds(max_batch_size=8) if batching else toy.serve.Bounds()
+    again, request = [], toy.slow_request(1)
+    with toy.running(base, rest_port=0, bounds=bounds) as server:
+        last = server.predict.Predict.future(toy.slow_request(20_000), timeout=60)
+        last.add_done_callback(
+            lambda _: again.extend(server.predict.Predict.future(request, timeout=60) for _ in range(32))
+        )
+        time.sleep(0.2)
+        server.stop()
+        assert last.result().outputs
+        server.join()
+        assert [call.code() for call in again] == [grpc.StatusCode.UNAVAILABLE] * 32
+
+
 def test_watchers_and_idle_connections_do_not_hold_the_end_up(base):
     with toy.running(base) as server, socket.create_connection(("127.0.0.1", server.options.rest_port)):
         watch = health_pb2_grpc.HealthStub(server.channel).Watch(health_pb2.HealthCheckRequest())

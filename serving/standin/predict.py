@@ -18,6 +18,8 @@ from standin.servable import Prepared, Servable, Signature
 from standin.versions import Models
 
 log = logging.getLogger("standin")
+# Seconds between two looks at the end, and how many of them in a row must show no request.
+STEP, QUIET = 0.02, 15
 
 
 class Predictor:
@@ -30,10 +32,14 @@ class Predictor:
         self._stopping = False
 
     async def drain(self) -> None:
-        """Refuses new requests, and returns when the accepted ones are answered."""
-        self._stopping = True
-        while self.answering:
-            await asyncio.sleep(0.02)
+        """Refuses new requests, and returns when the accepted ones are answered.
+
+        And a moment later: who has just been answered asks again, and is to hear UNAVAILABLE rather than be cut off.
+        """
+        self._stopping, quiet = True, 0
+        while quiet < QUIET:
+            await asyncio.sleep(STEP)
+            quiet = 0 if self.answering else quiet + 1
 
     async def answer(self, asked: wire.Request, entrypoint: str, seconds: float | None = None) -> bytes:
         """A PredictResponse as bytes, at most `seconds` from now. Raises Refusal and nothing else but cancellation."""

@@ -61,7 +61,6 @@ async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None]
                 ready()
                 await stop.wait()
                 log.info("stopping: answering %d requests", predictor.answering)
-                await predictor.drain()
     finally:
         await asyncio.to_thread(batcher.close)
     log.info("stopped")
@@ -93,6 +92,7 @@ async def _grpc(options: Options, predictor: Predictor) -> AsyncIterator[None]:
         yield
     finally:
         await set_up(False)
+        await predictor.drain()
         await server.stop(GRACE)
 
 
