@@ -83,7 +83,7 @@ def legend() -> str:
 def row(painted: Painted) -> str:
     """The pictures of one pose."""
     name, file = html.escape(painted.name), html.escape(pathlib.PurePath(painted.name).stem, quote=True)
-    keep = f'<a href="{png(painted.image)}" download="{file}.png">save it</a>, {_size(painted.image)}'
+    keep = f'<a class="keep" href="{png(painted.image)}" download="{file}.png">save it</a>, {_size(painted.image)}'
     figures = (
         figure(painted.pose, f"<b>Pose</b> {name}", "pose", f"map of {painted.name}"),
         figure(

@@ -26,8 +26,8 @@ figure img { display: block; width: 100%; border-radius: 10px; border: 1px solid
 figcaption { font-size: 0.88rem; line-height: 1.35; margin-top: 0.35rem; color: var(--soft);
   overflow-wrap: anywhere; }
 figcaption b { color: var(--body-text-color); display: block; font-size: 0.95rem; }
-figcaption a { color: var(--color-accent); text-decoration: underline; }
-.size { white-space: nowrap; }
+figcaption .size, figcaption .keep { white-space: nowrap; color: inherit !important; }
+figcaption .keep { margin: 0 !important; padding: 0 !important; text-decoration: underline; }
 figure.empty { display: grid; place-items: center; min-height: 10rem; border: 1px dashed var(--border-color-primary);
   border-radius: 10px; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 0.9rem; }
@@ -46,11 +46,15 @@ figure.empty { display: grid; place-items: center; min-height: 10rem; border: 1p
 .swatch.plain { margin-left: 0; background: linear-gradient(135deg, #e8c9a8 50%, #3b5f8a 50%); opacity: 1; }
 a.save { display: inline-block; padding: 0.45rem 0.9rem; margin: 0.3rem 0.5rem 0.3rem 0; border-radius: 8px;
   background: var(--color-accent); color: white !important; text-decoration: none; font-weight: 600; }
-.tiles .wrap { display: flex !important; flex-wrap: wrap; gap: 0.6rem; }
-.tiles label { position: relative; flex: 0 0 auto; width: 122px; padding: 124px 4px 7px !important; gap: 0 !important;
-  justify-content: center; border: 2px solid var(--border-color-primary) !important; border-radius: 10px !important;
-  background: var(--background-fill-secondary) top / 118px 118px no-repeat !important; overflow: hidden; }
-.tiles label span { margin: 0 !important; font-size: 0.88rem; color: var(--body-text-color) !important; }
+.tiles .wrap { display: grid !important; gap: 0.6rem; }
+#people .wrap { grid-template-columns: repeat(4, 1fr); }
+#poses .wrap { grid-template-columns: repeat(8, 1fr); }
+@media (max-width: 760px) { #poses .wrap { grid-template-columns: repeat(4, 1fr); } }
+.tiles label { position: relative; min-width: 0; padding: 103% 2px 6px !important; justify-content: center;
+  border: 2px solid var(--border-color-primary) !important; border-radius: 10px !important; overflow: hidden;
+  background: var(--background-fill-secondary) top / 100% auto no-repeat !important; }
+.tiles label span { margin: 0 !important; font-size: 0.88rem; line-height: 1.2; text-align: center;
+  color: var(--body-text-color) !important; }
 .tiles label input { position: absolute; top: 7px; left: 7px; }
 .tiles label.selected { border-color: var(--color-accent) !important;
   box-shadow: 0 0 0 1px var(--color-accent) !important; }
