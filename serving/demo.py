@@ -44,12 +44,12 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
         raise UserError(f"{_RUN} is missing: `make demo` trains it in minutes; or name a run or an export by --model")
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(folder / "uploads"), "DO_NOT_TRACK": "1"}
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    quiet.start_tensorflow()
     try:
         import gradio  # noqa: F401 (that it is there)
         import uvicorn
     except ModuleNotFoundError as error:
         raise UserError(f"{error.name} is not installed; the page needs it: pip install 'dpt_tf[web]'") from None
+    quiet.start_tensorflow()
     from PIL import Image
 
     from dpt_tf import transfer
@@ -68,7 +68,8 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
             await super().shutdown(sockets)
 
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE)
-    print(f"{args.model} on http://{args.host}:{listening.getsockname()[1]}", flush=True)
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    print(f"{args.model} on http://{host}:{listening.getsockname()[1]}", flush=True)
     Server(config).run(sockets=[listening])
 
 

@@ -1,7 +1,11 @@
 """What a click does, without a browser; and how the command starts, or says in one line why not."""
 
+import os
 import re
+import signal
 import socket
+import sys
+import unittest.mock
 
 import numpy as np
 import page_toys as toys
@@ -104,16 +108,15 @@ def bad_start(capsys, *flags):
 
 
 @pytest.fixture
-def _signals_as_before():
-    import signal
-
+def _all_as_before():
     before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
-    yield
+    with unittest.mock.patch.dict(os.environ):
+        yield
     for signum, handler in before.items():
         signal.signal(signum, handler)
 
 
-@pytest.mark.usefixtures("_signals_as_before")
+@pytest.mark.usefixtures("_all_as_before")
 def test_what_stops_the_start_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert bad_start(capsys, "--port=0") == (
@@ -130,3 +133,6 @@ def test_what_stops_the_start_is_one_line(tmp_path, monkeypatch, capsys):
     assert said == f"demo.py: 127.0.0.1:{port} cannot be used (Address already in use); give another --port or --host"
     assert "cannot be used" in bad_start(capsys, "--host=192.0.2.1", "--model=nowhere")
     assert "cannot be used" in bad_start(capsys, "--host=no.such.host.invalid", "--model=nowhere")
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    said = bad_start(capsys, "--port=0", "--model=nowhere")
+    assert said == "demo.py: gradio is not installed; the page needs it: pip install 'dpt_tf[web]'"
