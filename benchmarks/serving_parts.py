@@ -195,7 +195,7 @@ def load(calls: Sequence[Callable], seconds: float) -> tuple[float, list[float]]
 
     def ask(place: int) -> None:
         began, count = time.perf_counter(), 0
-        while time.perf_counter() < began + seconds:
+        while not count or time.perf_counter() < began + seconds:
             times.append(timed(calls[place])[0])
             count += 1
         rates[place] = count / (time.perf_counter() - began)

@@ -2,7 +2,8 @@
 
 Flags, APIs, error codes and configuration files are TF Serving's, as far as they go (`--help`); `--host` is its own,
 and so are some defaults: it binds to 127.0.0.1 only, the model's name is `dpt`, and REST is on port 8501.
-SIGTERM or SIGINT ends it after every accepted request is answered; a second one ends it at once.
+SIGTERM or SIGINT ends it after every accepted request is answered, or at once while it starts; a second one ends it at
+once. A full queue is RESOURCE_EXHAUSTED, where TF Serving says UNAVAILABLE.
 Exit codes: 0 stopped; 2 it could not start, and one line says why.
 """
 
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except BadStart as error:
         print(f"server.py: {error}", file=sys.stderr)
         sys.exit(2)
-    sys.exit(0)
+    # A version may be loading in a thread, which can neither be stopped nor outlive the interpreter.
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _serve(flags: argparse.Namespace) -> None:

@@ -111,7 +111,7 @@ def test_a_request_whose_deadline_passed_in_the_queue_is_not_run(held):
 
 
 def test_a_batch_waits_for_company_while_another_is_run_and_no_longer_than_told(batcher):
-    busy, gate, one = Gate(), Gate(), batcher(max_batch_size=4, timeout=0.2, threads=2)
+    busy, gate, one = Gate(), Gate(), batcher(max_batch_size=4, timeout=0.2, threads=2, busy=1)
     busy.open.clear()
     one.submit("busy", 1, 0, busy)
     assert busy.entered.wait(10)
@@ -124,18 +124,22 @@ def test_a_batch_waits_for_company_while_another_is_run_and_no_longer_than_told(
     busy.open.set()
 
 
-def test_nothing_waits_while_nothing_is_run(batcher):
-    gate, one = Gate(), batcher(max_batch_size=4, timeout=5.0, threads=2)
+def test_nothing_waits_while_fewer_batches_are_run_than_keep_the_machine_busy(batcher):
+    gate, one = Gate(), batcher(max_batch_size=4, timeout=5.0, threads=4, busy=2)
     began = time.monotonic()
     for i in range(3):
         assert one.submit("a", 1, i, gate).result(10) == 2 * i
-    busy = Gate()
-    busy.open.clear()
-    held = one.submit("busy", 1, 0, busy)
-    assert busy.entered.wait(10)
+    held = [Gate(), Gate()]
+    for busy in held:
+        busy.open.clear()
+        one.submit("busy", 1, 0, busy)
+        assert busy.entered.wait(10)
     behind = one.submit("a", 1, 4, gate)
-    busy.open.set()
-    assert (held.result(10), behind.result(10)) == (0, 8)
+    time.sleep(0.1)
+    assert not behind.done(), "it did not wait for company though the machine was busy"
+    held[0].open.set()
+    assert behind.result(10) == 8
+    held[1].open.set()
     assert time.monotonic() - began < 2
 
 

@@ -237,6 +237,33 @@ def test_who_asks_again_at_the_end_hears_unavailable_and_is_not_cut_off(base, ba
         assert [call.code() for call in again] == [grpc.StatusCode.UNAVAILABLE] * 32
 
 
+@pytest.mark.parametrize("serving", [False, True])
+def test_a_signal_while_a_version_is_loaded_ends_it_at_once_with_0(base, serving):
+    toy.put(base, 2)
+    slow_to_warm = base / "2" / "assets.extra" / "tf_serving_warmup_requests"
+    with toy.tf.io.TFRecordWriter(str(slow_to_warm)) as writer:
+        log = toy.prediction_log_pb2.PredictLog(request=toy.slow_request(3_000_000))
+        writer.write(toy.prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
+    if serving:
+        (base / "2").rename(base / "aside")
+    flags = [f"--port={toy.free_port()}", "--rest_api_port=0", f"--model_base_path={base}"]
+    process = subprocess.Popen(
+        [sys.executable, str(toy.SERVING / "server.py"), *flags], stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stderr:
+        if line.endswith(" serving\n"):
+            (base / "aside").rename(base / "2")
+        if "loading version 2" in line:
+            break
+    time.sleep(1)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 0 and time.monotonic() - began < 10, said
+    assert said.splitlines()[-1].endswith(" stopped" if serving else " stopped before anything was served")
+
+
 def test_watchers_and_idle_connections_do_not_hold_the_end_up(base):
     with toy.running(base) as server, socket.create_connection(("127.0.0.1", server.options.rest_port)):
         watch = health_pb2_grpc.HealthStub(server.channel).Watch(health_pb2.HealthCheckRequest())

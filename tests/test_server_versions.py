@@ -1,5 +1,6 @@
 """Versions: which are served, and how one takes over from another while requests come."""
 
+import gc
 import itertools
 import pathlib
 import shutil
@@ -157,6 +158,21 @@ def test_an_old_version_ends_after_its_last_request_and_is_freed(tmp_path):
     assert gone() is None
 
 
+def test_a_version_that_cannot_be_loaded_leaves_no_memory_behind(tmp_path):
+    made = []
+
+    def fails(folder, name, version):
+        made.append(weakref.ref(Loaded(version)))
+        raise ValueError("no model")
+
+    gc.disable()
+    try:
+        Models(fails).configure([model(folders(tmp_path, 1))])
+        assert made[0]() is None
+    finally:
+        gc.enable()
+
+
 class Loaded:
     """A version without a model, in a cycle as loaded functions are."""
 
@@ -187,6 +203,11 @@ def test_all_versions_are_served_and_labels_move_by_a_new_configuration(tmp_path
         status = server.models.HandleReloadConfigRequest(reload, timeout=30).status
         assert status.error_code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
         assert 'label "stable" to version 3 of model dpt' in status.error_message
+        for listed, words in (([model(base)] * 2, "Illegal to list model dpt"), ([model("")], "a base_path")):
+            bad = model_management_pb2.ReloadConfigRequest()
+            bad.config.model_config_list.config.extend(listed)
+            status = server.models.HandleReloadConfigRequest(bad, timeout=30).status
+            assert status.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0] and words in status.error_message
         answer = server.predict.Predict(toy.files_request(toy.pictures(1), version_label="stable"), timeout=30)
         assert answer.model_spec.version.value == 2, "a refused configuration changed something"
 
@@ -320,7 +341,7 @@ def test_a_folder_that_goes_while_it_is_looked_at_is_no_error(tmp_path, monkeypa
     ],
 )
 def test_policies_choose_among_the_numbered_folders(tmp_path, policy, wanted):
-    for name in ("2", "9", "10", "aside", "-3", "1.5"):
+    for name in ("2", "9", "10", "aside", "-3", "1.5", "9" * 30):
         (tmp_path / name).mkdir()
     (tmp_path / "11").write_text("a file is no version")
     assert wanted_versions(model(tmp_path, policy)) == wanted

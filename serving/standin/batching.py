@@ -1,9 +1,11 @@
 """Requests that may share a call wait for each other; a few threads take them away in batches.
 
 Tasks with equal keys may be merged. A batch leaves when it holds `max_batch_size` rows, or when its oldest task has
-waited `timeout` seconds, oldest first; or when nothing is being run, for then to wait is a loss. Where batches are
-padded to certain sizes, one leaves with the largest of them that it fills, and what is over goes with the next: TF
-Serving pads to the next larger size, as suits a GPU; on a processor each row of padding costs as much as a request.
+waited `timeout` seconds, oldest first; or while fewer than `busy` batches are run, for then to wait is a loss.
+Where batches are padded to certain sizes, one leaves with the largest of them that it fills, and what is over goes with
+the next. TF Serving pads to the next larger size, as suits a GPU; on a processor a row of padding costs as much as a
+request.
+
 The queue is bounded: what does not fit is refused at once with
 RESOURCE_EXHAUSTED (TF Serving says UNAVAILABLE, with the same words), and nothing waits for a place. A task whose
 deadline passed, or that was cancelled, is not run.
@@ -37,6 +39,7 @@ class Bounds:
     max_enqueued_batches: int = 100
     threads: int = os.cpu_count() or 1
     allowed_batch_sizes: tuple[int, ...] = ()
+    busy: int = os.cpu_count() or 1
 
     @property
     def capacity(self) -> int:
@@ -140,7 +143,7 @@ class Batcher:
         for queue in sorted(self._queues.values(), key=lambda queue: queue[0].queued):
             full = sum(task.rows for task in queue) >= limit
             waited = time.monotonic() >= queue[0].queued + self.bounds.timeout
-            if full or waited or self._closed or not self._running:
+            if full or waited or self._closed or self._running < self.bounds.busy:
                 rows = sum(task.rows for task in queue)
                 limit = max([size for size in self.bounds.allowed_batch_sizes if size <= rows], default=limit)
                 tasks = [queue.popleft()]

@@ -4,6 +4,7 @@ import os
 import pathlib
 import ssl
 import tempfile
+from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import grpc
@@ -12,7 +13,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from standin.batching import Bounds
 from standin.config_messages import BatchingParameters, MonitoringConfig, SSLConfig
-from standin.failures import BadStart
+from standin.failures import BadStart, Refusal, invalid
 
 ModelConfig: TypeAlias = model_server_config_pb2.ModelConfig
 Message = TypeVar("Message", bound=message.Message)
@@ -30,20 +31,26 @@ def read(file: str, into: Message) -> Message:
 
 def models(file: str) -> list[ModelConfig]:
     """The models of a ModelServerConfig file: `model_config_list { config { name: ... base_path: ... } }`."""
-    config = read(file, model_server_config_pb2.ModelServerConfig())
-    if not config.model_config_list.config:
+    listed = list(read(file, model_server_config_pb2.ModelServerConfig()).model_config_list.config)
+    if not listed:
         raise BadStart(f"{file} lists no models: it needs model_config_list {{ config {{ ... }} }}")
-    names = [model.name for model in config.model_config_list.config]
-    for model in config.model_config_list.config:
+    try:
+        check(listed)
+    except Refusal as refusal:
+        raise BadStart(f"{file}: {refusal}") from None
+    return listed
+
+
+def check(listed: Sequence[ModelConfig]) -> None:
+    """Raises INVALID_ARGUMENT where models cannot be told apart, or found, or are not TensorFlow's."""
+    names = [model.name for model in listed]
+    for model in listed:
         if not model.name or not model.base_path:
-            raise BadStart(f"{file}: every config needs a name and a base_path")
+            raise invalid("every config needs a name and a base_path")
         if names.count(model.name) > 1:
-            raise BadStart(f"{file}: Illegal to list model {model.name} multiple times in config list")
+            raise invalid(f"Illegal to list model {model.name} multiple times in config list")
         if model.model_platform not in ("", "tensorflow"):
-            raise BadStart(
-                f'{file}: model {model.name} is for platform {model.model_platform}; only "tensorflow" is served'
-            )
-    return list(config.model_config_list.config)
+            raise invalid(f'model {model.name} is for platform {model.model_platform}; only "tensorflow" is served')
 
 
 def batching(file: str) -> tuple[Bounds, tuple[int, ...]]:

@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from standin import wire
+from standin import configs, wire
 from standin.failures import Refusal, invalid, refusal_of
 from standin.predict import Predictor
 from standin.versions import Models
@@ -112,6 +112,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         try:
             if request.config.WhichOneof("config") != "model_config_list":
                 raise invalid("Request does not contain valid ModelServerConfig")
+            configs.check(request.config.model_config_list.config)
             await asyncio.to_thread(self._models.configure, request.config.model_config_list.config)
         except Exception as error:
             refusal = refusal_of(error)

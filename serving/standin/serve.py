@@ -10,6 +10,7 @@ import dataclasses
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import grpc
@@ -47,12 +48,17 @@ class Options:
 
 
 async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
-    """Serves until `stop`, calling `ready` when requests can come. Raises BadStart."""
+    """Serves until `stop`, calling `ready` when requests can come. Raises BadStart.
+
+    A version that is being loaded when `stop` comes goes on in a thread of its own: who calls this ends the process.
+    """
     models = versions.Models(
         lambda folder, name, version: Servable(folder, name, version, options.limits), options.allow_new_labels
     )
     metrics = Metrics()
-    versions.must_serve(models, options.models)
+    if not await _loaded(models, options, stop):
+        log.info("stopped before anything was served")
+        return
     batcher = Batcher(options.bounds, metrics.batched)
     predictor = Predictor(models, batcher, metrics)
     try:
@@ -64,6 +70,26 @@ async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None]
     finally:
         await asyncio.to_thread(batcher.close)
     log.info("stopped")
+
+
+async def _loaded(models: versions.Models, options: Options, stop: asyncio.Event) -> bool:
+    """Whether the models were there before `stop` came. Raises BadStart."""
+    done: Future = Future()
+
+    def load() -> None:
+        try:
+            done.set_result(versions.must_serve(models, options.models))
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=load, daemon=True).start()
+    loading, stopping = asyncio.wrap_future(done), asyncio.create_task(stop.wait())
+    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if loading.done():
+        loading.result()
+        return True
+    return False
 
 
 @contextlib.asynccontextmanager

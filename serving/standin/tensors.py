@@ -101,10 +101,13 @@ def _varints(array: np.ndarray) -> np.ndarray:
     """Integers as packed varints, in uint8: seven bits a byte, the lowest first, the top bit where more follow."""
     if not array.size or (array.min() >= 0 and array.max() < 0x80):
         return array.astype(np.uint8)
+    # Of negative numbers as of the largest all ten bytes are there.
+    bits = 64 if array.min() < 0 else int(array.max()).bit_length()
+    shifts = np.arange(0, bits, 7, dtype=np.uint64)
     chunks = []
     for start in range(0, array.size, 2**16):
         values = array.reshape(-1)[start : start + 2**16].astype(np.int64 if array.dtype.kind == "i" else np.uint64)
-        rest = values.view(np.uint64)[:, None] >> np.arange(0, 70, 7, dtype=np.uint64)
+        rest = values.view(np.uint64)[:, None] >> shifts
         more = np.pad(rest[:, 1:] > 0, ((0, 0), (0, 1)))
         is_there = np.pad(rest[:, 1:] > 0, ((0, 0), (1, 0)), constant_values=True)
         chunks.append((rest & 0x7F | more.astype(np.uint64) << 7).astype(np.uint8)[is_there])

@@ -176,6 +176,7 @@ class Models:
             servable = self._load(folder, config.name, number)
         except Exception as error:
             version.failure, version.state = refusal_of(error), Status.END
+            self._litter = True
             log.error("model %s: version %d cannot be loaded: %s", config.name, number, error)
             return
         with self._lock:
@@ -205,7 +206,8 @@ def wanted_versions(config: Config) -> list[int]:
     """The versions in the folder that the policy asks for, newest first."""
     base = pathlib.Path(config.base_path)
     try:
-        found = sorted((int(f.name) for f in base.iterdir() if f.name.isdecimal() and f.is_dir()), reverse=True)
+        numbers = (int(folder.name) for folder in base.iterdir() if folder.name.isdecimal() and folder.is_dir())
+        found = sorted((number for number in numbers if number < 2**63), reverse=True)
     except OSError:
         found = []
     policy = config.model_version_policy
