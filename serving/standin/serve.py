@@ -78,9 +78,11 @@ async def _loaded(models: versions.Models, options: Options, stop: asyncio.Event
 
     def load() -> None:
         try:
-            done.set_result(versions.must_serve(models, options.models))
+            versions.must_serve(models, options.models)
         except BaseException as error:
             done.set_exception(error)
+        else:
+            done.set_result(None)
 
     threading.Thread(target=load, daemon=True).start()
     loading, stopping = asyncio.wrap_future(done), asyncio.create_task(stop.wait())
