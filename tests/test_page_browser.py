@@ -125,6 +125,18 @@ def test_a_turn_around_is_saved_as_an_animation_of_all_its_frames(tab, tmp_path)
         assert saved.size == (256, 256) and saved.info["loop"] == 0
 
 
+def test_who_comes_second_is_told_to_wait_and_gets_pictures_too(tab, browser, served):
+    other = browser.new_page()
+    other.goto(served)
+    tab.get_by_role("button", name=TURN).click()
+    tab.locator("#animation figure.frame").wait_for()
+    other.get_by_role("button", name=PAINT).click()
+    other.locator("#message", has_text="waiting for the model").wait_for()
+    other.locator("#rows .views").nth(2).wait_for()
+    other.close()
+    tab.locator("#animation a.save").wait_for()
+
+
 def test_a_wrong_file_gets_the_sentence_of_dpt_inspect_and_a_right_one_works_again(tab, tmp_path, monkeypatch, capsys):
     wrong = toys.visualisation(tmp_path / "what I & you drew$1.png")
     monkeypatch.chdir(tmp_path)

@@ -21,6 +21,7 @@ _KEPT = 3600  # seconds that an upload lives at least
 _SYNTHETIC, _OWN = "a body that turns round once", "my own poses, in the order of their names"
 _CHOSEN = ["Half turned", "Back", "Walking"]
 _TURN = "The person in every pose of a sequence, as an animation to keep."
+_WAIT = "waiting for the model: it paints one picture at a time"
 _TITLE = "Dense pose transfer"
 _LEAD = (
     "One photo of a person, painted in other poses. What the photo shows is carried over along the surface of the "
@@ -94,10 +95,11 @@ class Clicks:
                 wanted = [Pose(f"frame {k}", made) for k, made in enumerate(poses.turn(self.size), 1)]
             frames: list[np.ndarray] = []
             for done, pose in enumerate(wanted, 1):
-                frames.append(painting.enlarged(self._transfer(*person, pose.iuv)["image"]))
+                image = self._transfer(*person, pose.iuv)["image"]
+                frames.append(painting.enlarged(image))
                 yield (
                     showing.going_on(done, len(wanted), f"frame {done} of {len(wanted)}"),
-                    showing.frame(frames[-1], done, len(wanted)),
+                    showing.frame(painting.enlarged(image, least=1), done, len(wanted)),
                 )
             yield "", showing.animation(turning.gif(frames), len(frames))
         except UserError as error:
@@ -196,8 +198,11 @@ def build(clicks: Clicks) -> gr.Blocks:
             event(do.photo, [photo, source_iuv], [who, source_iuv, *looked], **raw)
         for event in (source_iuv.upload, source_iuv.clear):
             event(do.map, [photo, source_iuv], [who, photo, *looked], **raw)
-        paint.click(do.paint, [photo, source_iuv, chosen, own], painted, **slow)
-        turn.click(do.turn, [photo, source_iuv, over, own], [turn_message, animation], **slow)
+        for button, told, click, inputs, outputs in (
+            (paint, painted[0], do.paint, [photo, source_iuv, chosen, own], painted),
+            (turn, turn_message, do.turn, [photo, source_iuv, over, own], [turn_message, animation]),
+        ):
+            button.click(lambda: showing.noted(_WAIT), None, told, **quick).then(click, inputs, outputs, **slow)
     page.queue(max_size=_WAITING)
     return page
 

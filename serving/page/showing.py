@@ -121,8 +121,8 @@ def textures(painted: Painted) -> str:
 
 
 def frame(picture: np.ndarray, done: int, of: int) -> str:
-    """The newest frame of an animation in the making."""
-    return _turn(figure(picture, f"frame {done} of {of}", "frame", f"frame {done}"))
+    """The newest frame of an animation in the making; as small as it is, for the next one comes soon."""
+    return _turn(_figure(png(picture), f"frame {done} of {of}", "frame", f"frame {done}"))
 
 
 def animation(data: bytes, frames: int) -> str:
