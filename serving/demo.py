@@ -48,7 +48,7 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
         import gradio  # noqa: F401 (that it is there)
         import uvicorn
     except ModuleNotFoundError as error:
-        raise UserError(f"{error.name} is not installed; the page needs it: pip install 'dpt_tf[web]'") from None
+        raise UserError(f"{error.name} is not installed; the page needs it: pip install -e '.[web]'") from None
     quiet.start_tensorflow()
     from PIL import Image
 

@@ -13,7 +13,8 @@ import pytest
 from page_toys import save, visualisation
 
 import demo
-from page import layout, poses
+from dpt_tf.synthetic import examples
+from page import layout
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_the_share_seen_is_told_in_per_cent(clicks, person, tmp_path):
 
 def test_a_turn_shows_every_frame_and_ends_in_an_animation_to_keep(clicks, person):
     steps = list(clicks.turn(*person, layout._SYNTHETIC, []))
-    assert len(steps) == poses.FRAMES + 1
+    assert len(steps) == examples.FRAMES + 1
     assert [f"frame {k} of 24" in text(shown) for k, (_, shown) in enumerate(steps[:-1], 1)] == [True] * 24
     message, shown = steps[-1]
     assert message == "" and "data:image/gif;base64," in shown and 'download="turn.gif"' in shown
@@ -135,4 +136,4 @@ def test_what_stops_the_start_is_one_line(tmp_path, monkeypatch, capsys):
     assert "cannot be used" in bad_start(capsys, "--host=no.such.host.invalid", "--model=nowhere")
     monkeypatch.setitem(sys.modules, "gradio", None)
     said = bad_start(capsys, "--port=0", "--model=nowhere")
-    assert said == "demo.py: gradio is not installed; the page needs it: pip install 'dpt_tf[web]'"
+    assert said == "demo.py: gradio is not installed; the page needs it: pip install -e '.[web]'"

@@ -80,15 +80,25 @@ def turn(size: int) -> tuple[np.ndarray, ...]:
 
 def write(folder: pathlib.Path, size: int) -> None:
     """All of them as files: `ada.png` with `ada_IUV.png` and so on, `poses/front_IUV.png`, `turn/00_IUV.png`."""
-    maps = {name: made for name, (_, made) in people(size).items()}
-    maps |= {f"poses/{name}": made for name, made in poses(size).items()}
+    write_people(folder, size)
+    maps = {f"poses/{name}": made for name, made in poses(size).items()}
     maps |= {f"turn/{k:02}": made for k, made in enumerate(turn(size))}
     for place in ("poses", "turn"):
-        (folder / place).mkdir(parents=True, exist_ok=True)
-    for name, (photo, _) in people(size).items():
-        Image.fromarray(photo).save(folder / f"{plain(name)}.png")
+        (folder / place).mkdir(exist_ok=True)
     for name, made in maps.items():
         (folder / f"{plain(name)}_IUV.png").write_bytes(iuv.encode(made))
+
+
+def write_people(folder: pathlib.Path, size: int) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
+    """The people alone: the paths of photo and map, by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for name, (photo, made) in people(size).items():
+        paths = folder / f"{plain(name)}.png", folder / f"{plain(name)}_IUV.png"
+        Image.fromarray(photo).save(paths[0])
+        paths[1].write_bytes(iuv.encode(made))
+        written[name] = paths
+    return written
 
 
 def plain(name: str) -> str:

@@ -1,1 +1,1 @@
-"""The web page: `painting` and `turning` make the pictures, `poses` and `people` are ready, `layout` shows it all."""
+"""The web page: `painting` and `turning` make pictures, `layout` and `showing` show them, `application` serves them."""

@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
@@ -10,7 +10,8 @@ from PIL import Image
 
 from dpt_tf import pictures
 from dpt_tf.errors import UserError
-from page import painting, people, poses, showing, style, turning
+from dpt_tf.synthetic import examples
+from page import painting, showing, style, turning
 from page.painting import Pose, Upload
 
 MOST_POSES = 24
@@ -29,19 +30,28 @@ _LEAD = (
 )
 
 
+class Example(NamedTuple):
+    """A photo and its map."""
+
+    photo: Upload
+    iuv: Upload
+
+
 class Clicks:
     """What happens on each click, as HTML; what a user can repair becomes a sentence on the page."""
 
     def __init__(self, transfer: painting.Paint, size: int, folder: pathlib.Path):
         """`transfer` as `dpt_tf.load` gives it, the side of its square, and where examples may be written."""
         self._transfer, self.size = transfer, size
-        self.examples = people.write(folder, size)
-        self.ready = poses.ready(size)
+        written = examples.write_people(folder, size)
+        self.examples = {name: Example(*(Upload(path, path.name) for path in paths)) for name, paths in written.items()}
+        self.first = next(iter(self.examples.values()))
+        self.ready = examples.poses(size)
 
     def warm_up(self) -> None:
         """Paints once for nobody: the first call traces the networks, which takes seconds."""
-        person = painting.read_person(*self.examples[people.NAMES[0]])
-        painting.paint(self._transfer, *person, Pose("", self.ready[poses.NAMES[0]]))
+        person = painting.read_person(*self.first)
+        painting.paint(self._transfer, *person, Pose("", next(iter(self.ready.values()))))
 
     def look(self, photo: Upload | None, source_iuv: Upload | None) -> tuple[str, str]:
         """Person and message, as soon as a file is there."""
@@ -66,7 +76,7 @@ class Clicks:
         """Message, rows and textures, anew with each pose."""
         try:
             person = painting.read_person(photo, source_iuv)
-            wanted = [Pose(name, self.ready[name]) for name in poses.NAMES if name in chosen]
+            wanted = [Pose(name, made) for name, made in self.ready.items() if name in chosen]
             wanted += painting.read_poses(uploaded, MOST_POSES - len(wanted))
             if not wanted:
                 raise UserError("there is no pose to paint: choose one in step 2, or upload a map there")
@@ -92,7 +102,7 @@ class Clicks:
                 if len(wanted) < 2:
                     raise UserError("an animation needs two poses at least: upload their maps in step 2")
             else:
-                wanted = [Pose(f"frame {k}", made) for k, made in enumerate(poses.turn(self.size), 1)]
+                wanted = [Pose(f"frame {k}", made) for k, made in enumerate(examples.turn(self.size), 1)]
             frames: list[np.ndarray] = []
             for done, pose in enumerate(wanted, 1):
                 image = self._transfer(*person, pose.iuv)["image"]
@@ -158,7 +168,7 @@ class _Handlers:
 
 def build(clicks: Clicks) -> gr.Blocks:
     """The page, with the first example filled in."""
-    first, do = clicks.examples[people.NAMES[0]], _Handlers(clicks)
+    names, first, do = list(clicks.examples), clicks.first, _Handlers(clicks)
     tiles: dict[str, Any] = {"elem_classes": "tiles", "container": False, "show_label": False}
     with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(_KEPT // 6, _KEPT)) as page:
         gr.HTML(f"<h1>{_TITLE}</h1><p>{_LEAD}</p>", elem_id="head")
@@ -166,7 +176,7 @@ def build(clicks: Clicks) -> gr.Blocks:
             gr.HTML("<h2><span>1</span>A person</h2>")
             with gr.Row():
                 with gr.Column(scale=5):
-                    who = gr.Radio(list(people.NAMES), value=people.NAMES[0], label="People", elem_id="people", **tiles)
+                    who = gr.Radio(names, value=names[0], label="People", elem_id="people", **tiles)
                     with gr.Row():
                         photo = gr.File(str(first.photo.path), label="or your photo", elem_id="photo", height=160)
                         source_iuv = gr.File(str(first.iuv.path), label="and its IUV map", elem_id="map", height=160)
@@ -175,7 +185,7 @@ def build(clicks: Clicks) -> gr.Blocks:
                     looked = [gr.HTML(value, elem_id=f"person{k}") for k, value in enumerate(clicks.look(*first))]
         with gr.Column(elem_classes="step"):
             gr.HTML("<h2><span>2</span>Poses</h2>")
-            chosen = gr.CheckboxGroup(list(poses.NAMES), value=_CHOSEN, label="Poses", elem_id="poses", **tiles)
+            chosen = gr.CheckboxGroup(list(clicks.ready), value=_CHOSEN, label="Poses", elem_id="poses", **tiles)
             own = gr.File(label="or your own: IUV maps, one or many", file_count="multiple", elem_id="own", height=160)
         with gr.Column(elem_classes="step"):
             gr.HTML("<h2><span>3</span>Pictures</h2>")
