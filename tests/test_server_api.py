@@ -86,8 +86,10 @@ def test_answers_of_every_type_survive_the_journey(as_content):
 
 
 def encode(array, as_content):
-    """The array's proto."""
-    return tensors.TensorProto.FromString(b"".join(tensors.encode(array, as_content)))
+    """A proto of its own for the array."""
+    proto = tensors.TensorProto()
+    tensors.encode(array, proto, as_content)
+    return proto
 
 
 def test_numbers_come_in_the_typed_fields_as_from_tf_serving(server):

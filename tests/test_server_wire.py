@@ -88,7 +88,7 @@ def test_content_that_does_not_fill_its_shape_is_refused(off):
 def test_an_answer_is_protobufs_own_to_the_byte_but_for_the_order_of_fields(as_content):
     arrays = {"a": np.linspace(0, 1, 40_000, dtype=np.float32), "b": np.array([b"x", b""], object)}
     spec = model_pb2.ModelSpec(name="dpt", signature_name="tensors")
-    data = wire.response(spec, {name: tensors.encode(array, as_content) for name, array in arrays.items()})
+    data = wire.response(spec, {name: tensors.pieces(array, as_content) for name, array in arrays.items()})
     answer = predict_pb2.PredictResponse.FromString(data)
     assert answer.model_spec == spec and len(answer.SerializeToString()) == len(data)
     for name, array in arrays.items():

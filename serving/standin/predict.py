@@ -100,4 +100,4 @@ class _Run:
         if isinstance(answer, Exception):
             return answer
         as_content = self._signature.limits.as_content
-        return wire.response(self._spec, {name: tensors.encode(array, as_content) for name, array in answer.items()})
+        return wire.response(self._spec, {name: tensors.pieces(array, as_content) for name, array in answer.items()})
