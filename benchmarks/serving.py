@@ -122,7 +122,7 @@ def replaced(base: pathlib.Path, names: list[str], extra: list[str]) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         old, new = pathlib.Path(folder) / "dpt", pathlib.Path(folder) / "new"
         shutil.copytree(newest, old / "1")
-        parts.save(json.loads((newest / "assets.extra" / "hparams.json").read_text())["preset"], new, 2)
+        parts.save(json.loads((newest / "assets.extra" / "hparams.json").read_text())["preset"], new, 2, seed=12345)
         asked = serving_soak.Asked({1: parts.Bare(old / "1"), 2: parts.Bare(new / "2")}, names)
         return serving_soak.replace(old, new / "2", asked, extra)
 

@@ -42,9 +42,9 @@ ANY = [
 Arrays = dict[str, np.ndarray]
 
 
-def save(preset: str, base: pathlib.Path, version: int) -> None:
-    """Writes `base/version`: a generator of the preset's sizes whose weights come from the seed `version`."""
-    keras.utils.set_random_seed(version)
+def save(preset: str, base: pathlib.Path, version: int, seed: int = 0) -> None:
+    """Writes `base/version`: a generator of the preset's sizes whose weights come from the seed."""
+    keras.utils.set_random_seed(seed)
     hparams, aside = config.preset(preset), base.parent / f"{base.name}-{version}-aside"
     export.save(stages.generator_of(hparams), hparams, aside, device.device())
     (aside / export.EXTRA).mkdir()
