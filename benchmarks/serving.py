@@ -36,24 +36,19 @@ CONTENT = "--enable_serialization_as_tensor_content"
 
 
 def overhead(base: pathlib.Path, bare: parts.Bare, names: list[str], seconds: float) -> dict:
-    """{signature: {bare_ms, way: {over, fastest_over, with_arrays_over, ms, with_arrays_ms}}}."""
+    """{signature: {way: {bare_ms, over, fastest_over, with_arrays_over, ms, with_arrays_ms}}}."""
     found: dict = {}
     print(f"{'signature':17}{'bare ms':>9}{'way':>16}{'over':>8}{'fastest':>9}{'ms':>9}{'with arrays':>13}{'ms':>9}")
-    with ExitStack() as stack:
-        ways = {
-            way: stack.enter_context(parts.Server(base, *flags)).predict()
-            for way, flags in {"typed fields": [], "tensor_content": [CONTENT]}.items()
-        }
-        for name in names:
-            inputs = bare.inputs(name, 1)
-            request, given = parts.request(name, inputs), parts.tensors(inputs)
-            calls = {"bare": partial(bare, name, given)} | {way: partial(call, request) for way, call in ways.items()}
-            rows = paired(calls, seconds)
-            found[name] = {"bare_ms": statistics.median(row["bare"][0] for row in rows)}
-            for way in ways:
-                found[name][way] = row = compared(rows, way)
+    for way, flags in {"typed fields": [], "tensor_content": [CONTENT]}.items():
+        with parts.Server(base, *flags) as server:  # one at a time: a second one would hold pages and caches
+            call = server.predict()
+            for name in names:
+                inputs = bare.inputs(name, 1)
+                request, given = parts.request(name, inputs), parts.tensors(inputs)
+                rows = paired({"bare": partial(bare, name, given), way: partial(call, request)}, seconds)
+                found.setdefault(name, {})[way] = row = compared(rows, way)
                 print(
-                    f"{name:17}{found[name]['bare_ms']:9.1f}{way:>16}{row['over']:8.1%}{row['fastest_over']:9.1%}"
+                    f"{name:17}{row['bare_ms']:9.1f}{way:>16}{row['over']:8.1%}{row['fastest_over']:9.1%}"
                     f"{row['ms']:9.1f}{row['with_arrays_over']:13.1%}{row['with_arrays_ms']:9.1f}   {len(rows)} rounds",
                     flush=True,
                 )
@@ -81,6 +76,7 @@ def compared(rows: list[dict], way: str) -> dict:
     over, with_arrays = (statistics.median(row[way][at] / row["bare"][0] for row in rows) - 1 for at in (0, 1))
     fastest = min(row[way][0] for row in rows) / min(row["bare"][0] for row in rows) - 1
     found = {"over": over, "fastest_over": fastest, "with_arrays_over": with_arrays}
+    found["bare_ms"] = statistics.median(row["bare"][0] for row in rows)
     return found | {
         key: statistics.median(row[way][at] for row in rows) for at, key in enumerate(("ms", "with_arrays_ms"))
     }

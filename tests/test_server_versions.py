@@ -1,7 +1,6 @@
 """Versions: which are served, and how one takes over from another while requests come."""
 
 import gc
-import itertools
 import pathlib
 import shutil
 import sys
@@ -9,37 +8,12 @@ import threading
 import time
 import weakref
 
-import grpc
 import pytest
 import standin_toy as toy
-from google.protobuf import text_format
-from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_pb2
+from standin_versions import Loaded, ending, folders, load, model, states, until
+from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 
-from standin.failures import Refusal
 from standin.versions import Models, fingerprint, wanted_versions
-
-STATES = get_model_status_pb2.ModelVersionStatus.State
-
-
-def states(server) -> dict[int, str]:
-    """Version -> its state."""
-    query = get_model_status_pb2.GetModelStatusRequest()
-    query.model_spec.name = "dpt"
-    answer = server.models.GetModelStatus(query, timeout=30)
-    return {one.version: STATES.Name(one.state) for one in answer.model_version_status}
-
-
-def until(server, wanted: dict[int, str]) -> None:
-    """Waits until the states are as wanted."""
-    end = time.monotonic() + 120
-    while states(server) != wanted:
-        assert time.monotonic() < end, states(server)
-        time.sleep(0.05)
-
-
-def model(base, text: str = ""):
-    """A ModelConfig."""
-    return text_format.Parse(text, toy.configs.ModelConfig(name="dpt", base_path=str(base)))
 
 
 class Clients:
@@ -171,128 +145,6 @@ def test_a_version_that_cannot_be_loaded_leaves_no_memory_behind(tmp_path):
         assert made[0]() is None
     finally:
         gc.enable()
-
-
-class Loaded:
-    """A version without a model, in a cycle as loaded functions are."""
-
-    def __init__(self, version):
-        """Nothing to warm."""
-        self.version, self.warmed, self.cycle = version, 0, self
-
-
-def ending(models) -> dict[int, str]:
-    """Version -> its state, asked without a server."""
-    answer = models.status(model_pb2.ModelSpec(name="dpt"))
-    return {one.version: STATES.Name(one.state) for one in answer.model_version_status}
-
-
-def test_all_versions_are_served_and_labels_move_by_a_new_configuration(tmp_path):
-    base = toy.put(tmp_path / "dpt", 1, 2)
-    both = "model_version_policy { all {} } version_labels { key: 'stable' value: %d }"
-    with toy.running(base, models=[model(base, both % 1)]) as server:
-        assert states(server) == {1: "AVAILABLE", 2: "AVAILABLE"}
-        for number, spec in itertools.product((1, 2), ("version", "version_label")):
-            reload = model_management_pb2.ReloadConfigRequest()
-            reload.config.model_config_list.config.append(model(base, both % number))
-            assert not server.models.HandleReloadConfigRequest(reload, timeout=30).status.error_code
-            value = number if spec == "version" else "stable"
-            answer = server.predict.Predict(toy.files_request(toy.pictures(1), **{spec: value}), timeout=30)
-            assert answer.model_spec.version.value == number
-        reload.config.model_config_list.config[0].CopyFrom(model(base, both % 3))
-        status = server.models.HandleReloadConfigRequest(reload, timeout=30).status
-        assert status.error_code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
-        assert 'label "stable" to version 3 of model dpt' in status.error_message
-        for listed, words in (([model(base)] * 2, "Illegal to list model dpt"), ([model("")], "a base_path")):
-            bad = model_management_pb2.ReloadConfigRequest()
-            bad.config.model_config_list.config.extend(listed)
-            status = server.models.HandleReloadConfigRequest(bad, timeout=30).status
-            assert status.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0] and words in status.error_message
-        answer = server.predict.Predict(toy.files_request(toy.pictures(1), version_label="stable"), timeout=30)
-        assert answer.model_spec.version.value == 2, "a refused configuration changed something"
-
-
-def labelled(base, versions: str, **labels: int):
-    """A ModelConfig that serves these versions."""
-    policy = " ".join(f"versions: {version}" for version in versions.split())
-    config = model(base, f"model_version_policy {{ specific {{ {policy} }} }}")
-    config.version_labels.update(labels)
-    return config
-
-
-def folders(tmp_path, *versions: int):
-    for version in versions:
-        (tmp_path / str(version)).mkdir()
-    return tmp_path
-
-
-def load(folder, name, version):
-    return Loaded(version)
-
-
-def labelled_version(models, label: str) -> int:
-    servable, release = models.lease(model_pb2.ModelSpec(name="dpt", version_label=label))
-    release()
-    return servable.version
-
-
-def test_a_label_needs_a_version_that_is_served_already_unless_new_labels_are_allowed(tmp_path):
-    base = folders(tmp_path, 1, 2)
-    strict, lenient = Models(load), Models(load, allow_new_labels=True)
-    with pytest.raises(Refusal, match=r'label "stable" to version 1 of model dpt, which is not currently available'):
-        strict.configure([labelled(base, "1", stable=1)])
-    assert strict.names == []
-    lenient.configure([labelled(base, "1", stable=1)])
-    assert labelled_version(lenient, "stable") == 1
-    for models in (strict, lenient):
-        models.configure([labelled(base, "1")])
-        models.configure([labelled(base, "1", stable=1)])
-        assert labelled_version(models, "stable") == 1
-    with pytest.raises(Refusal, match="not currently available"):
-        strict.configure([labelled(base, "1 2", stable=1, canary=2)])
-    lenient.configure([labelled(base, "1 2", stable=1, canary=2)])
-    assert labelled_version(lenient, "canary") == 2
-
-
-def test_a_label_moves_to_no_version_that_is_not_served_and_the_attempt_changes_nothing(tmp_path):
-    models = Models(load, allow_new_labels=True)
-    models.configure([labelled(folders(tmp_path, 1, 2, 3), "1 2", stable=1)])
-    with pytest.raises(Refusal, match="not currently available") as refused:
-        models.configure([labelled(tmp_path, "2 3", stable=3)])
-    assert refused.value.code is grpc.StatusCode.FAILED_PRECONDITION
-    assert ending(models) == {1: "AVAILABLE", 2: "AVAILABLE"} and labelled_version(models, "stable") == 1
-    models.configure([labelled(tmp_path, "1 2 3", stable=1)])
-    models.configure([labelled(tmp_path, "2 3", stable=3)])
-    assert ending(models) == {1: "END", 2: "AVAILABLE", 3: "AVAILABLE"} and labelled_version(models, "stable") == 3
-
-
-def test_a_new_label_may_wait_for_its_version_and_be_said_again_meanwhile(tmp_path):
-    models = Models(load, allow_new_labels=True)
-    config = labelled(folders(tmp_path, 1), "1 2", stable=1, canary=2)
-    for _ in range(2):
-        models.configure([config])
-        with pytest.raises(Refusal, match=r"Specific\(dpt, 2\)"):
-            labelled_version(models, "canary")
-    folders(tmp_path, 2)
-    models.poll()
-    assert labelled_version(models, "canary") == 2
-
-
-def test_a_label_is_never_without_a_version_while_it_moves(tmp_path):
-    models = Models(load)
-    models.configure([labelled(folders(tmp_path, 1, 2), "1 2")])
-    models.configure([labelled(tmp_path, "1 2", stable=1)])
-    seen = []
-    let_go = models._let_go
-
-    def watched(*args):
-        seen.append(labelled_version(models, "stable"))
-        let_go(*args)
-        seen.append(labelled_version(models, "stable"))
-
-    models._let_go = watched
-    models.configure([labelled(tmp_path, "2", stable=2)])
-    assert seen == [2, 2]
 
 
 def test_versions_may_be_asked_while_others_come(tmp_path):
