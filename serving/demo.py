@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 _RUN = pathlib.Path("runs/demo")
+_EXAMPLES = 256  # pixels, at least, of the people and poses that are ready: photos to look at
 _PATIENCE = 2  # seconds that an open answer has, once the page is told to end
 
 
@@ -57,7 +58,7 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
 
     warnings.simplefilter("error", Image.DecompressionBombWarning)  # becomes the sentence of a picture too large
     model = transfer.load(args.model)
-    clicks = layout.Clicks(model, model.image_size, folder / "people")
+    clicks = layout.Clicks(model, max(model.image_size, _EXAMPLES), folder / "people")
     clicks.warm_up()
     app = application.build(clicks, args.host, args.port)
 

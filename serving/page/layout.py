@@ -41,7 +41,7 @@ class Clicks:
     """What happens on each click, as HTML; what a user can repair becomes a sentence on the page."""
 
     def __init__(self, transfer: painting.Paint, size: int, folder: pathlib.Path):
-        """`transfer` as `dpt_tf.load` gives it, the side of its square, and where examples may be written."""
+        """`transfer` as `dpt_tf.load` gives it, the side of examples, and where they may be written."""
         self._transfer, self.size = transfer, size
         written = examples.write_people(folder, size)
         self.examples = {name: Example(*(Upload(path, path.name) for path in paths)) for name, paths in written.items()}
