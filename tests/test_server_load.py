@@ -1,10 +1,13 @@
 """Sixteen clients at once: no error, no lost or mixed-up answer, and memory that stays."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
 import time
+import weakref
+from concurrent.futures import Future
 
 import grpc
 import numpy as np
@@ -12,6 +15,33 @@ import pytest
 import standin_toy as toy
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+from standin import servable
+
+
+def test_an_answered_request_leaves_neither_itself_nor_its_answer_behind(tmp_path, monkeypatch):
+    prepared, prepare = [], servable.Signature.prepare
+
+    def watched(signature, asked):
+        made = prepare(signature, asked)
+        prepared.append(weakref.ref(made))
+        return made
+
+    with toy.running(toy.put(tmp_path / "dpt", 1)) as server:
+        monkeypatch.setattr(servable.Signature, "prepare", watched)
+        gc.collect()
+        gc.disable()  # it comes by once in many requests
+        try:
+            for seed in range(5):
+                server.predict.Predict(toy.tensors_request(toy.pictures(seed, batch=8)), timeout=30)
+            until = time.monotonic() + 10
+            while any(ref() for ref in prepared) and time.monotonic() < until:
+                time.sleep(0.05)
+            assert [ref() for ref in prepared] == [None] * 5
+            futures = [one for one in gc.get_objects() if isinstance(one, Future) and one.done()]
+            assert not any(one.result() for one in futures if not one.cancelled() and not one.exception())
+        finally:
+            gc.enable()
 
 
 def soak(port: int, seconds: float, clients: int = 16, between=lambda: None) -> tuple[int, list]:

@@ -169,6 +169,8 @@ class Batcher:
             answers = live[0].run([task.payload for task in live])
         except Exception as error:
             answers = [error] * len(live)
+        for task in live:
+            task.payload = None  # a future and its callbacks are a cycle: what hangs on it waits for the collector
         for task, answer in zip(live, answers, strict=True):
             if isinstance(answer, BaseException):
                 task.answer.set_exception(answer)

@@ -47,7 +47,8 @@ class Predictor:
         self.answering += 1
         try:
             deadline = float("inf") if seconds is None else began + seconds
-            return await asyncio.wait_for(asyncio.wrap_future(self.submit(asked, deadline)), seconds)
+            # Taken out of the future, which lives until the collector comes by: minutes of 20 MB each otherwise.
+            return (await asyncio.wait_for(asyncio.wrap_future(self.submit(asked, deadline)), seconds)).pop()
         except TimeoutError:
             status = "DEADLINE_EXCEEDED"
             raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed while the request was run") from None
@@ -67,7 +68,7 @@ class Predictor:
             self._metrics.answered(known, status, entrypoint, time.monotonic() - began)
 
     def submit(self, asked: wire.Request, deadline: float) -> Future:
-        """The response to come. The version that will answer is chosen now, and kept until it has."""
+        """The response to come, alone in a list. The version that will answer is chosen now, and kept until it has."""
         if self._stopping:
             raise Refusal(grpc.StatusCode.UNAVAILABLE, "The server is shutting down")
         spec = asked.message.model_spec
@@ -86,18 +87,19 @@ class Predictor:
 
 
 class _Run:
-    """A signature's outputs as serialised responses, which say who answered."""
+    """A signature's outputs as serialised responses, which say who answered, each in a list to be taken out of."""
 
     def __init__(self, servable: Servable, signature: Signature):
         self._signature = signature
         self._spec = model_pb2.ModelSpec(name=servable.name, signature_name=signature.name)
         self._spec.version.value = servable.version
 
-    def __call__(self, batch: Sequence[Prepared]) -> list[bytes | Exception]:
+    def __call__(self, batch: Sequence[Prepared]) -> list[list[bytes] | Exception]:
         return [self._response(answer) for answer in self._signature.run(batch)]
 
-    def _response(self, answer: dict[str, np.ndarray] | Exception) -> bytes | Exception:
+    def _response(self, answer: dict[str, np.ndarray] | Exception) -> list[bytes] | Exception:
         if isinstance(answer, Exception):
             return answer
         as_content = self._signature.limits.as_content
-        return wire.response(self._spec, {name: tensors.pieces(array, as_content) for name, array in answer.items()})
+        outputs = {name: tensors.pieces(array, as_content) for name, array in answer.items()}
+        return [wire.response(self._spec, outputs)]
