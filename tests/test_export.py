@@ -142,7 +142,7 @@ def test_load_gives_the_pictures_of_the_run(model, exported):
     ours = transfer.Transfer(lambda x: model({k: tf.constant(v) for k, v in x.items()}), SIZE, {}, None)(photo, *maps)
     loaded = transfer.load(exported.parent)
     theirs = loaded(photo, *maps)
-    assert set(theirs) == set(ours) == {"image", "warped", "predicted", "provenance", "texture"}
+    assert set(theirs) == set(ours) == {"image", "warped", "predicted", "provenance", "texture", "observed"}
     for name in ours:
         assert np.abs(theirs[name].astype(int) - ours[name]).max() <= 1, name
     assert loaded.image_size == SIZE

@@ -78,10 +78,11 @@ def _refuse_damaged(name: str, iuv: tf.Tensor) -> tf.Operation:
         alone &= tf.pad(differ, edge, constant_values=True)
     stains = ~body & tf.reduce_any(iuv[..., 1:] > 0, -1)
     pixels = tf.math.count_nonzero(body, [1, 2], dtype=tf.float64)
-    lonely, stained = (tf.math.count_nonzero(mask, [1, 2], dtype=tf.float64) / pixels for mask in (alone, stains))
-    most = tf.maximum(tf.constant(MOST_LONELY, tf.float64), MOST_LONELY_SMALL / tf.sqrt(pixels))
+    by_itself, off_body = (tf.math.count_nonzero(mask, [1, 2], dtype=tf.float64) for mask in (alone, stains))
+    lonely, stained = by_itself / pixels, off_body / pixels
+    too_many = (lonely > MOST_LONELY) & (by_itself * by_itself > MOST_LONELY_SMALL**2 * pixels)
     return checks.refuse_any(
-        (lonely > most) | (stained > MOST_STAINED),
+        too_many | (stained > MOST_STAINED),
         name,
         lambda i: [
             "is a colour picture, or a map damaged by JPEG compression or smooth resizing: ",
