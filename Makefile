@@ -16,7 +16,7 @@ demo: .venv/installed
 	$(BIN)/python -m dpt_tf demo
 
 web: .venv/installed
-	$(BIN)/python serving/demo.py
+	$(BIN)/python -m serving.web
 
 lint: .venv/installed
 	$(BIN)/ruff check .

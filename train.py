@@ -16,10 +16,11 @@ import sys
 
 from absl import app, flags
 
-from dpt_tf import config, quiet
+from dpt_tf import config
 from dpt_tf.commands import training_data
 from dpt_tf.commands.main import guarded
-from dpt_tf.errors import UserError
+from dpt_tf.system import quiet
+from dpt_tf.system.errors import UserError
 
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 

@@ -16,7 +16,7 @@ import time
 
 import tensorflow_datasets as tfds
 
-from dpt_tf.sources import deepfashion, mvc, pipeline
+from dpt_tf.data.prepare import deepfashion, mvc, pipeline
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from PIL import Image, ImageFilter
 
-from dpt_tf import config, data, iuv, records
+from dpt_tf import config, iuv
+from dpt_tf.data import read, records
 
 
 def made(items: int, views: int, size: int, form: str):
@@ -48,7 +49,7 @@ def made(items: int, views: int, size: int, form: str):
 
 def rates(data_dir: str, hparams: config.HParams, stage: str, seconds: float) -> tuple[float, float]:
     """Examples a second, and examples a second and core whatever else the machine does, after a few batches."""
-    batches = iter(data.train_batches(data_dir, hparams, stage))
+    batches = iter(read.train_batches(data_dir, hparams, stage))
     for _ in itertools.islice(batches, 10):
         pass
     count, start, work = 0, time.perf_counter(), time.process_time()
@@ -60,9 +61,9 @@ def rates(data_dir: str, hparams: config.HParams, stage: str, seconds: float) ->
 
 def memory_over_an_epoch(data_dir: str, hparams: config.HParams) -> list[float]:
     """Resident MiB after each tenth of an epoch of the joint stage, the first tenth left out."""
-    steps = data.steps_per_epoch(data_dir, hparams, "joint")
+    steps = read.steps_per_epoch(data_dir, hparams, "joint")
     sizes, page = [], os.sysconf("SC_PAGE_SIZE")
-    for step, _ in zip(range(1, steps + 1), data.train_batches(data_dir, hparams, "joint"), strict=False):
+    for step, _ in zip(range(1, steps + 1), read.train_batches(data_dir, hparams, "joint"), strict=False):
         if step % max(1, steps // 10) == 0:
             with open("/proc/self/statm") as file:
                 sizes.append(int(file.read().split()[1]) * page / (1 << 20))
@@ -89,10 +90,10 @@ def main() -> None:
             for stage in ("joint", "inpainting"):
                 wall, core = rates(data_dir, hparams, stage, args.seconds)
                 results |= {f"{name}, {stage}, examples/s": wall, f"{name}, {stage}, examples/s and core": core}
-            middle = data.steps_per_epoch(data_dir, hparams, "joint") // 2
+            middle = read.steps_per_epoch(data_dir, hparams, "joint") // 2
             for label, step in (("first batch", 0), ("first batch from mid-epoch", middle)):
                 start = time.perf_counter()
-                next(iter(data.train_batches(data_dir, hparams, "joint", step)))
+                next(iter(read.train_batches(data_dir, hparams, "joint", step)))
                 results[f"{name}, {label}, s"] = time.perf_counter() - start
         if args.data_dir and args.epoch:
             sizes = memory_over_an_epoch(args.data_dir, hparams)

@@ -27,8 +27,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from PIL import Image, ImageFilter
 
-from dpt_tf import pairing, records
-from dpt_tf.evaluation import given
+from dpt_tf.data import pairing, records
+from dpt_tf.evaluation import ready_pictures
 from dpt_tf.synthetic import dataset
 
 SIZE = 256
@@ -76,7 +76,7 @@ def make(folder: pathlib.Path, args: argparse.Namespace) -> None:
     (folder / "pictures").mkdir()
     for pair in pairs:
         truth = Image.open(io.BytesIO(truths[pair[0], pair[2]]))
-        paint(truth, rng).save(folder / "pictures" / f"{given.name_of(*pair)}.png", compress_level=1)
+        paint(truth, rng).save(folder / "pictures" / f"{ready_pictures.name_of(*pair)}.png", compress_level=1)
 
 
 def watch(command: list[str], table: pathlib.Path) -> dict[str, float]:

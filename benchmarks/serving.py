@@ -31,7 +31,7 @@ import serving_parts as parts
 import serving_soak
 import tensorflow as tf
 
-CONFIG = parts.SERVER.parent / "configs" / "batching.config"
+CONFIG = parts.SERVING / "configs" / "batching.config"
 CONTENT = "--enable_serialization_as_tensor_content"
 
 

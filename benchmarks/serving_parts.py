@@ -28,12 +28,12 @@ from dpt_tf.export import signatures, warmup
 from dpt_tf.ops import device
 from dpt_tf.training import stages
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "serving"))
-from standin import memory
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from serving.local_server import memory
 
 # As the server does, so that 20 MB are as quick to take here as there. The bare call is no faster or slower for it.
 memory.keep()
-SERVER = pathlib.Path(__file__).resolve().parents[1] / "serving" / "server.py"
+SERVING = pathlib.Path(__file__).resolve().parents[1] / "serving"
 ANY = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -136,14 +136,14 @@ def apart(one: Arrays, other: Arrays) -> float:
 
 
 class Server:
-    """`server.py` in a process of its own, ended when the block ends."""
+    """The local server in a process of its own, ended when the block ends."""
 
     def __init__(self, base: pathlib.Path, *flags: str):
         """Returns when it serves."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command = [sys.executable, str(SERVER), f"--port={self.port}", "--rest_api_port=0"]
+        command = [sys.executable, "-m", "serving.local_server", f"--port={self.port}", "--rest_api_port=0"]
         command += [f"--model_base_path={base}", *flags]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None

@@ -11,7 +11,7 @@ _MODULES = ("config", "data", "iuv", "layers", "losses", "metrics", "models", "o
 
 def __getattr__(name: str) -> Any:
     if name == "load":
-        return importlib.import_module("dpt_tf.transfer").load
+        return importlib.import_module("dpt_tf.transfer.painter").load
     if name in _MODULES:
         return importlib.import_module(f"dpt_tf.{name}")
     raise AttributeError(f"module 'dpt_tf' has no attribute {name!r}")

@@ -5,8 +5,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from dpt_tf import records
 from dpt_tf.commands import main
+from dpt_tf.data import records
 
 
 def save_photo(path: pathlib.Path, height=32, width=32, colour=(200, 100, 50)) -> None:

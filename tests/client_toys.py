@@ -3,10 +3,10 @@
 import contextlib
 
 import numpy as np
-import standin_toy as toy
+import server_toy as toy
 
-from client import Client
-from dpt_tf import framing
+from dpt_tf.images import framing
+from serving.client import Client
 
 
 @contextlib.contextmanager

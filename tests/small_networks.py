@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dpt_tf.errors import UserError
+from dpt_tf.system.errors import UserError
 
 TO_LOGITS = np.array([[2, 0, -1, 1], [0, 3, 1, 0], [1, 1, 0, 4]], np.float32)
 TO_FEATURES = np.array([[1, 0, 2, 0, 1], [0, 1, 0, 3, 0], [1, 1, 0, 0, 2]], np.float32)

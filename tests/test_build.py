@@ -13,10 +13,11 @@ from PIL import Image
 
 pytest.importorskip("apache_beam", reason="building runs on Apache Beam: pip install 'dpt_tf[data]'")
 
-from dpt_tf import data, iuv, records
+from dpt_tf import iuv
 from dpt_tf.commands.main import dispatch, guarded
 from dpt_tf.config import HParams
-from dpt_tf.sources import pipeline
+from dpt_tf.data import read, records
+from dpt_tf.data.prepare import pipeline
 
 DATASETS = pathlib.Path(__file__).resolve().parents[1] / "datasets"
 SIZE = 96
@@ -82,7 +83,7 @@ def test_no_item_is_in_two_splits_and_pairs_have_both_their_views(built, tree):
     wanted = [tuple(trees_key(name) for name in line.split(",")) for line in listed]
     kept = [pair for pair in wanted if set(pair) <= names]
     hparams = HParams(image_size=SIZE, batch_size=4)
-    batches = data.eval_pairs(built, hparams).as_numpy_iterator()
+    batches = read.eval_pairs(built, hparams).as_numpy_iterator()
     seen = [
         (source.decode(), target.decode())
         for _, _, n in batches
@@ -90,7 +91,7 @@ def test_no_item_is_in_two_splits_and_pairs_have_both_their_views(built, tree):
     ]
     assert seen == kept
     assert prepared.pairs["test"] == len(kept)
-    inputs, _ = next(iter(data.train_batches(built, hparams.replace(source_pose="keypoints"), "joint")))
+    inputs, _ = next(iter(read.train_batches(built, hparams.replace(source_pose="keypoints"), "joint")))
     assert inputs["source_keypoints"].shape == (4, 18, 2)
 
 
@@ -123,7 +124,7 @@ def test_tfds_opens_it_by_its_bare_name(built):
 
 
 def trees_key(name):
-    from dpt_tf.sources import deepfashion
+    from dpt_tf.data.prepare import deepfashion
 
     return deepfashion.key(name.removesuffix(".jpg"))
 
@@ -204,7 +205,7 @@ def test_high_resolution_pictures_are_padded_to_a_square_with_their_maps(tmp_pat
 
 
 def test_a_shard_that_is_begun_again_replaces_what_a_dead_worker_left(tree, tmp_path):
-    from dpt_tf.sources import deepfashion
+    from dpt_tf.data.prepare import deepfashion
 
     found = deepfashion.catalogue(tree, "dsc")
     outfits = tuple(found.splits["test"])

@@ -6,14 +6,13 @@ import time
 
 import numpy as np
 import pytest
-import standin_toy as toy
+import server_toy as toy
 from client_toys import connect, painting, person, photo, toy_painted
 from exporting import make_run
 
 import dpt_tf
-from client import BadInput, Client, ServerError
 from dpt_tf.commands import main
-from dptclient import retrying, tensors
+from serving.client import BadInput, Client, ServerError, retrying, tensors
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +143,7 @@ def test_a_server_that_comes_late_is_found(tmp_path, rest):
 def test_answers_are_read_from_either_field(as_content, dtype):
     from tensorflow.core.framework import tensor_pb2
 
-    from standin.tensors import encode
+    from serving.local_server.tensors import encode
 
     array, proto = np.arange(24).reshape(2, 3, 4).astype(dtype), tensor_pb2.TensorProto()
     encode(array, proto, as_content)

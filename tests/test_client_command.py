@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-import standin_toy as toy
+import server_toy as toy
 import trustme
 from client_toys import address, painting, person, photo, toy_painted
 
-import client as command
-from client import Client, ServerError, Tls
+from serving.client import Client, ServerError, Tls
+from serving.client import __main__ as command
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_command_paints_files_and_folders_and_names_what_it_leaves_out(paint
     said = capsys.readouterr()
     assert said.out.split() == [str(files / "out" / name) for name in ("c_IUV.png", "1.png", "3.png")]
     (line,) = said.err.splitlines()
-    assert line.startswith(f"client.py: {files / 'poses' / '2.png'}: no DensePose map")
+    assert line.startswith(f"client: {files / 'poses' / '2.png'}: no DensePose map")
     assert not list(files.glob("out/*.partial"))
     for name, target in (("c_IUV.png", person(32, 32, 7)), ("3.png", person(40, 32, 3))):
         with toy.PIL.Image.open(files / "out" / name) as painted:
@@ -109,16 +109,17 @@ def test_what_goes_wrong_is_one_line_and_a_code(painter, files, capsys, targets,
     except SystemExit as left:
         got = left.code
     (line,) = capsys.readouterr().err.splitlines()
-    assert (got, line[:11]) == (code, "client.py: ") and words in line
+    assert (got, line[:8]) == (code, "client: ") and words in line
 
 
 @pytest.mark.parametrize("rest", [False, True])
 def test_it_runs_where_neither_tensorflow_nor_the_library_is(painter, files, rest):
     absent = ["tensorflow", "tensorflow_serving", "keras", "scipy", "dpt_tf"] + ["grpc", "google"] * rest
-    code = f"import sys; sys.modules |= dict.fromkeys({absent}); import client; sys.exit(client.main())"
+    hide = f"import sys; sys.modules |= dict.fromkeys({absent})"
+    code = f"{hide}; from serving.client.__main__ import main; sys.exit(main())"
     ran = subprocess.run(
         [sys.executable, "-c", code, *flags(files, painter, "c_IUV.png", rest=rest)],
-        env={**os.environ, "PYTHONPATH": str(toy.SERVING)},
+        env={**os.environ, "PYTHONPATH": str(toy.SERVING.parent)},
         capture_output=True,
         text=True,
     )

@@ -4,15 +4,16 @@ import io
 
 import numpy as np
 import pytest
-import standin_toy as toy
+import server_toy as toy
 from PIL import Image
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_pb2
 
-from dpt_tf import framing as library
-from dpt_tf import iuv, photos
-from dptclient import BadInput, framing, maps, messages
+from dpt_tf import iuv
+from dpt_tf.images import framing as library
+from dpt_tf.images import photos
+from serving.client import BadInput, framing, maps, messages
 
 OFFICIAL = (tensor_pb2, meta_graph_pb2, get_model_metadata_pb2, model_pb2, predict_pb2)
 

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-import standin_toy  # noqa: F401  puts serving/ on the path
 
-from client import ServerError
-from dptclient import retrying
+from serving.client import ServerError, retrying
 
 
 class Refusing:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import trees
 
-from dpt_tf.errors import UserError
-from dpt_tf.sources import deepfashion
-from dpt_tf.sources.catalogue import Outfit, hold_out
+from dpt_tf.data.prepare import deepfashion
+from dpt_tf.data.prepare.catalogue import Outfit, hold_out
+from dpt_tf.system.errors import UserError
 
 NAME = "WOMEN-Blouses_Shirts-id_00000442-01_2_side"
 SEEN = np.tile(np.arange(60, 78, dtype=np.int32)[:, None], 2)

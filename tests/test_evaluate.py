@@ -11,12 +11,13 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from toy import make_item
 
-from dpt_tf import config, data, iuv, records
+from dpt_tf import config, iuv
 from dpt_tf.commands import evaluate
 from dpt_tf.commands.main import dispatch, guarded
-from dpt_tf.errors import UserError
-from dpt_tf.evaluation import given, identity, rulers, scoring
+from dpt_tf.data import read, records
+from dpt_tf.evaluation import identity, ready_pictures, score_set, scoring
 from dpt_tf.evaluation.report import Report
+from dpt_tf.system.errors import UserError
 
 SIZE = 32
 
@@ -38,8 +39,8 @@ def theirs(prepared, tmp_path) -> pathlib.Path:
     """A grey picture for every pair, each a little brighter than the one before."""
     folder = tmp_path / "theirs"
     folder.mkdir()
-    for i, pair in enumerate(data.list_eval_pairs(prepared)):
-        Image.new("RGB", (SIZE, SIZE), (100 + i,) * 3).save(folder / f"{given.name_of(*pair)}.png")
+    for i, pair in enumerate(read.list_eval_pairs(prepared)):
+        Image.new("RGB", (SIZE, SIZE), (100 + i,) * 3).save(folder / f"{ready_pictures.name_of(*pair)}.png")
     return folder
 
 
@@ -54,7 +55,7 @@ def scores(prepared, theirs, output, **more):
 
 
 def test_scores_without_networks_go_on_from_what_they_saved():
-    make, _ = rulers.of("dsc", SIZE, 6, rulers.Networks())
+    make, _ = score_set.of("dsc", SIZE, 6, score_set.Networks())
     saved, again = make(), make()
     rng = np.random.default_rng(0)
     y, y_hat = rng.integers(0, 256, (2, 3, SIZE, SIZE, 3)).astype(np.uint8)
@@ -102,14 +103,14 @@ def test_data_that_were_made_anew_meanwhile_are_scored_anew(same, monkeypatch):
 
 def test_what_is_asked_for_in_addition_is_not_left_out_of_the_pairs_behind(same):
     before = same()
-    for more in ({"save_pictures": True}, {"networks": rulers.Networks(detector_classes="voc")}, {"seed": 1}):
+    for more in ({"save_pictures": True}, {"networks": score_set.Networks(detector_classes="voc")}, {"seed": 1}):
         assert same(**more) != before
 
 
 def test_a_network_is_another_when_its_files_are(tmp_path):
     (tmp_path / "net" / "variables").mkdir(parents=True)
     (tmp_path / "net" / "variables" / "data").write_text("1")
-    networks = rulers.Networks(inception="keras", detector=str(tmp_path / "net"), lpips="https://example.org/lpips")
+    networks = score_set.Networks(inception="keras", detector=str(tmp_path / "net"), lpips="https://example.org/lpips")
     before = networks.digests()
     assert list(before) == ["detector"]
     (tmp_path / "net" / "variables" / "data").write_text("2")
@@ -174,15 +175,15 @@ def test_what_the_pictures_are_too_small_for_is_said(prepared, theirs, tmp_path)
     assert found["SSIM (dsc@176)"] == "not computed: is of pictures of 256 pixels, these have 32"
     assert found["SSIM (win51)"] == "not computed: is of pictures of at least 51 pixels, these have 32"
     assert f"MS-SSIM: {why}" in (tmp_path / "out" / "report.md").read_text()
-    assert rulers.impossible("all", 256) == rulers.impossible("dsc", 176) == {}
+    assert score_set.impossible("all", 256) == score_set.impossible("dsc", 176) == {}
 
 
 def test_equal_pictures_leave_a_report_that_every_reader_of_json_takes(prepared, theirs, tmp_path):
     hparams = config.preset("small").replace(image_size=SIZE, batch_size=6)
-    ((_, target, _),) = data.eval_pairs(prepared, hparams).as_numpy_iterator()
-    for pair, picture in zip(data.list_eval_pairs(prepared), target, strict=True):
+    ((_, target, _),) = read.eval_pairs(prepared, hparams).as_numpy_iterator()
+    for pair, picture in zip(read.list_eval_pairs(prepared), target, strict=True):
         picture = np.rint((picture + 1) * 127.5).astype(np.uint8)
-        Image.fromarray(picture).save(theirs / f"{given.name_of(*pair)}.png")
+        Image.fromarray(picture).save(theirs / f"{ready_pictures.name_of(*pair)}.png")
     assert scores(prepared, theirs, tmp_path / "out")["PSNR"] == "infinite"
 
     def refuse(constant):

@@ -13,13 +13,16 @@ import tensorflow as tf
 from PIL import Image
 from toy import TINY, make_item
 
-from dpt_tf import iuv, photos, records
+from dpt_tf import iuv
 from dpt_tf.commands.main import dispatch, guarded
-from dpt_tf.errors import Interrupted, UserError
-from dpt_tf.evaluation import experiment, gallery, identity, rulers, scoring, tabulate
-from dpt_tf.evaluation.runs import Plan
-from dpt_tf.evaluation.tables import TABLES
+from dpt_tf.data import records
+from dpt_tf.evaluation import identity, score_set, scoring
+from dpt_tf.experiments import experiment, gallery, tabulate
+from dpt_tf.experiments.runs import Plan
+from dpt_tf.experiments.tables import TABLES
+from dpt_tf.images import photos
 from dpt_tf.ops import atlas
+from dpt_tf.system.errors import Interrupted, UserError
 from dpt_tf.training import checkpoints, loop
 
 SIZE = 32
@@ -284,7 +287,7 @@ def test_a_detector_that_answers_otherwise_comes_to_light_before_any_training(da
 
     monkeypatch.setattr("dpt_tf.metrics.networks.detector", lambda handle: Deaf())
     monkeypatch.setattr(experiment.run, "train", None)
-    one = plan(data_dir, tmp_path / "work", networks=rulers.Networks(detector="there/detector"))
+    one = plan(data_dir, tmp_path / "work", networks=score_set.Networks(detector="there/detector"))
     with pytest.raises(UserError, match=r"there/detector: needs detection_scores of one row of numbers per picture"):
         experiment.carry_out(one, lambda line: None)
 

@@ -17,11 +17,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from toy import TINY
 
-from dpt_tf import transfer
 from dpt_tf.commands import main
-from dpt_tf.errors import UserError
 from dpt_tf.export import checks, signatures, warmup
+from dpt_tf.system.errors import UserError
 from dpt_tf.training import stages
+from dpt_tf.transfer import painter
 
 HALF_A_GREY = 0.5 / 127.5
 
@@ -139,8 +139,8 @@ def test_what_is_wrong_is_an_invalid_argument_and_a_sentence(answers, case):
 def test_load_gives_the_pictures_of_the_run(model, exported):
     photo = ((X["source"][0] + 1) * 127.5).round().astype(np.uint8)[:, :24]
     maps = X["source_iuv"][0][:, :24], X["target_iuv"][0]
-    ours = transfer.Transfer(lambda x: model({k: tf.constant(v) for k, v in x.items()}), SIZE, {}, None)(photo, *maps)
-    loaded = transfer.load(exported.parent)
+    ours = painter.Transfer(lambda x: model({k: tf.constant(v) for k, v in x.items()}), SIZE, {}, None)(photo, *maps)
+    loaded = painter.load(exported.parent)
     theirs = loaded(photo, *maps)
     assert set(theirs) == set(ours) == {"image", "warped", "predicted", "provenance", "texture", "observed"}
     for name in ours:
@@ -153,15 +153,15 @@ def test_the_newest_version_is_the_one_of_the_highest_number(tmp_path):
     for name in ("2", "10", "notes", ".export-1@here"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "saved_model.pb").touch()
-    assert transfer._newest(tmp_path).name == "10"
-    assert transfer._newest(tmp_path / "2").name == "2"
+    assert painter._newest(tmp_path).name == "10"
+    assert painter._newest(tmp_path / "2").name == "2"
 
 
 def test_a_damaged_export_is_refused(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"no model")
     with pytest.raises(UserError, match=r"1 cannot be loaded .*dpt export"):
-        transfer.load(tmp_path)
+        painter.load(tmp_path)
 
 
 def test_nothing_in_it_needs_python_a_compiler_or_a_newer_tensorflow(saved):

@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from dpt_tf import framing, iuv, photos
+from dpt_tf import iuv
 from dpt_tf.export import maps, reading
 from dpt_tf.export.components import components
+from dpt_tf.images import framing, photos
 
 
 def encoded(picture, form="PNG", **options):

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from dpt_tf.commands import main
-from dpt_tf.errors import UserError
 from dpt_tf.export import versions
+from dpt_tf.system.errors import UserError
 
 
 def fill(folder):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dpt_tf import framing
+from dpt_tf.images import framing
 
 
 @pytest.mark.parametrize("size", [(40, 40), (64, 30), (31, 64)])

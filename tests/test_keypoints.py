@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from dpt_tf import keypoints
-from dpt_tf.errors import UserError
-from dpt_tf.keypoints import openpose
+from dpt_tf.data import keypoints
+from dpt_tf.data.keypoints import openpose
+from dpt_tf.system.errors import UserError
 
 # fmt: off
 BODY = ["nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist"]

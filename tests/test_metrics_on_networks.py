@@ -19,8 +19,8 @@ from small_networks import (
     small_inception,
 )
 
-from dpt_tf.errors import UserError
 from dpt_tf.metrics import detection, fid, inception, lpips, networks
+from dpt_tf.system.errors import UserError
 
 
 @pytest.fixture(scope="module")

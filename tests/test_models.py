@@ -6,18 +6,9 @@ import pytest
 import tensorflow as tf
 
 from dpt_tf.config import BLOCKS
-from dpt_tf.errors import UserError
-from dpt_tf.models import (
-    blending,
-    conditioning,
-    discriminator,
-    generator,
-    inpainting,
-    predictive,
-    vgg,
-    warping,
-)
+from dpt_tf.models import blending, conditioning, discriminator, generator, inpainting, predictive, vgg, warping
 from dpt_tf.ops import atlas
+from dpt_tf.system.errors import UserError
 
 S, R = 32, 32
 

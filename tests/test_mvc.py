@@ -12,8 +12,8 @@ import pytest
 import trees
 
 from dpt_tf import iuv
-from dpt_tf.errors import UserError
-from dpt_tf.sources import mvc, mvc_lists
+from dpt_tf.data.prepare import mvc, mvc_lists
+from dpt_tf.system.errors import UserError
 
 NAMINGS = ("links", "labels", "folders")
 VIEWS = trees.MVC_VIEWS[:4]

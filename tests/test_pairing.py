@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dpt_tf import pairing
-from dpt_tf.errors import UserError
+from dpt_tf.data import pairing
+from dpt_tf.system.errors import UserError
 
 
 def seen(*missing: int) -> np.ndarray:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, JpegImagePlugin
 
-from dpt_tf import framing, photos
-from dpt_tf.errors import UserError
+from dpt_tf.images import framing, photos
+from dpt_tf.system.errors import UserError
 
 
 def grain(height, width, cell=32) -> Image.Image:

@@ -9,8 +9,9 @@ from PIL import Image
 from toy import TINY, make_item
 
 import dpt_tf
-from dpt_tf import iuv, records, synthetic
+from dpt_tf import iuv, synthetic
 from dpt_tf.commands import main
+from dpt_tf.data import records
 from dpt_tf.training import run as training
 
 HPARAMS = TINY.replace(batch_size=2, neighbours=1, predictive_steps=2, inpainting_steps=2, joint_steps=2)

@@ -5,7 +5,8 @@ import pytest
 from albums import person, prepare, save_map, save_photo, stored
 from PIL import Image
 
-from dpt_tf import iuv, records
+from dpt_tf import iuv
+from dpt_tf.data import records
 
 
 def test_every_way_to_lay_out_a_folder_is_understood(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 from albums import person, prepare, save_map, stored
 from PIL import Image
 
-from dpt_tf import records
+from dpt_tf.data import records
 
 
 def openpose_file(path: pathlib.Path, *people) -> None:
@@ -37,7 +37,8 @@ def test_joints_lie_where_they_were_marked_in_the_photo(tmp_path, capsys):
 
 
 def test_what_was_prepared_with_keypoints_trains_with_keypoints(tmp_path):
-    from dpt_tf import config, data
+    from dpt_tf import config
+    from dpt_tf.data import read
 
     person(tmp_path / "anna")
     joints = [[8 + k // 2 for k in range(18)], [9 + k // 3 for k in range(18)]]
@@ -45,7 +46,7 @@ def test_what_was_prepared_with_keypoints_trains_with_keypoints(tmp_path):
     (tmp_path / "points.csv").write_text("name:keypoints_y:keypoints_x\n" + "".join(lines))
     assert prepare(tmp_path / "anna", tmp_path / "out", f"--keypoints={tmp_path / 'points.csv'}") == 0
     hparams = config.HParams(image_size=32, batch_size=4, source_pose="keypoints", target_pose="keypoints")
-    inputs, _ = next(iter(data.train_batches(tmp_path / "out", hparams, "predictive")))
+    inputs, _ = next(iter(read.train_batches(tmp_path / "out", hparams, "predictive")))
     for side in ("source", "target"):
         np.testing.assert_array_equal(inputs[f"{side}_keypoints"], [np.transpose(joints)] * 4)
 

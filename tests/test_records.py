@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from toy import SIZE, make_item
 
-from dpt_tf import records, replacing
-from dpt_tf.errors import UserError
+from dpt_tf.data import records
+from dpt_tf.system import atomic
+from dpt_tf.system.errors import UserError
 
 
 def test_tfds_reads_what_was_written_without_our_code(tmp_path):
@@ -97,7 +98,7 @@ def test_what_killed_writes_left_is_cleared_by_the_next(tmp_path, dead):
 def test_what_a_living_process_moved_away_is_left_alone(tmp_path, monkeypatch):
     before = records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy")
     away = before.directory.rename(tmp_path / "toy" / f".1.0.0.old-{os.getppid()}@{socket.gethostname()}")
-    monkeypatch.setattr(replacing, "_LONG", -1)
+    monkeypatch.setattr(atomic, "_LONG", -1)
     with pytest.raises(UserError, match="no prepared data set"):
         records.open(tmp_path)
     assert away.exists()
@@ -108,25 +109,25 @@ def test_what_another_machine_moved_away_is_put_back_after_a_while(tmp_path, mon
     away, aside = tmp_path / f".1.0.0.old-{owner}", tmp_path / f".toy.partial-{owner}"
     away.mkdir()
     aside.mkdir()
-    replacing.recover(tmp_path / "1.0.0")
+    atomic.recover(tmp_path / "1.0.0")
     assert away.exists()
-    monkeypatch.setattr(replacing, "_LONG", -1)
-    replacing.recover(tmp_path / "1.0.0")
-    replacing.clear(tmp_path, "toy.partial")
+    monkeypatch.setattr(atomic, "_LONG", -1)
+    atomic.recover(tmp_path / "1.0.0")
+    atomic.clear(tmp_path, "toy.partial")
     assert sorted(path.name for path in tmp_path.iterdir()) == [aside.name, "1.0.0"]
 
 
 KILLED = """
 import os, pathlib, signal, sys
-from dpt_tf import replacing
+from dpt_tf.system import atomic
 moment, new, final = sys.argv[1], *map(pathlib.Path, sys.argv[2:])
 def die(*_args, **_kwargs): os.kill(os.getpid(), signal.SIGKILL)
 rename = pathlib.Path.rename
 if moment == "between":
     pathlib.Path.rename = lambda self, to: die() if self == new else rename(self, to)
 else:
-    replacing.shutil.rmtree = die
-replacing.replace(new, final)
+    atomic.shutil.rmtree = die
+atomic.replace(new, final)
 """
 
 
@@ -139,7 +140,7 @@ def test_a_replacement_killed_at_any_moment_leaves_one_whole_folder(tmp_path, mo
     killed = subprocess.run([sys.executable, "-c", KILLED, moment, new, final])
     assert killed.returncode == -signal.SIGKILL
     assert len([path for path in final.parent.iterdir() if ".old-" in path.name]) == 1
-    replacing.recover(final)
+    atomic.recover(final)
     assert (final / "text").read_text() == wanted
     assert [path.name for path in final.parent.iterdir()] == ["1.0.0"]
 
@@ -148,7 +149,7 @@ def test_a_replacement_that_fails_leaves_what_was_there(tmp_path):
     final = tmp_path / "1.0.0"
     final.mkdir()
     with pytest.raises(FileNotFoundError):
-        replacing.replace(tmp_path / "absent", final)
+        atomic.replace(tmp_path / "absent", final)
     assert [path.name for path in tmp_path.iterdir()] == ["1.0.0"]
 
 

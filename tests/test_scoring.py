@@ -9,13 +9,15 @@ import tensorflow as tf
 from PIL import Image
 from toy import make_item
 
-from dpt_tf import config, data, iuv, pictures, records
+from dpt_tf import config, iuv
 from dpt_tf.commands import evaluate
 from dpt_tf.commands.main import dispatch, guarded
-from dpt_tf.data import evaluation
-from dpt_tf.errors import UserError
-from dpt_tf.evaluation import given, progress, rulers, scoring
+from dpt_tf.data import read, records
+from dpt_tf.data.read import evaluation
+from dpt_tf.evaluation import progress, ready_pictures, score_set, scoring
+from dpt_tf.images import display
 from dpt_tf.metrics import Scores
+from dpt_tf.system.errors import UserError
 
 SIZE = 32
 
@@ -148,7 +150,7 @@ def test_best_median_and_worst_are_what_the_table_says(split, tmp_path):
     shown = scoring.cases(paint, split, tmp_path, "SSIM (dsc)", each=2)
     assert [round(case.score, 5) for case in shown["best"]] == [round(v, 5) for v in np.sort(values)[::-1][:2]]
     assert [round(case.score, 5) for case in shown["worst"]] == [round(v, 5) for v in np.sort(values)[:2]]
-    names = [f"{item}: {s} -> {t}" for item, s, t in data.list_eval_pairs(split.data_dir)]
+    names = [f"{item}: {s} -> {t}" for item, s, t in read.list_eval_pairs(split.data_dir)]
     for case in (case for cases in shown.values() for case in cases):
         assert round(values[names.index(case.name)], 5) == round(case.score, 5)
     rows = [case for cases in shown.values() for case in cases]
@@ -167,8 +169,8 @@ def test_the_pasted_row_has_the_sources_backdrop_behind_the_person():
 
 def test_unscaled_photos_are_those_that_scaled_ones_show(split):
     for scaled, plain in zip(split.batches(), split.batches(scaled=False), strict=True):
-        np.testing.assert_array_equal(plain[0]["source"], pictures.to_uint8(scaled[0]["source"].numpy()))
-        np.testing.assert_array_equal(plain[1], pictures.to_uint8(scaled[1].numpy()))
+        np.testing.assert_array_equal(plain[0]["source"], display.to_uint8(scaled[0]["source"].numpy()))
+        np.testing.assert_array_equal(plain[1], display.to_uint8(scaled[1].numpy()))
         np.testing.assert_array_equal(plain[0]["target_iuv"], scaled[0]["target_iuv"])
 
 
@@ -189,10 +191,10 @@ def truths(prepared, folder: pathlib.Path) -> list[pathlib.Path]:
     """The truth of every pair as a picture that somebody generated."""
     folder.mkdir(exist_ok=True)
     hparams = config.preset("small").replace(image_size=SIZE, batch_size=7)
-    ((_, target, _),) = data.eval_pairs(prepared, hparams).as_numpy_iterator()
+    ((_, target, _),) = read.eval_pairs(prepared, hparams).as_numpy_iterator()
     paths = []
-    for pair, picture in zip(data.list_eval_pairs(prepared), target, strict=True):
-        paths.append(folder / f"{given.name_of(*pair)}.png")
+    for pair, picture in zip(read.list_eval_pairs(prepared), target, strict=True):
+        paths.append(folder / f"{ready_pictures.name_of(*pair)}.png")
         Image.fromarray(np.rint((picture + 1) * 127.5).astype(np.uint8)).save(paths[-1])
     return paths
 
@@ -276,18 +278,18 @@ def test_a_mistake_in_the_command_is_one_line(prepared, flags, message, capsys):
 
 
 def test_protocols_are_for_pictures_of_their_size():
-    make, labels = rulers.of("all", 256, 20, rulers.Networks())
+    make, labels = score_set.of("all", 256, 20, score_set.Networks())
     assert {"SSIM (dsc)", "SSIM (win51@176)", "SSIM (dsc@padded)", "MS-SSIM", "IS"} <= set(make().names)
     assert labels == {}
-    assert "MS-SSIM" not in rulers.of("dsc", 64, 20, rulers.Networks())[0]().names
-    assert "SSIM (win51)" in rulers.of("all", 64, 20, rulers.Networks())[0]().names
+    assert "MS-SSIM" not in score_set.of("dsc", 64, 20, score_set.Networks())[0]().names
+    assert "SSIM (win51)" in score_set.of("all", 64, 20, score_set.Networks())[0]().names
     for protocol, size, message in (
         ("patn", 64, "dsc@padded is not for pictures of 64 pixels"),
         ("nice", 256, "--protocol=nice: have dsc, patn, all"),
         ("dsc+nice", 256, "have dsc, patn, all"),
     ):
         with pytest.raises(UserError, match=message):
-            rulers.of(protocol, size, 20, rulers.Networks())
+            score_set.of(protocol, size, 20, score_set.Networks())
 
 
 def test_a_split_without_a_pair_is_refused(tmp_path):

@@ -8,13 +8,13 @@ import urllib.request
 import grpc
 import numpy as np
 import pytest
-import standin_toy as toy
+import server_toy as toy
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, get_model_status_pb2
 
-from standin import tensors
+from serving.local_server import tensors
 
 MISSING = (
     "input size does not match signature: 2!=3 len({source_bytes,source_iuv_bytes}) != "

@@ -6,10 +6,10 @@ import time
 
 import grpc
 import pytest
-import standin_toy as toy
+import server_toy as toy
 
-from standin.batching import Batcher, Bounds
-from standin.failures import Refusal
+from serving.local_server.batching import Batcher, Bounds
+from serving.local_server.failures import Refusal
 
 
 @pytest.fixture

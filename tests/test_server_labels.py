@@ -4,12 +4,12 @@ import itertools
 
 import grpc
 import pytest
-import standin_toy as toy
-from standin_versions import ending, folders, load, model, states
+import server_toy as toy
+from server_versions import ending, folders, load, model, states
 from tensorflow_serving.apis import model_management_pb2, model_pb2
 
-from standin.failures import Refusal
-from standin.versions import Models
+from serving.local_server.failures import Refusal
+from serving.local_server.versions import Models
 
 
 def labelled(base, versions: str, **labels: int):

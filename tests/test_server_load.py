@@ -12,11 +12,11 @@ from concurrent.futures import Future
 import grpc
 import numpy as np
 import pytest
-import standin_toy as toy
+import server_toy as toy
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from standin import servable
+from serving.local_server import servable
 
 
 def test_an_answered_request_leaves_neither_itself_nor_its_answer_behind(tmp_path, monkeypatch):
@@ -96,7 +96,7 @@ def test_two_minutes_of_sixteen_clients_leave_the_memory_flat(tmp_path, batching
     port, samples = toy.free_port(), []
     flags = [f"--port={port}", "--rest_api_port=0", f"--model_base_path={toy.put(tmp_path / 'dpt', 1)}"]
     process = subprocess.Popen(
-        [sys.executable, str(toy.SERVING / "server.py"), *flags, *["--enable_batching"] * batching],
+        [sys.executable, "-m", "serving.local_server", *flags, *["--enable_batching"] * batching],
         stderr=subprocess.PIPE,
         text=True,
     )

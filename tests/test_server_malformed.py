@@ -10,13 +10,13 @@ import grpc
 import numpy as np
 import PIL.Image
 import pytest
-import standin_toy as toy
+import server_toy as toy
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from standin.failures import Refusal
-from standin.pictures import MAX_PIXELS, promised_size, refuse_bombs
+from serving.local_server.failures import Refusal
+from serving.local_server.pictures import MAX_PIXELS, promised_size, refuse_bombs
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 LARGEST = 2**20

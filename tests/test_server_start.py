@@ -12,12 +12,12 @@ import time
 
 import grpc
 import pytest
-import standin_toy as toy
+import server_toy as toy
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-import server as command
+from serving.local_server import __main__ as command
 
 
 def bad_start(capsys, *flags) -> str:
@@ -25,7 +25,7 @@ def bad_start(capsys, *flags) -> str:
     with pytest.raises(SystemExit) as left:
         command.main([f"--port={toy.free_port()}", "--rest_api_port=0", *flags])
     lines = capsys.readouterr().err.strip().splitlines()
-    told = [line for line in lines if line.startswith("server.py: ")]
+    told = [line for line in lines if line.startswith("local_server: ")]
     assert left.value.code == 2 and len(told) == 1 and "Traceback" not in "".join(lines), lines
     return told[0]
 
@@ -175,7 +175,7 @@ def test_a_signal_under_load_answers_every_accepted_request_and_exits_0(base, si
     port = toy.free_port()
     flags = [f"--port={port}", f"--rest_api_port={toy.free_port()}", f"--model_base_path={base}", "--enable_batching"]
     process = subprocess.Popen(
-        [sys.executable, str(toy.SERVING / "server.py"), *flags],
+        [sys.executable, "-m", "serving.local_server", *flags],
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stderr=subprocess.PIPE,
         text=True,
@@ -248,7 +248,7 @@ def test_a_signal_while_a_version_is_loaded_ends_it_at_once_with_0(base, serving
         (base / "2").rename(base / "aside")
     flags = [f"--port={toy.free_port()}", "--rest_api_port=0", f"--model_base_path={base}"]
     process = subprocess.Popen(
-        [sys.executable, str(toy.SERVING / "server.py"), *flags], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "serving.local_server", *flags], stderr=subprocess.PIPE, text=True
     )
     for line in process.stderr:
         if line.endswith(" serving\n"):

@@ -9,11 +9,11 @@ import time
 import weakref
 
 import pytest
-import standin_toy as toy
-from standin_versions import Loaded, ending, folders, load, model, states, until
+import server_toy as toy
+from server_versions import Loaded, ending, folders, load, model, states, until
 from tensorflow_serving.apis import get_model_status_pb2, model_pb2
 
-from standin.versions import Models, fingerprint, wanted_versions
+from serving.local_server.versions import Models, fingerprint, wanted_versions
 
 
 class Clients:
@@ -101,7 +101,7 @@ def test_a_version_whose_warm_up_fails_is_not_served(tmp_path):
 def test_warm_up_runs_before_the_first_request_comes(tmp_path, caplog):
     base = toy.put(tmp_path / "dpt", 1)
     warm_up(base / "1", *[toy.slow_request(1)] * 3)
-    with caplog.at_level("INFO", "standin"), toy.running(base):
+    with caplog.at_level("INFO", "serving.local_server"), toy.running(base):
         assert "version 1 is available (3 warm-up requests)" in caplog.text
 
 

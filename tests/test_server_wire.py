@@ -4,13 +4,13 @@ import random
 
 import numpy as np
 import pytest
-import standin_toy as toy
+import server_toy as toy
 import tensorflow as tf
 from google.protobuf import message
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
-from standin import tensors, wire
-from standin.failures import Refusal
+from serving.local_server import tensors, wire
+from serving.local_server.failures import Refusal
 
 Request = predict_pb2.PredictRequest
 

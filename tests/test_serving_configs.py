@@ -10,10 +10,10 @@ import jsonschema
 import kubernetes_validate
 import numpy as np
 import pytest
-import standin_toy as toy
+import server_toy as toy
 import yaml
 
-from client import Client, ServerError
+from serving.client import Client, ServerError
 
 SERVING = toy.SERVING
 CONFIGS, KUBERNETES = SERVING / "configs", SERVING / "kubernetes"

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from dpt_tf import iuv, records, synthetic
+from dpt_tf import iuv, synthetic
+from dpt_tf.data import records
 from dpt_tf.synthetic import dataset as making
 from dpt_tf.synthetic import fabric, skeleton
 

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from dpt_tf import config
-from dpt_tf.evaluation import verdicts
-from dpt_tf.evaluation.tables import TABLES, Ordering
+from dpt_tf.experiments import verdicts
+from dpt_tf.experiments.tables import TABLES, Ordering
 
 
 @pytest.mark.parametrize("number", TABLES)

@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 from toy import make_item
 
-from dpt_tf import config, records
+from dpt_tf import config
+from dpt_tf.data import records
 from dpt_tf.training import checkpoints
 from dpt_tf.training import run as training
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from dpt_tf.errors import UserError
+from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints
 
 

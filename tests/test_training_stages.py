@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from toy import TINY, make_item
 
-from dpt_tf import config, records
-from dpt_tf.errors import UserError
+from dpt_tf import config
+from dpt_tf.data import records
+from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, loop, run, stages
 
 

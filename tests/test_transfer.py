@@ -8,11 +8,12 @@ import tensorflow as tf
 from exporting import R, X, make_run
 from PIL import Image
 
-from dpt_tf import pictures, transfer
 from dpt_tf.commands import main
 from dpt_tf.commands import transfer as command
-from dpt_tf.errors import UserError
+from dpt_tf.images import display
 from dpt_tf.ops import atlas
+from dpt_tf.system.errors import UserError
+from dpt_tf.transfer import painter
 
 
 def mirror(inputs):
@@ -37,7 +38,7 @@ def person(height, width):
 
 @pytest.fixture
 def paint():
-    return transfer.Transfer(mirror, 32, {}, None)
+    return painter.Transfer(mirror, 32, {}, None)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (50, 37), (301, 200)])
@@ -67,19 +68,19 @@ def trained(tmp_path_factory):
     """A run and its export."""
     run, exported = make_run(tmp_path_factory.mktemp("runs") / "toy"), tmp_path_factory.mktemp("models") / "dpt"
     assert main.dispatch(["export", f"--workdir={run}", f"--export_dir={exported}", "--device=cpu"]) == 0
-    return {"run": transfer.load(run), "export": transfer.load(exported)}
+    return {"run": painter.load(run), "export": painter.load(exported)}
 
 
 @pytest.mark.parametrize("form", ["run", "export"])
 def test_what_the_photo_shows_of_the_surface_keeps_its_colour(trained, form):
-    photo, source_iuv = pictures.to_uint8(X["source"][0]), X["source_iuv"][0]
+    photo, source_iuv = display.to_uint8(X["source"][0]), X["source_iuv"][0]
     result = trained[form](photo, source_iuv, X["target_iuv"][0])
     texture, observed = (made[0].numpy() for made in atlas.unwrap(X["source"][:1], source_iuv[None], R))
     assert result["observed"].dtype == np.uint8 and result["observed"].shape == (24, R, R, 1)
     np.testing.assert_array_equal(result["observed"], observed)
     assert 0.01 < observed.mean() < 0.9
     shown = result["texture"] * result["observed"]
-    np.testing.assert_allclose(shown, pictures.to_uint8(texture) * observed, atol=1)  # rounding of a half
+    np.testing.assert_allclose(shown, display.to_uint8(texture) * observed, atol=1)  # rounding of a half
     assert (result["texture"][observed[..., 0] == 0] != 128).any()
 
 
@@ -102,7 +103,7 @@ def test_a_bad_array_is_named(paint, change, said):
 def test_a_saved_model_without_our_signature_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
     with pytest.raises(UserError, match="no signature `tensors`"):
-        transfer.load(tmp_path / "1")
+        painter.load(tmp_path / "1")
 
 
 def test_a_dumps_map_is_found_by_the_photos_name_and_pasted_on_its_size(tmp_path, monkeypatch):
@@ -113,9 +114,9 @@ def test_a_dumps_map_is_found_by_the_photos_name_and_pasted_on_its_size(tmp_path
 
     def paint(*arguments):
         asked.append(arguments)
-        return transfer.Transfer(mirror, 32, {}, None)(*arguments)
+        return painter.Transfer(mirror, 32, {}, None)(*arguments)
 
-    monkeypatch.setattr(transfer, "load", lambda _model: paint)
+    monkeypatch.setattr(painter, "load", lambda _model: paint)
     flags = [f"--source={tmp_path / 'b.jpg'}", f"--source_iuv={dump}", f"--target_iuv={tmp_path / 'pose_IUV.png'}"]
     assert main.dispatch(["transfer", "--model=run", *flags, f"--output={tmp_path / 'out.png'}"]) == 0
     ((photo, source_iuv, _),) = asked

@@ -5,8 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from dpt_tf import iuv, records
+from dpt_tf import iuv
 from dpt_tf.config import HParams
+from dpt_tf.data import records
 
 SIZE = 16
 

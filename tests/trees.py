@@ -23,8 +23,8 @@ import random
 import numpy as np
 from PIL import Image
 
-from dpt_tf import records
-from dpt_tf.sources.catalogue import KEYPOINT_FRAME
+from dpt_tf.data import records
+from dpt_tf.data.prepare.catalogue import KEYPOINT_FRAME
 from dpt_tf.synthetic import dataset
 
 CATEGORIES = (

@@ -1,8 +1,8 @@
 """DeepFashion In-shop with DensePose maps, as people in outfits seen from several sides."""
 
-from dpt_tf.sources import deepfashion
-from dpt_tf.sources.builder import PairsBuilder, PairsConfig
-from dpt_tf.sources.catalogue import Catalogue
+from dpt_tf.data.prepare import deepfashion
+from dpt_tf.data.prepare.builder import PairsBuilder, PairsConfig
+from dpt_tf.data.prepare.catalogue import Catalogue
 
 
 class Builder(PairsBuilder):

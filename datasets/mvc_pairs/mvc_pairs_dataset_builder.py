@@ -1,8 +1,8 @@
 """MVC with DensePose maps, as styles seen from several sides."""
 
-from dpt_tf.sources import mvc
-from dpt_tf.sources.builder import PairsBuilder, PairsConfig
-from dpt_tf.sources.catalogue import Catalogue
+from dpt_tf.data.prepare import mvc
+from dpt_tf.data.prepare.builder import PairsBuilder, PairsConfig
+from dpt_tf.data.prepare.catalogue import Catalogue
 
 
 class Builder(PairsBuilder):

@@ -16,8 +16,8 @@ import sys
 
 from absl import logging as absl_logging
 
-from dpt_tf import replacing
-from dpt_tf.errors import UserError
+from dpt_tf.system import atomic
+from dpt_tf.system.errors import UserError
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -67,12 +67,12 @@ def _prepare_aside(args: argparse.Namespace, config, final: pathlib.Path) -> Non
     """Builds in a hidden folder and puts the whole in its place, so that a build that stops leaves what was there."""
     root, kind = pathlib.Path(args.data_dir), f"{args.builder.resolve().name}.partial"
     root.mkdir(parents=True, exist_ok=True)
-    replacing.clear(root, kind)
-    aside = replacing.named(root, kind)
+    atomic.clear(root, kind)
+    aside = atomic.named(root, kind)
     try:
         builder = _builder(args, str(aside))
         _prepare(builder, config)
-        replacing.replace(pathlib.Path(builder.data_dir), final)
+        atomic.replace(pathlib.Path(builder.data_dir), final)
         # Where TFDS notes which config is meant by the data set's bare name.
         shutil.copytree(aside / builder.name / ".config", root / builder.name / ".config", dirs_exist_ok=True)
     finally:

@@ -4,7 +4,8 @@ import argparse
 import pathlib
 import time
 
-from dpt_tf import config, quiet
+from dpt_tf import config
+from dpt_tf.system import quiet
 
 PEOPLE, TEST_PEOPLE, VIEWS = 240, 24, 8
 PAIRS = 240

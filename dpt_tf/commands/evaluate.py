@@ -10,9 +10,9 @@ import math
 import pathlib
 from typing import Any
 
-from dpt_tf import quiet
-from dpt_tf.commands import ruler_flags
-from dpt_tf.errors import UserError
+from dpt_tf.commands import score_flags
+from dpt_tf.system import quiet
+from dpt_tf.system.errors import UserError
 
 _BATCH = 8
 
@@ -26,7 +26,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="at most so many pairs, spread over the people")
     parser.add_argument("--seed", type=int, default=0, help="draws the sources where the split has many")
-    ruler_flags.add(parser)
+    score_flags.add(parser)
     parser.add_argument("--output", type=_folder, help="folder of the report; default WORKDIR/evaluation")
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         args.output,
         pictures_dir=args.pictures,
         protocol=args.protocol,
-        networks=ruler_flags.networks(args),
+        networks=score_flags.networks(args),
         save_pictures=args.save_pictures,
     )
     return 0
@@ -83,11 +83,12 @@ def evaluate(
 ) -> None:
     """Scores the run in `workdir`, or the pictures in `pictures_dir`, on pairs of a split of `data_dir`; reports."""
     quiet.start_tensorflow()
-    from dpt_tf import config, data, records
-    from dpt_tf.evaluation import given, identity, rulers, scoring
+    from dpt_tf import config
+    from dpt_tf.data import read, records
+    from dpt_tf.evaluation import identity, ready_pictures, score_set, scoring
     from dpt_tf.training import stages
 
-    networks = networks or rulers.Networks()
+    networks = networks or score_set.Networks()
     facts: dict[str, Any] = {"data_dir": str(data_dir), "split": split, "limit": limit, "seed": seed}
     # What goes into a scoring beside its names, so that one that was stopped goes on with nothing else.
     digests = networks.digests()
@@ -102,21 +103,21 @@ def evaluate(
         size = records.open(data_dir).image_size
         hparams = config.preset("small").replace(image_size=size, batch_size=_BATCH)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
-        pairs = data.list_eval_pairs(data_dir, split, limit, seed)
-        others = data.list_eval_pairs(data_dir, split, None, seed) if limit else ()
-        files = given.find(pictures_dir, pairs, others)
+        pairs = read.list_eval_pairs(data_dir, split, limit, seed)
+        others = read.list_eval_pairs(data_dir, split, None, seed) if limit else ()
+        files = ready_pictures.find(pictures_dir, pairs, others)
         paint = scoring.GivenPainter(files, size)
         output = output or _beside(pictures_dir)
         weights = {"pictures": str(pictures_dir)}
         digests["pictures"] = identity.of_pictures(files)
     digests["data"] = identity.of_data(data_dir)["digest"]
-    make, labels = rulers.of(protocol, hparams.image_size, chosen.count(), networks)
+    make, labels = score_set.of(protocol, hparams.image_size, chosen.count(), networks)
     facts |= {"weights": weights, "digests": digests, "protocol": protocol, "networks": labels}
     facts |= {"detector_classes": networks.detector_classes, "saved_pictures": save_pictures}
     with identity.claimed(output):
         report = scoring.score(paint, chosen, make, output, facts, output / "pictures" if save_pictures else None)
         for scores in report.table.values():
-            scores |= rulers.impossible(protocol, hparams.image_size)
+            scores |= score_set.impossible(protocol, hparams.image_size)
         if workdir is not None:
             facts["hparams"] = dataclasses.asdict(hparams)
         _write(report, facts, scoring.cases(paint, chosen, output, _main(report)), output)
@@ -137,12 +138,13 @@ def _main(report) -> str:
 
 def _write(report, facts: dict[str, Any], shown: dict[str, list], output: pathlib.Path) -> None:
     """Everything but `pairs.csv`, which is there already; each file whole or not at all."""
-    from dpt_tf import pictures
-    from dpt_tf.evaluation import scoring, tabulate
+    from dpt_tf.evaluation import scoring
     from dpt_tf.evaluation.report import to_tensorboard
+    from dpt_tf.experiments import tabulate
+    from dpt_tf.images import display
 
     sheet = scoring.sheet([case for cases in shown.values() for case in cases])
-    pictures.save(output / "sheet.png", sheet)
+    display.save(output / "sheet.png", sheet)
     if "step" in facts["weights"]:
         to_tensorboard(output, int(facts["weights"]["step"]), report.table["full"], "best, median, worst", sheet)
     title = f"{report.pairs} pairs of {facts['data_dir']}, split {facts['split']}, protocol {facts['protocol']}"

@@ -8,11 +8,12 @@ import argparse
 import dataclasses
 import pathlib
 
-from dpt_tf import config, quiet
-from dpt_tf.commands import ruler_flags, training_data
+from dpt_tf import config
+from dpt_tf.commands import score_flags, training_data
 from dpt_tf.config import HParams
-from dpt_tf.errors import UserError
-from dpt_tf.evaluation import tables
+from dpt_tf.experiments import tables
+from dpt_tf.system import quiet
+from dpt_tf.system.errors import UserError
 
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
@@ -33,7 +34,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, help="score at most so many pairs, spread over the people")
     parser.add_argument("--vgg", default="imagenet", help="VGG19 of the losses: imagenet, random, or a weight file")
-    ruler_flags.add(parser)
+    score_flags.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     dataset = args.dataset or table.dataset
     data_dir = training_data.find(dataset, args.data_dir, base.image_size)
     quiet.start_tensorflow()
-    from dpt_tf.evaluation import experiment, tabulate
+    from dpt_tf.experiments import experiment, tabulate
     from dpt_tf.training import run as training
 
     training.start()
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         limit=args.limit,
         vgg_weights=args.vgg,
         protocol=args.protocol,
-        networks=ruler_flags.networks(args),
+        networks=score_flags.networks(args),
     )
     folders = [pathlib.Path(part.strip()) for part in args.beside.split(",") if part.strip()]
     plan = dataclasses.replace(plan, beside=tuple(experiment.beside(plan, folder) for folder in folders))

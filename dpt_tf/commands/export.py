@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from dpt_tf import quiet
+from dpt_tf.system import quiet
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,9 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from dpt_tf import iuv, photos, quiet
+from dpt_tf import iuv
+from dpt_tf.images import photos
+from dpt_tf.system import quiet
 
 _TILE = 64
 _GOLDEN = 0.618034

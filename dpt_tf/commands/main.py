@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from dpt_tf.errors import Interrupted, TrainingError, UserError
+from dpt_tf.system.errors import Interrupted, TrainingError, UserError
 
 VERBS = {
     "demo": "from nothing to people painted in new poses: data, training, scores and a sheet of pictures",

@@ -11,9 +11,11 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterator
 
-from dpt_tf import folders, keypoints, quiet, records, replacing
-from dpt_tf.errors import UserError
+from dpt_tf.data import keypoints, records
+from dpt_tf.data.prepare import folders
 from dpt_tf.iuv import NotIUV
+from dpt_tf.system import atomic, quiet
+from dpt_tf.system.errors import UserError
 
 _SHOWN = 10
 
@@ -90,8 +92,8 @@ def _spool(output: pathlib.Path) -> Iterator[pathlib.Path]:
     """A folder on the disk of `output` for what has been read, gone afterwards; so is `output` if it is empty."""
     try:
         output.mkdir(parents=True, exist_ok=True)
-        replacing.clear(output, "reading")
-        spool = replacing.named(output, "reading")
+        atomic.clear(output, "reading")
+        spool = atomic.named(output, "reading")
         spool.mkdir()
         try:
             yield spool

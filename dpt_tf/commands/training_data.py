@@ -2,9 +2,10 @@
 
 import pathlib
 
-from dpt_tf import quiet, records
-from dpt_tf.errors import UserError
-from dpt_tf.sources import deepfashion, mvc
+from dpt_tf.data import records
+from dpt_tf.data.prepare import deepfashion, mvc
+from dpt_tf.system import quiet
+from dpt_tf.system.errors import UserError
 
 _BY_HAND = {
     "deepfashion": f"""\

@@ -5,8 +5,9 @@ import pathlib
 
 import numpy as np
 
-from dpt_tf import photos, quiet
-from dpt_tf.errors import UserError
+from dpt_tf.images import photos
+from dpt_tf.system import quiet
+from dpt_tf.system.errors import UserError
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Paints; prints the path of each picture."""
     quiet.start_tensorflow()
-    from dpt_tf import iuv, pictures, transfer
+    from dpt_tf import iuv
+    from dpt_tf.images import display
+    from dpt_tf.transfer import painter
 
     photo = read_photo(args.source)
     source_iuv = iuv.read(args.source_iuv, photo=str(args.source), size=photo.shape[:2])
@@ -39,16 +42,16 @@ def run(args: argparse.Namespace) -> int:
             f"{source_iuv.shape[0]}: give the map that was made from this very photo"
         )
     outputs = _outputs(args.output, args.target_iuv)
-    paint = transfer.load(args.model)
+    paint = painter.load(args.model)
     rows = []
     for pose, output in zip(poses, outputs, strict=True):
         result = paint(photo, source_iuv, pose)
-        pictures.save(output, result["image"])
+        display.save(output, result["image"])
         print(output)
         seen = np.repeat(result["provenance"], 3, axis=-1)
-        rows.append([photo, pictures.colour_map(pose), result["warped"], seen, result["predicted"], result["image"]])
+        rows.append([photo, display.colour_map(pose), result["warped"], seen, result["predicted"], result["image"]])
     if args.sheet:
-        pictures.save(args.sheet, pictures.grid(rows, ("source", "pose", "warped", "seen", "predicted", "result")))
+        display.save(args.sheet, display.grid(rows, ("source", "pose", "warped", "seen", "predicted", "result")))
         print(args.sheet)
     return 0
 

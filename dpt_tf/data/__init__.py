@@ -1,15 +1,13 @@
-"""Prepared items -> batches of (inputs, target), decoded and scaled in the graph.
+"""From people's files to batches: `prepare` writes `records`, and `read` makes batches of them.
 
-Predictive and joint stage: `(inputs, target)`, inputs `source` float32 `[B, S, S, 3]`, `source_iuv` and `target_iuv`
-uint8 `[B, S, S, 3]` and, where a conditioning needs them, `source_keypoints` and `target_keypoints` int32 `[B, 18, 2]`.
-Inpainting stage: inputs `source` and `source_iuv`, target a dict `image` `[B, K, S, S, 3]` and `iuv`: K other views
-of the item.
-
-Pictures that are stored larger than the run's by a whole factor are reduced on reading: photos to the mean of their
-pixels, maps to the nearest.
+keypoints/   where joints are, and the file forms that say so
+matching     which entry of a list belongs to which photo
+pairing      which views make pairs
+records      the one stored form of every data set
+prepare/     folders, DeepFashion, MVC -> records
+read/        records -> batches of (inputs, target)
 """
 
-from dpt_tf.data.evaluation import count_eval_pairs, eval_pairs, list_eval_pairs
-from dpt_tf.data.training import steps_per_epoch, train_batches
+from dpt_tf.data.keypoints import ordered_pairs, read_keypoints
 
-__all__ = ["count_eval_pairs", "eval_pairs", "list_eval_pairs", "steps_per_epoch", "train_batches"]
+__all__ = ["ordered_pairs", "read_keypoints"]

@@ -12,8 +12,8 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from dpt_tf import records
-from dpt_tf.errors import UserError
+from dpt_tf.data import records
+from dpt_tf.system.errors import UserError
 
 _BEGINNING = 1 << 16  # bytes of a file of records that tell it from another
 _LENGTH = 16  # hexadecimal digits

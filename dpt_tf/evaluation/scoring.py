@@ -19,12 +19,13 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from dpt_tf import data, pictures
 from dpt_tf.config import HParams
-from dpt_tf.evaluation import given
-from dpt_tf.evaluation.given import Pair
+from dpt_tf.data import read
+from dpt_tf.evaluation import ready_pictures
 from dpt_tf.evaluation.progress import Progress, column
+from dpt_tf.evaluation.ready_pictures import Pair
 from dpt_tf.evaluation.report import Report
+from dpt_tf.images import display
 from dpt_tf.metrics import Scores
 
 _SHOWN = ("warped", "predicted", "full", "given")
@@ -63,7 +64,7 @@ class ModelPainter:
         outputs = self._forward(dict(inputs))
         shown = {"copy": inputs["source"], "full": outputs["image"]}
         shown |= {name: outputs[name] for name in ("warped", "predicted")}
-        shown = {name: pictures.to_uint8(picture.numpy()) for name, picture in shown.items()}
+        shown = {name: display.to_uint8(picture.numpy()) for name, picture in shown.items()}
         shown["pasted"] = _before_backdrop(shown["warped"], inputs["target_iuv"].numpy(), shown["copy"])
         return shown
 
@@ -75,13 +76,13 @@ class GivenPainter:
     scaled = False
 
     def __init__(self, files: Mapping[Pair, pathlib.Path], size: int):
-        """`files` as `given.find` gives them, of pictures of `size` pixels."""
+        """`files` as `ready_pictures.find` gives them, of pictures of `size` pixels."""
         self._files, self._size = files, size
 
     def __call__(self, inputs: Mapping[str, tf.Tensor], pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
         """Reads a batch's pictures."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            ready = list(pool.map(lambda pair: given.read(self._files[pair], self._size), pairs))
+            ready = list(pool.map(lambda pair: ready_pictures.read(self._files[pair], self._size), pairs))
         return {"copy": inputs["source"].numpy(), "given": np.stack(ready)}
 
 
@@ -97,11 +98,11 @@ class Split:
 
     def count(self) -> int:
         """How many there are."""
-        return data.count_eval_pairs(self.data_dir, self.split, self.limit, self.seed)
+        return read.count_eval_pairs(self.data_dir, self.split, self.limit, self.seed)
 
     def batches(self, start: int = 0, only: Sequence[int] | None = None, scaled: bool = True) -> tf.data.Dataset:
-        """Batches (inputs, target, names) of `data.eval_pairs`."""
-        return data.eval_pairs(self.data_dir, self.hparams, self.split, self.limit, self.seed, start, only, scaled)
+        """Batches (inputs, target, names) of `read.eval_pairs`."""
+        return read.eval_pairs(self.data_dir, self.hparams, self.split, self.limit, self.seed, start, only, scaled)
 
 
 @dataclasses.dataclass
@@ -149,7 +150,7 @@ def score(
             truth, foreground = _pixels(target), inputs["target_iuv"].numpy()[..., 0] > 0
             if outputs is not None:
                 for pair, picture in zip(pairs, shown[paint.rows[-1]], strict=True):
-                    pictures.save(outputs / f"{given.name_of(*pair)}.png", picture)
+                    display.save(outputs / f"{ready_pictures.name_of(*pair)}.png", picture)
 
             def update(truth=truth, shown=shown, foreground=foreground) -> dict[str, dict[str, np.ndarray]]:
                 parts = pool.map(lambda row: progress.scores[row].update(truth, shown[row], foreground), paint.rows)
@@ -176,7 +177,7 @@ def cases(paint: Painter, split: Split, folder: pathlib.Path, name: str, each: i
         shown = paint(inputs, pairs)
         truth = _pixels(target)
         for i, (item, source, aim) in enumerate(pairs):
-            columns = {"source": shown["copy"][i], "target pose": pictures.colour_map(inputs["target_iuv"][i].numpy())}
+            columns = {"source": shown["copy"][i], "target pose": display.colour_map(inputs["target_iuv"][i].numpy())}
             columns |= {_CAPTIONS.get(row, row): shown[row][i] for row in _SHOWN if row in shown}
             number = wanted[len(found)]
             found[number] = Case(f"{item}: {source} -> {aim}", float(values[number]), {**columns, "truth": truth[i]})
@@ -184,7 +185,7 @@ def cases(paint: Painter, split: Split, folder: pathlib.Path, name: str, each: i
 
 
 def _pixels(photos: tf.Tensor) -> np.ndarray:
-    return photos.numpy() if photos.dtype == tf.uint8 else pictures.to_uint8(photos.numpy())
+    return photos.numpy() if photos.dtype == tf.uint8 else display.to_uint8(photos.numpy())
 
 
 def _pairs(names: Mapping[str, tf.Tensor]) -> list[Pair]:
@@ -207,4 +208,4 @@ def sheet(shown: Iterable[Case], least: int = 128) -> np.ndarray:
     rows = list(shown)
     times = max(1, least // len(rows[0].shown["truth"]))
     enlarged = [[picture.repeat(times, 0).repeat(times, 1) for picture in case.shown.values()] for case in rows]
-    return pictures.grid(enlarged, tuple(rows[0].shown))
+    return display.grid(enlarged, tuple(rows[0].shown))

@@ -21,9 +21,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dpt_tf.errors import UserError
 from dpt_tf.export import signatures, versions, warmup
 from dpt_tf.ops import device as devices
+from dpt_tf.system.errors import UserError
 from dpt_tf.training import stages
 
 MODEL_NAME = "dpt"

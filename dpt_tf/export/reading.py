@@ -1,7 +1,7 @@
 """Encoded pictures in a graph: bytes `[B]` -> pixels, each S x S, or a refusal.
 
 The header is read before the picture is decoded, so that a small file which claims a million pixels costs nothing. A
-photo becomes what `dpt_tf.photos.read` makes of it, but for a JPEG's note of how the camera was turned, which is not
+photo becomes what `images.photos.read` makes of it, but for a JPEG's note of how the camera was turned, which is not
 read. What a file's end does not give away (damage in its middle) the decoder refuses, in words of its own.
 """
 

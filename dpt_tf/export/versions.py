@@ -10,8 +10,8 @@ import pathlib
 import shutil
 from collections.abc import Callable
 
-from dpt_tf import replacing
-from dpt_tf.errors import UserError
+from dpt_tf.system import atomic
+from dpt_tf.system.errors import UserError
 
 _ASIDE = "export"
 
@@ -55,8 +55,8 @@ def write(folder: pathlib.Path, version: int | None, fill: Callable[[pathlib.Pat
     """
     refuse(folder, version)
     folder.mkdir(parents=True, exist_ok=True)
-    replacing.clear(folder, _ASIDE)
-    aside = replacing.named(folder, _ASIDE)
+    atomic.clear(folder, _ASIDE)
+    aside = atomic.named(folder, _ASIDE)
     aside.mkdir()
     try:
         fill(aside)

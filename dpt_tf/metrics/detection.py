@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from dpt_tf.errors import UserError
 from dpt_tf.metrics import networks, streams
+from dpt_tf.system.errors import UserError
 
 PERSON = {"coco": ("COCO", 1), "voc": ("PASCAL VOC", 15)}  # how it is printed, and the number of the class person
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import special
 
-from dpt_tf.errors import UserError
 from dpt_tf.metrics import networks
+from dpt_tf.system.errors import UserError
 
 SPLITS = 10
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dpt_tf.errors import UserError
 from dpt_tf.metrics import networks, streams
+from dpt_tf.system.errors import UserError
 
 
 class Lpips:

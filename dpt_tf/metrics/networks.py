@@ -23,9 +23,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from dpt_tf.errors import UserError
 from dpt_tf.metrics import saved_model
 from dpt_tf.metrics.saved_model import Network
+from dpt_tf.system.errors import UserError
 
 INCEPTION_SIZE = 299
 INCEPTION_2015 = "Inception of 2015-12-05"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dpt_tf.errors import UserError
+from dpt_tf.system.errors import UserError
 
 PATIENCE = 30.0  # seconds without a word from a server, after which it counts as unreachable
 _TITLES = ("Graph execution error", "Exception encountered")

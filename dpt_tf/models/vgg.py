@@ -11,9 +11,9 @@ import h5py
 import keras
 import tensorflow as tf
 
-from dpt_tf.errors import UserError
 from dpt_tf.layers import Conv2D
 from dpt_tf.models import blocks
+from dpt_tf.system.errors import UserError
 
 _FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 _BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 2))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from dpt_tf.data.records import Item, View
 from dpt_tf.iuv.faults import undo_wrap_around
-from dpt_tf.records import Item, View
 from dpt_tf.synthetic import faults as densepose_faults
 from dpt_tf.synthetic.figure import person
 from dpt_tf.synthetic.render import Camera, render
@@ -83,7 +83,7 @@ def generate(
       ValueError: a count is not positive, the number of a person is too large, or `seed` is negative.
       OSError: the disk is full or the folder cannot be written.
     """
-    from dpt_tf import records
+    from dpt_tf.data import records
 
     for name, value, least in (
         ("people", people, 1), ("test_people", test_people, 0), ("views", views, 1), ("image_size", image_size, 16),

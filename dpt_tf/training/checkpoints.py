@@ -18,7 +18,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dpt_tf.errors import UserError
+from dpt_tf.system.errors import UserError
 
 Variables = Mapping[str, Sequence[Any]]  # group -> Keras variables
 

@@ -20,7 +20,7 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
-from dpt_tf.errors import Interrupted, TrainingError
+from dpt_tf.system.errors import Interrupted, TrainingError
 from dpt_tf.training import checkpoints, stages, summaries
 
 Batches = Callable[[int], tf.data.Dataset]  # k -> batches from batch k on

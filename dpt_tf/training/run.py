@@ -18,10 +18,12 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from dpt_tf import config, data, quiet
+from dpt_tf import config
 from dpt_tf.config import HParams
-from dpt_tf.errors import UserError
+from dpt_tf.data import read
 from dpt_tf.models import vgg
+from dpt_tf.system import quiet
+from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, loop, stages
 
 # More of the same changes nothing of what went before, unless the learning rate was to cool down by then.
@@ -74,7 +76,7 @@ def train(
     chief = loop.is_chief(distribution)
     with _lock(run_dir) if chief else contextlib.nullcontext():
         _compare(run_dir, hparams)
-        per_epoch = {name: data.steps_per_epoch(data_dir, hparams, name) for name in names}
+        per_epoch = {name: read.steps_per_epoch(data_dir, hparams, name) for name in names}
         if "joint" in names and stages.looks_at_features(hparams):
             vgg.build(vgg_weights)  # a missing file should not come to light after the earlier stages
         if chief:
@@ -129,7 +131,7 @@ def _train_stage(
             say(f"{name}: {total} steps ({total / per_epoch:.3g} epochs) of batch {hparams.batch_size}")
     loop.fit(
         stage,
-        lambda k: data.train_batches(data_dir, hparams, name, start_step=k),
+        lambda k: read.train_batches(data_dir, hparams, name, start_step=k),
         total,
         run_dir / name,
         start,

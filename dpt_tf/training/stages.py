@@ -19,9 +19,9 @@ import numpy as np
 
 from dpt_tf import config
 from dpt_tf.config import HParams
-from dpt_tf.errors import UserError
 from dpt_tf.models import discriminator, generator, inpainting, predictive, vgg
 from dpt_tf.ops import atlas
+from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, steps, summaries
 from dpt_tf.training.adam import Adam, Cooldown
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from dpt_tf import pictures
+from dpt_tf.images import display
 
 _EXAMPLES = 4
 
@@ -39,14 +39,14 @@ class Writer:
 
 def photos(images: tf.Tensor) -> np.ndarray:
     """`[B, H, W, 3]` in [-1, 1] -> uint8."""
-    return pictures.to_uint8(np.asarray(images))
+    return display.to_uint8(np.asarray(images))
 
 
 def poses(iuv: tf.Tensor) -> np.ndarray:
     """(I, U, V) maps in colour: `[B, H, W, 3]` -> uint8."""
-    return np.stack([pictures.colour_map(one) for one in np.asarray(iuv)])
+    return np.stack([display.colour_map(one) for one in np.asarray(iuv)])
 
 
 def textures(texture: tf.Tensor) -> np.ndarray:
     """The 24 parts of each atlas on one sheet: `[B, 24, R, R, 3]` in [-1, 1] -> uint8 `[B, 4 R, 6 R, 3]`."""
-    return np.stack([pictures.texture_sheet(one) for one in pictures.to_uint8(np.asarray(texture))])
+    return np.stack([display.texture_sheet(one) for one in display.to_uint8(np.asarray(texture))])

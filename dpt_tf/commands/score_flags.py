@@ -1,0 +1,27 @@
+"""The flags that say by which rulers pictures are scored: for `dpt evaluate` and `dpt experiment` alike."""
+
+import argparse
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Protocol and networks."""
+    parser.add_argument("--protocol", default="dsc", help="dsc (the paper's), patn, all, or SSIM protocols joined by +")
+    parser.add_argument(
+        "--inception", type=_handle, help="for IS and FID: a TF-Hub handle, a SavedModel, or keras (another network)"
+    )
+    parser.add_argument("--detector", type=_handle, help="for the detection score: a TF-Hub handle or a SavedModel")
+    parser.add_argument("--detector_classes", choices=("coco", "voc"), default="coco", help="what it was trained on")
+    parser.add_argument("--lpips", type=_handle, help="for LPIPS: a SavedModel of two batches of pictures in [-1, 1]")
+
+
+def networks(args: argparse.Namespace):
+    """The `evaluation.rulers.Networks` of the flags."""
+    from dpt_tf.evaluation.score_set import Networks
+
+    return Networks(args.inception, args.detector, args.detector_classes, args.lpips)
+
+
+def _handle(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; name a folder or a handle, or leave it out")
+    return text

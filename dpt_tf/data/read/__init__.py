@@ -1,0 +1,15 @@
+"""Prepared items -> batches of (inputs, target), decoded and scaled in the graph.
+
+Predictive and joint stage: `(inputs, target)`, inputs `source` float32 `[B, S, S, 3]`, `source_iuv` and `target_iuv`
+uint8 `[B, S, S, 3]` and, where a conditioning needs them, `source_keypoints` and `target_keypoints` int32 `[B, 18, 2]`.
+Inpainting stage: inputs `source` and `source_iuv`, target a dict `image` `[B, K, S, S, 3]` and `iuv`: K other views
+of the item.
+
+Pictures that are stored larger than the run's by a whole factor are reduced on reading: photos to the mean of their
+pixels, maps to the nearest.
+"""
+
+from dpt_tf.data.read.evaluation import count_eval_pairs, eval_pairs, list_eval_pairs
+from dpt_tf.data.read.training import steps_per_epoch, train_batches
+
+__all__ = ["count_eval_pairs", "eval_pairs", "list_eval_pairs", "steps_per_epoch", "train_batches"]

@@ -1,0 +1,271 @@
+"""The one stored form of every data set: what an item holds, how views pair up, and writing and opening it.
+
+An item is one person in one outfit, seen in n views, each picture stored once; pairs are formed by rule on reading.
+The form is TFDS's own on tfrecord, so `tfds.builder_from_directory(directory)` reads it without any code of ours:
+
+  id                text
+  views             sequence of
+    name            text
+    image           encoded picture (JPEG or PNG), `[S, S, 3]`
+    iuv             PNG, `[S, S, 3]`, R = I, G = U, B = V
+    keypoints       int32 `[18, 2]`, (y, x) in pixels, -1 where missing
+    held_out        bool: never seen in training
+
+Pairs of views are formed on reading, by the rules of `pairing`, or from the list of test pairs that a data set built by
+a published protocol holds beside its records, `pairs_test.csv`.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import io
+import itertools
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypedDict
+
+import numpy as np
+
+from dpt_tf.data.keypoints import JOINTS, ordered_pairs, read_keypoints
+from dpt_tf.data.pairing import Census, test_pairs, train_pairs
+from dpt_tf.system import atomic
+from dpt_tf.system.errors import UserError
+
+__all__ = [
+    "JOINTS",
+    "Item",
+    "Prepared",
+    "View",
+    "features",
+    "no_keypoints",
+    "open",
+    "ordered_pairs",
+    "read_keypoints",
+    "test_pairs",
+    "train_pairs",
+    "write",
+]
+
+VERSION = "1.0.0"
+PAIR_LIST = "pairs_test.csv"
+_REMEDY = "write one with `dpt prepare PHOTOS --output {}` or with `dpt build`"
+
+
+class View(TypedDict):
+    """One photo of an item."""
+
+    name: str
+    image: bytes
+    iuv: bytes
+    keypoints: np.ndarray
+    held_out: bool
+
+
+class Item(TypedDict):
+    """One person in one outfit."""
+
+    id: str
+    views: list[View]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A prepared data set on disk; the dicts go by split, `train` and perhaps `test`."""
+
+    directory: pathlib.Path
+    image_size: int
+    keypoints: bool
+    """Whether every usable view has keypoints."""
+    rule: str
+    """Which views may be in a pair, one of `pairing.RULES`."""
+    pair_list: pathlib.Path | None
+    """The published test pairs, where the data set has them."""
+    files: dict[str, list[str]]
+    items: dict[str, int]
+    views: dict[str, int]
+    pairs: dict[str, int]
+    num_bytes: dict[str, int]
+
+
+def no_keypoints() -> np.ndarray:
+    """The keypoints of a view that has none: -1, `[18, 2]`."""
+    return np.full((len(JOINTS), 2), -1, np.int32)
+
+
+def write(
+    data_dir: str | os.PathLike,
+    name: str,
+    splits: Mapping[str, Iterable[Item]],
+    image_size: int,
+    description: str,
+) -> Prepared:
+    """Writes a prepared data set to `data_dir/name/1.0.0`, whole or not at all; one that stood there is replaced.
+
+    Items stream through, so memory does not grow with their number. Views that are held out are left out of the split
+    `train`. A split without an item is not written.
+
+    Raises:
+      OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
+      UserError: no split has an item.
+    """
+    root = pathlib.Path(data_dir)
+    final = root / name / VERSION
+    partial = f"{name}.partial"
+    aside = atomic.named(root, partial)
+    filled = {split: items for split, items in ((s, _peek(i)) for s, i in splits.items()) if items is not None}
+    if not filled:
+        raise UserError(f"nothing to write to {final}: no item in any split")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        atomic.clear(root, partial)
+        _prepare(aside, name, filled, image_size, description)
+        atomic.replace(aside / name / VERSION, final)
+    except Exception as error:
+        if _disk_full(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(final)) from None
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return open(final)
+
+
+def open(data_dir: str | os.PathLike) -> Prepared:
+    """Opens the prepared data set in `data_dir`, or the only one below it.
+
+    Raises:
+      UserError: there is none, or more than one, or one that was not prepared for this program.
+    """
+    import tensorflow_datasets as tfds
+
+    root = pathlib.Path(data_dir)
+    atomic.recover_below(root, VERSION)
+    if not root.is_dir():
+        raise UserError(
+            f"no such folder: {root}; `dpt prepare PHOTOS --output {root}` or `dpt build` writes a data set there"
+        )
+    found = directories(root)
+    if not found:
+        raise UserError(
+            f"{root} holds no prepared data set; `dpt prepare PHOTOS --output {root}` or `dpt build` writes one"
+        )
+    if len(found) > 1:
+        raise UserError(f"{root} holds several data sets; name one: {', '.join(map(str, found))}")
+    try:
+        builder = tfds.builder_from_directory(found[0])
+        metadata: Any = builder.info.metadata
+        return Prepared(
+            directory=found[0],
+            image_size=int(metadata["image_size"]),
+            keypoints=bool(metadata["keypoints"]),
+            rule=metadata.get("rule", "all"),
+            pair_list=found[0] / PAIR_LIST if (found[0] / PAIR_LIST).is_file() else None,
+            files={name: [str(path) for path in split.filepaths] for name, split in builder.info.splits.items()},
+            items={name: split.num_examples for name, split in builder.info.splits.items()},
+            views=dict(metadata["views"]),
+            pairs=dict(metadata["pairs"]),
+            num_bytes={name: int(split.num_bytes) for name, split in builder.info.splits.items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UserError(
+            f"{found[0]} was not written by `dpt prepare` or `dpt build` of this version; write it again with it"
+        ) from None
+
+
+def _disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk is at the bottom of it: TFDS wraps errors in its own, and TensorFlow has no errno."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def directories(root: pathlib.Path) -> list[pathlib.Path]:
+    """The prepared data sets in `root` and down to three levels below."""
+    patterns = ["/".join(["*"] * depth + ["dataset_info.json"]) for depth in range(4)]
+    paths = sorted(path.parent for pattern in patterns for path in root.glob(pattern))
+    return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+
+
+def _peek(items: Iterable[Item]) -> Iterator[Item] | None:
+    iterator = iter(items)
+    first = next(iterator, None)
+    return None if first is None else itertools.chain([first], iterator)
+
+
+def _prepare(
+    directory: pathlib.Path, name: str, splits: Mapping[str, Iterable[Item]], image_size: int, description: str
+) -> None:
+    import tensorflow_datasets as tfds
+
+    metadata = tfds.core.MetadataDict(image_size=image_size, keypoints=True, rule="all", views={}, pairs={})
+
+    class Builder(tfds.dataset_builders.AdhocBuilder, skip_registration=True):  # type: ignore[call-arg]
+        def _info(self):
+            return tfds.core.DatasetInfo(
+                builder=self, description=description, features=features(image_size), metadata=metadata
+            )
+
+    builder = Builder(
+        name=name,
+        version=VERSION,
+        features=features(image_size),
+        split_datasets={split: _examples(split, items, metadata) for split, items in splits.items()},
+        data_dir=directory,
+        file_format="tfrecord",
+    )
+    with _quiet():
+        builder.download_and_prepare()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without TFDS's bars and notes: whoever writes a data set shows its own progress, on stderr."""
+    import tensorflow_datasets as tfds
+    from absl import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
+        logging.set_verbosity(before)
+
+
+def features(image_size: int):
+    """The TFDS features of an item with pictures of `image_size`."""
+    import tensorflow_datasets as tfds
+
+    shape = (image_size, image_size, 3)
+    return tfds.features.FeaturesDict(
+        {
+            "id": tfds.features.Text(),
+            "views": tfds.features.Sequence(
+                {
+                    "name": tfds.features.Text(),
+                    "image": tfds.features.Image(shape=shape),
+                    "iuv": tfds.features.Image(shape=shape, encoding_format="png"),
+                    "keypoints": tfds.features.Tensor(shape=(len(JOINTS), 2), dtype=np.int32),
+                    "held_out": tfds.features.Scalar(dtype=np.bool_),
+                }
+            ),
+        }
+    )
+
+
+def _examples(split: str, items: Iterable[Item], metadata: Any) -> Iterator[tuple[str, Item]]:
+    census = Census()
+    for item in items:
+        kept = [view for view in item["views"] if split != "train" or not view["held_out"]]
+        if not kept:
+            continue
+        keypoints, held_out = (np.array([view[field] for view in kept]) for field in ("keypoints", "held_out"))
+        census.add(split, keypoints, held_out, "all")
+        metadata["keypoints"] &= census.keypoints
+        metadata["views"][split], metadata["pairs"][split] = census.views, census.pairs
+        yield item["id"], {"id": item["id"], "views": kept}

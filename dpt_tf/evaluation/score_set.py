@@ -1,0 +1,113 @@
+"""Which scores an evaluation computes, by protocol and by the networks it was given."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from dpt_tf.evaluation import identity
+from dpt_tf.metrics import SSIM_PROTOCOLS, Scores, detection, fid, inception, lpips, networks
+from dpt_tf.metrics.ms_ssim import LEAST
+from dpt_tf.system.errors import UserError
+
+PROTOCOLS = {"dsc": ("dsc",), "patn": ("dsc@padded",), "all": SSIM_PROTOCOLS}
+_FULL_SIZE = 256  # what crops of 176 columns are made from
+_LARGEST_WINDOW = 51
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """Handles of TF-Hub, folders of SavedModels, or `keras`; None where a network is not given."""
+
+    inception: str | None = None
+    detector: str | None = None
+    detector_classes: str = "coco"
+    lpips: str | None = None
+
+    def digests(self) -> dict[str, str]:
+        """Of those that lie in folders, whose names may come to stand for other networks."""
+        found = {name: identity.of_network(getattr(self, name)) for name in ("inception", "detector", "lpips")}
+        return {name: digest for name, digest in found.items() if digest}
+
+
+def of(protocol: str, size: int, pairs: int, given: Networks) -> tuple[Callable[[], Scores], dict[str, str]]:
+    """What makes the scores of one row of pictures, and the networks behind them: `{score: which}`.
+
+    Args:
+      protocol: one of `PROTOCOLS`, or SSIM protocols of `metrics.SSIM_PROTOCOLS` joined by `+`.
+      size: of the pictures, in pixels.
+      pairs: how many there will be.
+      given: the networks.
+
+    Raises:
+      UserError: no such protocol, or one that is not for pictures of this size; a network that cannot be had, or fails
+        on such pictures; too few pairs.
+    """
+    ssims = PROTOCOLS.get(protocol) or tuple(protocol.split("+"))
+    unknown = [name for name in ssims if name not in SSIM_PROTOCOLS]
+    if unknown:
+        raise UserError(
+            f"--protocol={protocol}: have {', '.join(PROTOCOLS)}, or joined by +: {', '.join(SSIM_PROTOCOLS)}"
+        )
+    if len(set(ssims)) < len(ssims):
+        raise UserError(f"--protocol={protocol}: name each protocol once")
+    if protocol == "all":
+        ssims = tuple(name for name in ssims if _fits(name, size))
+    for name in ssims:
+        if not _fits(name, size):
+            raise UserError(f"--protocol={protocol}: {name} is not for pictures of {size} pixels; take dsc or skimage")
+    makers, labels = _networks(given, pairs)
+    # What a network cannot do should not come to light behind the pictures, let alone behind a training.
+    grey = np.full((1, size, size, 3), 128, np.uint8)
+    for make_one in makers:
+        make_one().update(grey, grey)
+
+    def make() -> Scores:
+        return Scores(ssims, ms_ssim=size >= LEAST, foreground=True, others=[make_one() for make_one in makers])
+
+    return make, labels
+
+
+def impossible(protocol: str, size: int) -> dict[str, str]:
+    """The scores that pictures of `size` are too small for: by name, why each is not computed."""
+    found = {}
+    if size < LEAST:
+        found["MS-SSIM"] = f"not computed: its five scales need pictures of {LEAST} pixels, these have {size}"
+    for name in SSIM_PROTOCOLS if protocol == "all" else ():
+        if not _fits(name, size):
+            needed = f"{_FULL_SIZE}" if "@" in name else f"at least {_LARGEST_WINDOW}"
+            found[f"SSIM ({name})"] = f"not computed: is of pictures of {needed} pixels, these have {size}"
+    return found
+
+
+def _fits(ssim: str, size: int) -> bool:
+    return (size == _FULL_SIZE or "@" not in ssim) and (size >= _LARGEST_WINDOW or "win51" not in ssim)
+
+
+def _networks(given: Networks, pairs: int) -> tuple[Sequence[Callable], dict[str, str]]:
+    makers: list[Callable] = []
+    labels = {}
+    if given.inception is None:
+        makers += [lambda: networks.absent("IS", "inception"), lambda: networks.absent("FID", "inception")]
+    else:
+        if pairs < inception.SPLITS:
+            raise UserError(
+                f"--inception: the Inception score is a mean over {inception.SPLITS} splits and needs as many pairs, "
+                f"here are {pairs}; score more, or leave --inception out"
+            )
+        shared = networks.Inception(given.inception)
+        makers += [lambda: inception.InceptionScore(shared, pairs), lambda: fid.FrechetDistance(shared)]
+        labels["IS, FID"] = shared.label
+    if given.detector is None:
+        makers.append(lambda: networks.absent("DS", "detector"))
+    else:
+        found = networks.detector(given.detector)
+        makers.append(lambda: detection.DetectionScore(found, given.detector_classes))
+        labels["DS"] = f"{given.detector}, classes of {given.detector_classes}"
+    if given.lpips is None:
+        makers.append(lambda: networks.absent("LPIPS", "lpips"))
+    else:
+        distance = networks.perceptual(given.lpips)
+        makers.append(lambda: lpips.Lpips(distance))
+        labels["LPIPS"] = given.lpips
+    return makers, labels

@@ -1,0 +1,98 @@
+"""A photo's file -> the encoded square that a data set stores."""
+
+import contextlib
+import io
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dpt_tf.images import framing
+from dpt_tf.system.errors import UserError
+
+_ORIENTATION = 0x0112
+_ON_ITS_SIDE = (5, 6, 7, 8)
+
+
+def read(path: pathlib.Path) -> np.ndarray:
+    """A photo's pixels, uint8 `[H, W, 3]`, upright, what is transparent on white.
+
+    Raises:
+      UserError: it cannot be decoded.
+    """
+    with _opened(path, path.read_bytes()) as opened:
+        return _pixels(opened)
+
+
+def square(path: pathlib.Path, size: int) -> tuple[bytes, int, int]:
+    """The encoded picture, `size` pixels square, and the photo's own height and width, upright.
+
+    The file's own bytes, where a decoder gets the same picture out of them. Otherwise a JPEG's picture is a JPEG again,
+    of quality 95 and with all of its colour; what came without loss is stored without loss, as PNG.
+
+    Raises:
+      UserError: it cannot be decoded.
+    """
+    data = path.read_bytes()
+    with _opened(path, data) as opened:
+        width, height = opened.size
+        orientation = opened.getexif().get(_ORIENTATION, 1)
+        jpeg = opened.format in ("JPEG", "MPO")
+        whole = opened.mode == "RGB" and opened.format in ("JPEG", "PNG") and "transparency" not in opened.info
+        if jpeg:
+            _decode_reduced(opened, size, upright=orientation == 1)
+        opened.load()
+        if whole and orientation == 1 and (width, height) == (size, size):
+            return data, size, size
+        pixels = _pixels(opened)
+    if orientation in _ON_ITS_SIDE:
+        width, height = height, width
+    return _encode(framing.square_photo(pixels, size, (height, width)), jpeg), height, width
+
+
+@contextlib.contextmanager
+def _opened(path: pathlib.Path, data: bytes) -> Iterator[Image.Image]:
+    """The picture in `data`; whatever goes wrong with it is one line that names `path`."""
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            yield opened
+    except UnidentifiedImageError:
+        raise UserError(
+            f"{path}: a picture that cannot be read (no known format); save it again or remove it"
+        ) from None
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
+        raise UserError(f"{path}: a picture that cannot be read ({error}); save it again or remove it") from None
+
+
+def _decode_reduced(opened: Image.Image, size: int, upright: bool) -> None:
+    """Has a JPEG decoded at 1/8, 1/4 or 1/2, as far as twice `size` is left: the rest is not worth decoding.
+
+    Note: a decoder rounds the sides up, at the right and at the bottom; on a turned photo that would be another side.
+    """
+    width, height = opened.size
+    for part in (8, 4, 2):
+        if max(width, height) // part >= 2 * size and (upright or not (width % part or height % part)):
+            opened.draft(opened.mode, (max(1, width // part), max(1, height // part)))
+            return
+
+
+def _pixels(opened: Image.Image) -> np.ndarray:
+    """Upright, RGB, what is transparent on white."""
+    picture = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith("I;16"):  # converting would cut off all above 255
+        picture = Image.fromarray(((np.asarray(picture).astype(np.uint32) + 128) // 257).astype(np.uint8))
+    elif picture.mode in ("I", "F"):
+        raise ValueError("its numbers have 32 bits, so what is white cannot be told: 8 or 16 are wanted")
+    if "A" in picture.mode or "transparency" in picture.info:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+    return np.asarray(picture.convert("RGB"))
+
+
+def _encode(pixels: np.ndarray, jpeg: bool) -> bytes:
+    buffer = io.BytesIO()
+    if jpeg:
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0)
+    else:
+        Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()

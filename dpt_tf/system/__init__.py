@@ -1,0 +1,1 @@
+"""What every program needs of the machine: errors for a user, a quiet start, files and folders replaced whole."""

@@ -1,0 +1,5 @@
+"""Photos and poses -> pictures, by a trained run or its export."""
+
+from dpt_tf.transfer.painter import Transfer, load
+
+__all__ = ["Transfer", "load"]

@@ -1,0 +1,147 @@
+"""A photo and two poses in, a picture out: a trained run, or its export, as one Python function.
+
+transfer = dpt_tf.load("runs/demo")
+result = transfer(photo, dpt_tf.iuv.read("photo_IUV.png"), dpt_tf.iuv.read("pose_IUV.png"))
+result["image"]
+"""
+
+import json
+import pathlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dpt_tf.images import display, framing
+from dpt_tf.ops.atlas import PARTS
+from dpt_tf.system.errors import UserError
+from dpt_tf.training import stages
+
+_SAVED_MODEL = "saved_model.pb"
+
+
+class Transfer:
+    """Paints the person of a photo in the pose of a map.
+
+    Attributes:
+      image_size: side of the square that the networks work on; pictures of other sizes are padded and resized.
+      provenance: where the weights come from, as the run recorded it.
+    """
+
+    def __init__(self, function: Callable[[dict], Mapping], image_size: int, provenance: dict[str, Any], owner: Any):
+        self.image_size, self.provenance = image_size, provenance
+        self._function = function
+        self._owner = owner  # a SavedModel's variables live as long as the object that was loaded
+
+    def __call__(self, source: np.ndarray, source_iuv: np.ndarray, target_iuv: np.ndarray) -> dict[str, np.ndarray]:
+        """The person of `source` in the pose of `target_iuv`.
+
+        Args:
+          source: uint8 `[H, W, 3]`, a photo.
+          source_iuv: uint8 `[H, W, 3]` (I, U, V), its DensePose map.
+          target_iuv: uint8 `[H', W', 3]`, the pose to paint; its frame is the frame of the result.
+
+        Returns:
+          uint8: `image`, `warped` and `predicted` `[H', W', 3]`; `provenance` `[H', W', 1]`, 255 where the pixel's
+          surface was seen in the source and 0 where it was imagined; `texture` `[24, R, R, 3]`, the inpainted atlas;
+          `observed` `[24, R, R, 1]`, 1 where the source shows the texel, whose colour inpainting has left as it was,
+          and 0 elsewhere.
+
+        Raises:
+          ValueError: an array of another shape or type, a map with parts above 24 or without a person, a photo and
+            a map of different sizes.
+        """
+        _check_picture("source", source)
+        _check_map("source_iuv", source_iuv)
+        _check_map("target_iuv", target_iuv)
+        if source.shape != source_iuv.shape:
+            raise ValueError(
+                f"source is {source.shape[1]} x {source.shape[0]} and source_iuv {source_iuv.shape[1]} x "
+                f"{source_iuv.shape[0]}: a photo and its map must be of one size"
+            )
+        size = self.image_size
+        photo = framing.square_photo(source, size).astype(np.float32) / 127.5 - 1
+        outputs = self._function(
+            {
+                "source": photo[None],
+                "source_iuv": framing.square_map(source_iuv, size)[None],
+                "target_iuv": framing.square_map(target_iuv, size)[None],
+            }
+        )
+        height, width = target_iuv.shape[:2]
+        result = {
+            name: framing.unsquare(display.to_uint8(outputs[name][0].numpy()), height, width)
+            for name in ("image", "warped", "predicted")
+        }
+        seen = (np.clip(outputs["provenance"][0].numpy(), 0, 1) * 255).round().astype(np.uint8)
+        result["provenance"] = framing.unsquare(seen, height, width)
+        result["texture"] = display.to_uint8(outputs["texture"][0].numpy())
+        result["observed"] = outputs["observed"][0].numpy().astype(np.uint8)
+        return result
+
+
+def load(run_or_saved_model: str | pathlib.Path) -> Transfer:
+    """A run's folder, or what `dpt export` wrote, as a function.
+
+    Of an export's folder the newest version is taken; one version is named by its own folder (`models/dpt/3`).
+
+    Raises:
+      UserError: the folder is neither, or holds no usable weights; the message says what to do.
+    """
+    folder = _newest(pathlib.Path(run_or_saved_model))
+    if (folder / _SAVED_MODEL).is_file():
+        return _load_saved_model(folder)
+    model, hparams, provenance = stages.load_generator(folder)
+    if hparams.keypoints_needed():
+        raise UserError(f"{folder} was trained on keypoints; transfer from photos and maps needs a DensePose run")
+    return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model)
+
+
+def _newest(folder: pathlib.Path) -> pathlib.Path:
+    """The version of the highest number in it, or the folder itself where it holds none."""
+    versions = [path.parent for path in folder.glob(f"*/{_SAVED_MODEL}") if re.fullmatch("[0-9]+", path.parent.name)]
+    return max(versions, key=lambda path: int(path.name), default=folder)
+
+
+def _load_saved_model(folder: pathlib.Path) -> Transfer:
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise UserError(f"{folder} cannot be loaded ({said}); export it anew with `dpt export`") from error
+    signatures = loaded.signatures
+    for name in ("tensors", "texture", "render"):
+        if name not in signatures:
+            have = ", ".join(sorted(signatures)) or "none"
+            raise UserError(f"{folder} has no signature `{name}` (it has: {have}); export it with `dpt export`")
+
+    def function(inputs: dict[str, np.ndarray]) -> Mapping:
+        x = _as_tensors(inputs)
+        unwrapped = signatures["texture"](source=x["source"], source_iuv=x["source_iuv"])
+        return unwrapped | signatures["render"](**unwrapped, target_iuv=x["target_iuv"])
+
+    _, specs = signatures["tensors"].structured_input_signature
+    noted = folder / "assets.extra" / "provenance.json"
+    provenance = json.loads(noted.read_text()) if noted.is_file() else {}
+    return Transfer(function, specs["source"].shape[1], {"saved_model": str(folder)} | provenance, loaded)
+
+
+def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(value) for name, value in inputs.items()}
+
+
+def _check_picture(name: str, picture: np.ndarray) -> None:
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise ValueError(f"{name} must be a uint8 array [H, W, 3], got {got}")
+
+
+def _check_map(name: str, iuv: np.ndarray) -> None:
+    _check_picture(name, iuv)
+    highest = int(iuv[..., 0].max())
+    if highest > PARTS:
+        raise ValueError(f"{name} has part {highest}; channels must be I, U, V with I in 0..{PARTS}")
+    if highest == 0:
+        raise ValueError(f"{name} has no person: I is 0 everywhere")

@@ -1,0 +1,158 @@
+"""Asks a server for pictures: a photo, its DensePose map and poses in, a PNG for each pose out.
+
+It speaks to TF Serving and to the stand-in alike, and imports neither TensorFlow nor `dpt_tf`.
+A pose that cannot be used is named in a line and left out; the others are painted. Exit codes: 0 all are painted; 1 the
+server gave no answer, or refused; 2 something that was given cannot be used. Pictures are written one by one, whole.
+"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+import numpy as np
+
+from serving.client import BadInput, Client, ServerError, Tls, framing, maps
+
+__all__ = ["BadInput", "Client", "ServerError", "Tls", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code; what is wrong goes to standard error, the paths of pictures to standard output."""
+    args = _flags().parse_args(argv)
+    try:
+        return _run(args)
+    except BadInput as error:
+        return _tell(str(error), 2)
+    except ServerError as error:
+        return _tell(f"{args.server}: {error}", 1)
+    except OSError as error:
+        return _tell(
+            f"{error.filename or args.output}: cannot be written ({error.strerror}); choose another --output", 2
+        )
+
+
+def _run(args: argparse.Namespace) -> int:
+    photo, source_iuv = framing.read_photo(args.source), maps.read(args.source_iuv)
+    poses = _poses(args.target_iuv)
+    outputs = dict(zip(poses, _outputs(args.output, poses, len(poses) == 1 == len(args.target_iuv)), strict=True))
+    taken: list[pathlib.Path] = []
+    left_out: list[pathlib.Path] = []
+    with _client(args) as client:
+        for picture in client.transfer(photo, source_iuv, _read(poses, taken, left_out)):
+            # The client takes up to two poses before it paints the first.
+            path = outputs[taken.pop(0)]
+            _save(path, picture)
+            print(path)
+    return 2 if left_out else 0
+
+
+def _client(args: argparse.Namespace) -> Client:
+    tls = Tls(args.tls_ca, args.tls_cert, args.tls_key) if args.tls or args.tls_ca or args.tls_cert else None
+    if bool(args.tls_cert) != bool(args.tls_key):
+        raise BadInput("--tls_cert and --tls_key belong together: give both or none")
+    return Client(args.server, args.model, args.version, args.label, tls, args.timeout, args.rest, args.retries)
+
+
+def _poses(given: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+    """The files; of a folder all of its PNGs, by name. Raises BadInput."""
+    poses = []
+    for path in given:
+        inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() == ".png"] if path.is_dir() else [path]
+        if not inside:
+            raise BadInput(f"{path}: no PNG in this folder; give a folder of DensePose maps")
+        poses += inside
+    return poses
+
+
+def _outputs(output: pathlib.Path, poses: Sequence[pathlib.Path], one: bool) -> list[pathlib.Path]:
+    """A file for each pose. Raises BadInput where two would be one."""
+    if one and not output.is_dir() and output.suffix:
+        return [output]
+    if output.suffix and not output.is_dir():
+        raise BadInput(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
+    files = [output / f"{pose.stem}.png" for pose in poses]
+    if len(set(files)) < len(files):
+        raise BadInput("two of the poses have one file name; their pictures would overwrite each other: rename one")
+    if overwritten := {file.resolve() for file in files} & {pose.resolve() for pose in poses}:
+        raise BadInput(f"{min(overwritten)} would be overwritten by its picture; give another --output")
+    return files
+
+
+def _read(
+    poses: Sequence[pathlib.Path], taken: list[pathlib.Path], left_out: list[pathlib.Path]
+) -> Iterator[np.ndarray]:
+    for pose in poses:
+        try:
+            iuv = maps.read(pose)
+        except BadInput as error:
+            left_out.append(pose)
+            _tell(str(error), 2)
+            continue
+        taken.append(pose)
+        yield iuv
+
+
+def _save(path: pathlib.Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".partial")
+    aside.write_bytes(framing.encode(picture))
+    aside.replace(path)
+
+
+def _tell(line: str, code: int) -> int:
+    print(f"client: {line}", file=sys.stderr)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong in one line rather than after a page of usage."""
+        sys.exit(_tell(f"{message}; --help lists the flags", 2))
+
+
+def _flags() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m serving.client", description=__doc__.partition("\n\n")[0], allow_abbrev=False)
+    add, path = parser.add_argument, pathlib.Path
+    add(
+        "--server",
+        default="127.0.0.1",
+        help="host:port; without a port 8500, or 8501 with --rest (default %(default)s)",
+    )
+    add("--rest", action="store_true", help="speak REST instead of gRPC")
+    add("--model", default="dpt", help="the model's name on the server (default %(default)s)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--version", type=int, help="a version's number; default: the newest")
+    which.add_argument("--label", help="a version's label, such as stable or canary")
+    add("--source", type=path, required=True, help="the photo")
+    add("--source_iuv", type=path, required=True, help="the photo's DensePose map, a PNG")
+    add(
+        "--target_iuv",
+        type=path,
+        required=True,
+        nargs="+",
+        action="extend",
+        help="the poses to paint: PNG maps, or folders of them",
+    )
+    add("--output", type=path, required=True, help="a folder, one picture a pose; or, for one pose, a picture's path")
+    add(
+        "--timeout", type=_seconds, default=60.0, help="seconds for each answer, retries included (default %(default)s)"
+    )
+    add("--retries", type=int, default=5, help="more attempts where the server is UNAVAILABLE (default %(default)s)")
+    add("--tls", action="store_true", help="TLS; whom the system trusts is trusted")
+    add("--tls_ca", type=path, help="TLS; trust this authority, a PEM file")
+    add("--tls_cert", type=path, help="TLS; our own certificate, where the server asks for one")
+    add("--tls_key", type=path, help="the certificate's key")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"it is a number above 0, this is {text}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Photos and maps of any size, the square that a server takes, and back: pixel for pixel as in `dpt_tf`.
+
+The shorter side is padded, evenly: a photo by its own border pixels, a map by background. Photos are resized with an
+anti-aliasing filter, maps by nearest neighbour. Pictures are uint8 `[H, W, 3]`.
+"""
+
+import io
+import os
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from serving.client.errors import BadInput, ServerError
+from serving.client.transport import open_bytes
+
+_NEAREST, _SMOOTH = Image.Resampling.NEAREST, Image.Resampling.LANCZOS
+
+
+def read_photo(path: str | os.PathLike) -> np.ndarray:
+    """A photo's pixels, upright, what is transparent on white. Raises BadInput."""
+    try:
+        with Image.open(io.BytesIO(open_bytes(path))) as opened:
+            return _pixels(opened)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file; give the path of a photo") from None
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
+        reason = " ".join(str(error).split())
+        raise BadInput(f"{path}: a picture that cannot be read ({reason}); save it again") from None
+
+
+def _pixels(opened: Image.Image) -> np.ndarray:
+    picture = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith("I;16"):
+        picture = Image.fromarray(((np.asarray(picture).astype(np.uint32) + 128) // 257).astype(np.uint8))
+    elif picture.mode in ("I", "F"):
+        raise ValueError("its numbers have 32 bits, so what is white cannot be told: 8 or 16 are wanted")
+    if "A" in picture.mode or "transparency" in picture.info:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+    return np.asarray(picture.convert("RGB"))
+
+
+def square_photo(photo: np.ndarray, size: int) -> np.ndarray:
+    """`[H, W, 3] -> [size, size, 3]`."""
+    return _resize(np.pad(photo, _margins(*photo.shape[:2]), mode="edge"), size, _SMOOTH)
+
+
+def square_map(iuv: np.ndarray, size: int) -> np.ndarray:
+    """`[H, W, 3] -> [size, size, 3]` (I, U, V)."""
+    return _resize(np.pad(iuv, _margins(*iuv.shape[:2])), size, _NEAREST)
+
+
+def unsquare(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """What became of a `height x width` picture, `[S, S, 3]`, back as `[height, width, 3]`."""
+    (top, _), (left, _), _ = _margins(height, width)
+    return _resize(picture, max(height, width), _SMOOTH)[top : top + height, left : left + width]
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+    """[-1, 1] to 0..255, rounded; what lies outside is cut."""
+    return ((np.clip(image, -1, 1) + 1) * 127.5).round().astype(np.uint8)
+
+
+def encode(picture: np.ndarray) -> bytes:
+    """A PNG: what the server reads is what was sent."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def decode(file: bytes) -> np.ndarray:
+    """A picture that a server sent. Raises ServerError."""
+    try:
+        with Image.open(io.BytesIO(file)) as opened:
+            return np.asarray(opened.convert("RGB"))
+    except Exception as error:
+        raise ServerError("DATA_LOSS", f"the answer is no picture: {error}") from None
+
+
+def _margins(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    return (top, side - height - top), (left, side - width - left), (0, 0)
+
+
+def _resize(picture: np.ndarray, size: int, filter_: Image.Resampling) -> np.ndarray:
+    if picture.shape[:2] == (size, size):
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size, size), filter_))

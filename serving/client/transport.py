@@ -1,0 +1,85 @@
+"""What both ways to a server have in common.
+
+A door's calls take `seconds`, after which they fail with DEADLINE_EXCEEDED, and raise ServerError.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from typing import Protocol
+
+from serving.client.errors import BadInput, ServerError
+
+SIZED_BY = ("tensors", "source")
+"""The signature and the input whose shape tells the side of the square."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tls:
+    """Whom to trust, and who we are: paths of PEM files. None of them: the authorities that the system trusts."""
+
+    authority: str | os.PathLike | None = None
+    certificate: str | os.PathLike | None = None
+    key: str | os.PathLike | None = None
+
+    def read(self, name: str) -> bytes | None:
+        """The content of one of the three, if it is set. Raises BadInput."""
+        path = getattr(self, name)
+        try:
+            return None if path is None else open_bytes(path)
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read ({error.strerror}); the {name} of TLS is a PEM file") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """Which model, and which of its versions: a number, a label, or neither for the newest."""
+
+    model: str
+    version: int | None = None
+    label: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """What a server says of a model: the side of its square, the version that said so, the names of its signatures."""
+
+    size: int
+    version: int | None
+    signatures: tuple[str, ...]
+
+
+class Door(Protocol):
+    """A way to a server."""
+
+    def describe(self, spec: Spec, seconds: float) -> Model:
+        """The model."""
+
+    def paint(self, spec: Spec, files: dict[str, bytes], seconds: float) -> bytes:
+        """`serving_default` of one example: files in, the file of a picture out."""
+
+    def close(self) -> None:
+        """Lets the connection go."""
+
+
+def open_bytes(path: str | os.PathLike) -> bytes:
+    """A file's content."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def names(signatures: Iterable[str]) -> tuple[str, ...]:
+    """Of all signatures those that are for clients."""
+    return tuple(sorted(name for name in signatures if not name.startswith("__")))
+
+
+def side(shape: list[int]) -> int:
+    """S of `[-1, S, S, 3]`. Raises ServerError."""
+    if len(shape) != 4 or shape[1] != shape[2] or shape[1] < 1:
+        raise no_model(f"its photos are of shape {shape}, not [batch, S, S, 3]")
+    return shape[1]
+
+
+def no_model(reason: str) -> ServerError:
+    """The error of a server whose model is not one of `dpt export`."""
+    return ServerError("FAILED_PRECONDITION", f"the model is none that dpt export wrote: {reason}")

@@ -1,0 +1,169 @@
+"""The gRPC door: PredictionService, ModelService, health and reflection, on the official stubs."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from google.protobuf import message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.local_server import configs, wire
+from serving.local_server.failures import Refusal, invalid, refusal_of
+from serving.local_server.predict import Predictor
+from serving.local_server.versions import Models
+
+SERVICES = (
+    prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+    model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+)
+PREDICT = f"/{SERVICES[0]}/Predict"
+
+
+class Reading(grpc.aio.ServerInterceptor):
+    """Bytes to messages: those of Predict by `wire`, those that are no message to INTERNAL, as from TF Serving.
+
+    The library alone would say UNKNOWN of the latter, and log it.
+    """
+
+    async def intercept_service(self, continuation: Callable, details: Any) -> Any:
+        """The handler of the method, with its reader guarded, and for Predict replaced."""
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        is_predict = details.method == PREDICT
+
+        def read(data: bytes) -> Any:
+            try:
+                return wire.read(data) if is_predict else handler.request_deserializer(data)
+            except message.DecodeError as error:
+                return error
+
+        async def answer(request: Any, context: Any) -> Any:
+            if isinstance(request, message.DecodeError):
+                await context.abort(grpc.StatusCode.INTERNAL, f"The bytes are no message of {details.method}")
+            return await handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, read, None if is_predict else handler.response_serializer)
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Predict and GetModelMetadata; the rest is for models of tf.Example, which there are none of here."""
+
+    def __init__(self, predictor: Predictor):
+        """Asks `predictor`."""
+        self._predictor = predictor
+
+    async def Predict(self, request: wire.Request, context: Any) -> bytes:
+        """Runs a signature; what comes and goes is as `Reading` has it."""
+        try:
+            return await self._predictor.answer(request, "GRPC", context.time_remaining())
+        except Refusal as refusal:
+            await context.abort(refusal.code, str(refusal))
+            raise
+
+    async def GetModelMetadata(self, request: Any, context: Any) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """The signatures of a version."""
+        try:
+            return metadata(self._predictor.models, request)
+        except Refusal as refusal:
+            await context.abort(refusal.code, str(refusal))
+
+    async def Classify(self, request: Any, context: Any) -> None:
+        """UNIMPLEMENTED."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Classify is not implemented by the stand-in")
+
+    async def Regress(self, request: Any, context: Any) -> None:
+        """UNIMPLEMENTED."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Regress is not implemented by the stand-in")
+
+    async def MultiInference(self, request: Any, context: Any) -> None:
+        """UNIMPLEMENTED."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "MultiInference is not implemented by the stand-in")
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """The states of versions, and a new list of models."""
+
+    def __init__(self, models: Models):
+        """Asks `models`."""
+        self._models = models
+
+    async def GetModelStatus(self, request: Any, context: Any) -> get_model_status_pb2.GetModelStatusResponse:
+        """The state of one version or of all."""
+        try:
+            return status(self._models, request)
+        except Refusal as refusal:
+            await context.abort(refusal.code, str(refusal))
+
+    async def HandleReloadConfigRequest(self, request: Any, context: Any) -> model_management_pb2.ReloadConfigResponse:
+        """Serves the models of a new configuration; the answer's status says if that went well."""
+        response = model_management_pb2.ReloadConfigResponse()
+        try:
+            if request.config.WhichOneof("config") != "model_config_list":
+                raise invalid("Request does not contain valid ModelServerConfig")
+            configs.check(request.config.model_config_list.config)
+            await asyncio.to_thread(self._models.configure, request.config.model_config_list.config)
+        except Exception as error:
+            refusal = refusal_of(error)
+            response.status.error_code, response.status.error_message = refusal.code.value[0], str(refusal)
+        return response
+
+
+def metadata(models: Models, request: Any) -> get_model_metadata_pb2.GetModelMetadataResponse:
+    """What GetModelMetadata answers. Raises Refusal."""
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    if not request.metadata_field:
+        raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
+    for field in request.metadata_field:
+        if field != "signature_def":
+            raise invalid(f"Metadata field {field} is not supported")
+    servable, release = models.lease(request.model_spec)
+    try:
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name, response.model_spec.version.value = servable.name, servable.version
+        signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.definitions)
+        response.metadata["signature_def"].Pack(signatures)
+        return response
+    finally:
+        release()
+
+
+def status(models: Models, request: Any) -> get_model_status_pb2.GetModelStatusResponse:
+    """What GetModelStatus answers. Raises Refusal."""
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    return models.status(request.model_spec)
+
+
+def build(predictor: Predictor, options: list[tuple[str, Any]]) -> tuple[grpc.aio.Server, Callable]:
+    """The server with all services, bound to nothing; and what sets its health: `await set_up(True or False)`."""
+    server = grpc.aio.server(interceptors=[Reading()], options=options)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(predictor), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(predictor.models), server)
+    healthy = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+    async def set_health(state: int) -> None:
+        for service in ("", *SERVICES):
+            await healthy.set(service, state)
+
+    async def serving() -> None:
+        await set_health(health_pb2.HealthCheckResponse.SERVING)
+
+    async def leaving() -> None:
+        await healthy.enter_graceful_shutdown()
+
+    return server, lambda up: serving() if up else leaving()

@@ -1,0 +1,105 @@
+"""One Predict request, from whichever door it came: checked, queued, run, counted, answered."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+import grpc
+import numpy as np
+from tensorflow_serving.apis import model_pb2
+
+from serving.local_server import tensors, wire
+from serving.local_server.batching import Batcher
+from serving.local_server.failures import Refusal, refusal_of
+from serving.local_server.monitoring import Metrics
+from serving.local_server.servable import Prepared, Servable, Signature
+from serving.local_server.versions import Models
+
+log = logging.getLogger(__name__)
+# Seconds between two looks at the end, and how many of them in a row must show no request.
+STEP, QUIET = 0.02, 15
+
+
+class Predictor:
+    """Answers requests until it is told to stop taking them."""
+
+    def __init__(self, models: Models, batcher: Batcher, metrics: Metrics):
+        """Closes none of them."""
+        self.models, self._batcher, self._metrics = models, batcher, metrics
+        self.answering = 0
+        self._stopping = False
+
+    async def drain(self) -> None:
+        """Refuses new requests, and returns when the accepted ones are answered.
+
+        And a moment later: who has just been answered asks again, and is to hear UNAVAILABLE rather than be cut off.
+        """
+        self._stopping, quiet = True, 0
+        while quiet < QUIET:
+            await asyncio.sleep(STEP)
+            quiet = 0 if self.answering else quiet + 1
+
+    async def answer(self, asked: wire.Request, entrypoint: str, seconds: float | None = None) -> bytes:
+        """A PredictResponse as bytes, at most `seconds` from now. Raises Refusal and nothing else but cancellation."""
+        began, status = time.monotonic(), "OK"
+        self.answering += 1
+        try:
+            deadline = float("inf") if seconds is None else began + seconds
+            # Taken out of the future, which lives until the collector comes by: minutes of 20 MB each otherwise.
+            return (await asyncio.wait_for(asyncio.wrap_future(self.submit(asked, deadline)), seconds)).pop()
+        except TimeoutError:
+            status = "DEADLINE_EXCEEDED"
+            raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed while the request was run") from None
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
+        except Exception as error:
+            refusal = refusal_of(error)
+            status = refusal.code.name
+            if refusal.code is grpc.StatusCode.INTERNAL:
+                log.error("a request to model %s failed", asked.message.model_spec.name, exc_info=error)
+            raise refusal from None
+        finally:
+            self.answering -= 1
+            model = asked.message.model_spec.name
+            known = model if model in self.models.names else ""
+            self._metrics.answered(known, status, entrypoint, time.monotonic() - began)
+
+    def submit(self, asked: wire.Request, deadline: float) -> Future:
+        """The response to come, alone in a list. The version that will answer is chosen now, and kept until it has."""
+        if self._stopping:
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, "The server is shutting down")
+        spec = asked.message.model_spec
+        servable, release = self.models.lease(spec)
+        try:
+            signature = servable.signature(spec.signature_name)
+            prepared = signature.prepare(asked)
+            key = (id(signature), prepared.shapes) if prepared.rows else object()
+            run = _Run(servable, signature)
+            answer = self._batcher.submit(key, prepared.rows or 1, prepared, run, deadline)
+        except BaseException:
+            release()
+            raise
+        answer.add_done_callback(lambda _: release())
+        return answer
+
+
+class _Run:
+    """A signature's outputs as serialised responses, which say who answered, each in a list to be taken out of."""
+
+    def __init__(self, servable: Servable, signature: Signature):
+        self._signature = signature
+        self._spec = model_pb2.ModelSpec(name=servable.name, signature_name=signature.name)
+        self._spec.version.value = servable.version
+
+    def __call__(self, batch: Sequence[Prepared]) -> list[list[bytes] | Exception]:
+        return [self._response(answer) for answer in self._signature.run(batch)]
+
+    def _response(self, answer: dict[str, np.ndarray] | Exception) -> list[bytes] | Exception:
+        if isinstance(answer, Exception):
+            return answer
+        as_content = self._signature.limits.as_content
+        outputs = {name: tensors.pieces(array, as_content) for name, array in answer.items()}
+        return [wire.response(self._spec, outputs)]

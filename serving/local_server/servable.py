@@ -1,0 +1,198 @@
+"""One loaded version of a model: its signatures, and what a request of theirs must hold.
+
+A request's inputs are checked against the signature when it comes, by their protos alone (`Signature.prepare`); they
+are unpacked, merged along axis 0, run and taken apart by the thread that runs the batch (`Signature.run`).
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from serving.local_server import pictures, tensors, wire
+from serving.local_server.failures import Refusal, invalid
+
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
+MOST_WARM_UPS = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Bytes an input may unpack to, the sizes that batches are padded to, and whether answers are tensor_content."""
+
+    max_bytes: int = 256 * 2**20
+    allowed_batch_sizes: Sequence[int] = ()
+    as_content: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A checked request: what it gives, how many rows (None: not to be merged), what it wants back."""
+
+    inputs: Mapping[str, tensors.TensorProto]
+    contents: Mapping[str, memoryview]
+    rows: int | None
+    shapes: tuple
+    outputs: tuple[str, ...]
+
+
+class Signature:
+    """One entry point of a loaded version."""
+
+    def __init__(self, name: str, definition: meta_graph_pb2.SignatureDef, function: Any, limits: Limits):
+        """`function` takes tensors by name and returns a dict of them."""
+        self.name, self.definition, self.limits, self._function = name, definition, limits, function
+
+    def prepare(self, asked: wire.Request) -> Prepared:
+        """Raises INVALID_ARGUMENT unless inputs and output filter are the signature's."""
+        request = asked.message
+        wanted, given = self.definition.inputs, request.inputs
+        if set(given) != set(wanted):
+            raise invalid(_wrong_names(given, wanted))
+        for place, name in enumerate(sorted(wanted)):
+            tensors.check(name, place, given[name], wanted[name], self.limits.max_bytes)
+        shapes = tuple((name, tuple(tensors.dims(given[name].tensor_shape))) for name in sorted(given))
+        firsts = {shape[0] if shape else None for _, shape in shapes}
+        rows = firsts.pop() if len(firsts) == 1 else None
+        if rows == 0:
+            raise invalid("the inputs hold no example: their first dimension is 0")
+        inner = tuple((name, shape[1:]) for name, shape in shapes)
+        return Prepared(given, asked.contents, rows, inner, self._filtered(request))
+
+    def _filtered(self, request: predict_pb2.PredictRequest) -> tuple[str, ...]:
+        known = sorted(self.definition.outputs)
+        for place, name in enumerate(request.output_filter):
+            if name not in known:
+                words = f"output tensor alias not found in signature: {name} Outputs expected to be in the set"
+                raise invalid(f"{words} {_braces(known)}.")
+            if name in request.output_filter[:place]:
+                raise invalid(f"duplicate output tensor alias: {name}")
+        return tuple(request.output_filter) or tuple(known)
+
+    def run(self, batch: Sequence[Prepared]) -> list[dict[str, np.ndarray] | Exception]:
+        """The outputs that each member wants. If the batch as a whole fails, each member is run alone."""
+        answers: list[Any] = [None] * len(batch)
+        unpacked = {}
+        for place, member in enumerate(batch):
+            try:
+                unpacked[place] = _unpack(member)
+            except Refusal as refusal:
+                answers[place] = refusal
+        if unpacked:
+            self._run(batch, list(unpacked), unpacked, answers)
+        return answers
+
+    def _run(self, batch: Sequence[Prepared], places: list[int], unpacked: dict, answers: list) -> None:
+        try:
+            outputs = self._call([unpacked[place] for place in places], [batch[place].rows for place in places])
+        except Exception as error:
+            if len(places) == 1:
+                answers[places[0]] = error
+                return
+            for place in places:
+                self._run(batch, [place], unpacked, answers)
+            return
+        for place, output in zip(places, outputs, strict=True):
+            answers[place] = {name: output[name] for name in batch[place].outputs}
+
+    def _call(self, members: Sequence[dict], rows: Sequence[int | None]) -> list[dict[str, np.ndarray]]:
+        """One call of the function for members whose sizes along axis 0 are `rows`."""
+        if rows == [None]:
+            return [{name: np.asarray(value) for name, value in self._function(**members[0]).items()}]
+        total = sum(row or 0 for row in rows)
+        padded = next((size for size in self.limits.allowed_batch_sizes if size >= total), total)
+        merged = {}
+        for name in members[0]:
+            parts = [member[name] for member in members] + [members[-1][name][-1:]] * (padded - total)
+            merged[name] = tf.concat(parts, 0) if len(parts) > 1 else parts[0]
+        outputs = {name: np.asarray(value) for name, value in self._function(**merged).items()}
+        if len(members) == 1 and padded == total:
+            return [outputs]
+        for name, value in outputs.items():
+            if value.shape[:1] != (padded,):
+                words = "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes"
+                raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, f"{words} of the input tensors: output {name}")
+        ends = np.cumsum([row or 0 for row in rows]).tolist()
+        starts = [0, *ends]
+        return [{name: value[a:b] for name, value in outputs.items()} for a, b in zip(starts, ends, strict=False)]
+
+
+class Servable:
+    """A version in memory. Holds the loaded object: without it the variables of the signatures are gone."""
+
+    def __init__(self, folder: pathlib.Path, name: str, version: int, limits: Limits):
+        """Loads `folder` and replays its warm-up requests. Raises whatever stops that."""
+        self.name, self.version = name, version
+        self.definitions = _definitions(folder)
+        self._loaded = tf.saved_model.load(str(folder), tags=["serve"])
+        self.signatures = {
+            key: Signature(key, self.definitions[key], function, limits)
+            for key, function in self._loaded.signatures.items()
+        }
+        self.warmed = self._warm(folder / WARM_UP)
+
+    def signature(self, name: str) -> Signature:
+        """By name; the empty name is `serving_default`."""
+        name = name or "serving_default"
+        if name not in self.signatures:
+            words = f'Serving signature key "{name}" not found.'
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, words)
+        return self.signatures[name]
+
+    def _warm(self, file: pathlib.Path) -> int:
+        """The number of requests replayed."""
+        if not file.is_file():
+            return 0
+        records = tf.data.TFRecordDataset(str(file)).take(MOST_WARM_UPS)
+        for place, record in enumerate(records.as_numpy_iterator()):
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            if log.WhichOneof("log_type") != "predict_log":
+                raise ValueError(f"{file}: record {place} is no Predict request")
+            signature = self.signature(log.predict_log.request.model_spec.signature_name)
+            for answer in signature.run([signature.prepare(wire.Request(log.predict_log.request))]):
+                if isinstance(answer, Exception):
+                    raise answer
+        return sum(1 for _ in records)
+
+
+def _unpack(member: Prepared) -> dict[str, tf.Tensor]:
+    """The tensors of a request; raises INVALID_ARGUMENT, with no picture decoded, where their pixels are too many."""
+    unpacked = {name: tensors.decode(name, proto, member.contents.get(name)) for name, proto in member.inputs.items()}
+    pixels = 0
+    for name, tensor in unpacked.items():
+        if name.endswith("_bytes") and tensor.dtype == tf.string:
+            pixels = pictures.refuse_bombs(
+                name, tensor.numpy().ravel() if tensor.shape.rank else [tensor.numpy()], pixels
+            )
+    return unpacked
+
+
+def _definitions(folder: pathlib.Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    file = folder / "saved_model.pb"
+    if not file.is_file():
+        raise FileNotFoundError(f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {folder}")
+    for graph in saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs:
+        if "serve" in graph.meta_info_def.tags:
+            return dict(graph.signature_def)
+    raise ValueError(f"{file} has no MetaGraphDef with the tag serve")
+
+
+def _braces(names: Iterable[str]) -> str:
+    return "{" + ",".join(sorted(names)) + "}"
+
+
+def _wrong_names(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    extra, missing = set(given) - set(wanted), set(wanted) - set(given)
+    if len(given) == len(wanted):
+        words = f"input tensor alias not found in signature: {min(extra)}."
+        return f"{words} Inputs expected to be in the set {_braces(wanted)}."
+    return (
+        f"input size does not match signature: {len(given)}!={len(wanted)} len({_braces(given)}) !="
+        f" len({_braces(wanted)}). Sent extra: {_braces(extra)}. Missing but required: {_braces(missing)}."
+    )

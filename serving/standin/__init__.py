@@ -1,5 +1,0 @@
-"""A local stand-in for TF Serving: the same API, flags, error codes and configuration files, in Python.
-
-For development and demonstrations. What it promises in common with TF Serving is what a client can see; how it gets
-there is its own. `server.py` beside this package is the command.
-"""

@@ -1,0 +1,126 @@
+"""The web page: `python -m serving.web` shows it on http://127.0.0.1:7860 with the run that `make demo` trained.
+
+Nothing is fetched from elsewhere, nothing is sent elsewhere; uploads lie in a folder that goes when the page ends.
+SIGINT or SIGTERM ends it. Exit codes: 0 stopped; 2 it could not start, and one line says why.
+"""
+
+import argparse
+import logging
+import os
+import pathlib
+import signal
+import socket
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from typing import NoReturn
+
+_RUN = pathlib.Path("runs/demo")
+_EXAMPLES = 256  # pixels, at least, of the people and poses that are ready: photos to look at
+_PATIENCE = 2  # seconds that an open answer has, once the page is told to end
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Shows the page until a signal, and exits."""
+    args = _flags().parse_args(argv)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: sys.exit(0))
+    from dpt_tf.system.errors import UserError
+
+    try:
+        with _bound(args.host, args.port) as listening, tempfile.TemporaryDirectory(prefix="dpt_page_") as folder:
+            _show(args, listening, pathlib.Path(folder))
+    except UserError as error:
+        _refuse(str(error))
+    sys.exit(0)
+
+
+def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Path) -> None:
+    """Loads the model and serves; what is uploaded and what gradio makes of it lies in `folder`."""
+    from dpt_tf.system import quiet
+    from dpt_tf.system.errors import UserError
+
+    if args.model == _RUN and not _RUN.exists():
+        raise UserError(f"{_RUN} is missing: `make demo` trains it in minutes; or name a run or an export by --model")
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(folder / "uploads"), "DO_NOT_TRACK": "1"}
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    try:
+        import gradio  # noqa: F401 (that it is there)
+        import uvicorn
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed; the page needs it: pip install -e '.[web]'") from None
+    quiet.start_tensorflow()
+    from PIL import Image
+
+    from dpt_tf.transfer import painter
+    from serving.web import application, layout
+
+    warnings.simplefilter("error", Image.DecompressionBombWarning)  # becomes the sentence of a picture too large
+    model = painter.load(args.model)
+    clicks = layout.Clicks(model, max(model.image_size, _EXAMPLES), folder / "people")
+    clicks.warm_up()
+    app = application.build(clicks, args.host, args.port)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets=None) -> None:
+            """Ends; that open answers are cut off is no error then."""
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE)
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    print(f"{args.model} on http://{host}:{listening.getsockname()[1]}", flush=True)
+    Server(config).run(sockets=[listening])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket at the address, before seconds go into loading a model.
+
+    Raises:
+      UserError: the port is in use, or the host is not this machine's.
+    """
+    from dpt_tf.system.errors import UserError
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen()  # of two that are bound, the second one is only refused here
+    except OSError as error:
+        listening.close()
+        raise UserError(f"{host}:{port} cannot be used ({error.strerror}); give another --port or --host") from None
+    return listening
+
+
+def _refuse(line: str) -> NoReturn:
+    print(f"web: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong in one line rather than after a page of usage."""
+        _refuse(f"{message}; --help lists the flags")
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 65536:
+        raise argparse.ArgumentTypeError(f"ports are 0 to 65535, this is {value}")
+    return value
+
+
+def _flags() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m serving.web", description=__doc__.partition("\n\n")[0], allow_abbrev=False)
+    parser.add_argument("--model", type=pathlib.Path, default=_RUN, help="a run or an export (default %(default)s)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address; 0.0.0.0 lets other machines in (default %(default)s)"
+    )
+    parser.add_argument("--port", type=_port, default=7860, help="0: any that is free (default %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

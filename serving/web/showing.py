@@ -1,0 +1,136 @@
+"""Pictures and sentences as HTML that stands alone.
+
+Pictures are inside of it, so there is nothing that others could ask the server for; what users named is escaped.
+"""
+
+import base64
+import html
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from serving.web.painting import TINT, Painted, enlarged
+
+MAP_HINT = (
+    "An IUV map says for each pixel of a photo which of 24 parts of the body it shows, and where on that part: "
+    "DensePose makes it from the photo. <code>dpt inspect FILE</code> tells whether a file is one."
+)
+_WARPED = "the photo's colours, carried along the body's surface into the pose"
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """The bytes of a file as an address."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def png(picture: np.ndarray) -> str:
+    """A picture as an address."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return data_uri(buffer.getvalue(), "image/png")
+
+
+def figure(picture: np.ndarray, caption: str, kind: str = "", alt: str = "") -> str:
+    """A picture, readable however small, over its caption (HTML)."""
+    return _figure(png(enlarged(picture)), caption, kind, alt)
+
+
+def _figure(address: str, caption: str, kind: str, alt: str = "") -> str:
+    name = f' class="{kind}"' if kind else ""
+    return f'<figure{name}><img src="{address}" alt="{html.escape(alt)}"><figcaption>{caption}</figcaption></figure>'
+
+
+def said(sentence: str) -> str:
+    """Why something does not work; it stays until the next attempt."""
+    return f'<p class="said" role="alert">{html.escape(sentence)}</p>' if sentence else ""
+
+
+def noted(sentence: str) -> str:
+    """What is going on."""
+    return f'<p class="noted" role="status">{html.escape(sentence)}</p>'
+
+
+def going_on(done: int, of: int, sentence: str) -> str:
+    """A bar that has come to `done`."""
+    return f'<p class="noted" role="status"><progress max="{of}" value="{done}"></progress> {html.escape(sentence)}</p>'
+
+
+def person(photo: np.ndarray | None, colours: np.ndarray | None, names: tuple[str, str]) -> str:
+    """The photo beside its map in colours; what is missing is asked for."""
+    shown = [
+        figure(picture, f"<b>{what}</b> {html.escape(name)}, {_size(picture)}", alt=what)
+        if picture is not None
+        else f'<figure class="empty"><figcaption>{wanted}</figcaption></figure>'
+        for picture, what, name, wanted in (
+            (photo, "Photo", names[0], "no photo yet"),
+            (colours, "Map", names[1], "no map yet"),
+        )
+    ]
+    return f'<div class="two">{"".join(shown)}</div>'
+
+
+def legend() -> str:
+    """What the colours of the overlay mean."""
+    return (
+        '<p class="legend"><span class="swatch plain"></span> left as it is: seen in the photo'
+        f'<span class="swatch" style="background: rgb{TINT}"></span> tinted: imagined, for the photo does not show it. '
+        "The backdrop is painted anew and never tinted.</p>"
+    )
+
+
+def row(painted: Painted) -> str:
+    """The pictures of one pose."""
+    name, file = html.escape(painted.name), html.escape(pathlib.PurePath(painted.name).stem, quote=True)
+    keep = f'<a class="keep" href="{png(painted.image)}" download="{file}.png">save it</a>, {_size(painted.image)}'
+    figures = (
+        figure(painted.pose, f"<b>Pose</b> {name}", "pose", f"map of {painted.name}"),
+        figure(
+            painted.image, f"<b>Result</b> the person in this pose: {keep}", "result", f"the person, {painted.name}"
+        ),
+        figure(painted.warped, f"<b>Warped view</b> {_WARPED}", "warped", "warped view"),
+        figure(
+            painted.overlay,
+            f"<b>Seen or imagined</b> {painted.seen:.0%} of the body is seen in the photo",
+            "overlay",
+            "the result, tinted where it was imagined",
+        ),
+    )
+    return f'<section class="views" aria-label="{name}">{"".join(figures)}</section>'
+
+
+def _size(picture: np.ndarray) -> str:
+    return f'<span class="size">{picture.shape[1]} × {picture.shape[0]}</span>'
+
+
+def rows(painted: list[str]) -> str:
+    """All poses, under the legend."""
+    return f'{legend()}<div class="rows">{"".join(painted)}</div>' if painted else ""
+
+
+def textures(painted: Painted) -> str:
+    """The unwrapped surface, before and after the rest is imagined."""
+    before = "<b>Before</b> what the photo shows of the body's surface; grey is what it does not show"
+    after = "<b>After</b> the whole surface, with the rest imagined"
+    return (
+        "<h3>The body, unwrapped</h3><p>The 24 parts of the body's surface, laid flat side by side.</p>"
+        f'<div class="two">{figure(painted.texture_before, before, "before", "the surface as seen")}'
+        f"{figure(painted.texture_after, after, 'after', 'the whole surface')}</div>"
+    )
+
+
+def frame(picture: np.ndarray, done: int, of: int) -> str:
+    """The newest frame of an animation in the making; as small as it is, for the next one comes soon."""
+    return _turn(_figure(png(picture), f"frame {done} of {of}", "frame", f"frame {done}"))
+
+
+def animation(data: bytes, frames: int) -> str:
+    """A finished one, with a link to keep it."""
+    address = data_uri(data, "image/gif")
+    link = f'<a class="save" href="{address}" download="turn.gif">Save the GIF</a> {frames} frames'
+    return _turn(_figure(address, link, "animation", "the person, turning"))
+
+
+def _turn(inner: str) -> str:
+    return f'<div class="one">{inner}</div>'

@@ -1,0 +1,98 @@
+"""How the page looks, on top of gradio's theme: three steps, tiles to choose from, figures with captions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from serving.web.painting import enlarged
+from serving.web.showing import png
+
+_BASE = """
+.gradio-container { --soft: color-mix(in srgb, var(--body-text-color) 72%, transparent); }
+.gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
+#head h1 { font-size: 1.9rem; margin: 0.4rem 0 0.2rem; }
+#head p { margin: 0; max-width: 62rem; color: var(--soft); }
+.step { padding: 1.1rem 1.2rem 1.2rem !important; border: 1px solid var(--border-color-primary) !important;
+  border-radius: 14px !important; background: var(--background-fill-primary) !important; }
+.step h2 { display: flex; align-items: center; gap: 0.6rem; font-size: 1.25rem; margin: 0; }
+.step h2 span { display: inline-grid; place-items: center; width: 1.9rem; height: 1.9rem; border-radius: 50%;
+  background: var(--color-accent); color: white; font-size: 1rem; }
+.step h3 { font-size: 1.05rem; margin: 1.2rem 0 0.2rem; }
+.step .html-container, #head .html-container { padding: 0 !important; }
+.step .block:has(> .html-container > .prose:empty) { display: none; }
+.hint p { color: var(--soft); margin: 0; font-size: 0.92rem; }
+figure { margin: 0; min-width: 0; }
+figure img { display: block; width: 100%; border-radius: 10px; border: 1px solid var(--border-color-primary); }
+figcaption { font-size: 0.88rem; line-height: 1.35; margin-top: 0.35rem; color: var(--soft);
+  overflow-wrap: anywhere; }
+figcaption b { color: var(--body-text-color); display: block; font-size: 0.95rem; }
+figcaption .size, figcaption .keep { white-space: nowrap; color: inherit !important; }
+figcaption .keep { margin: 0 !important; padding: 0 !important; text-decoration: underline; }
+figure.empty { display: grid; place-items: center; min-height: 10rem; border: 1px dashed var(--border-color-primary);
+  border-radius: 10px; }
+.two { display: grid; grid-template-columns: 1fr 1fr; gap: 0.9rem; }
+.one { max-width: 22rem; }
+.views { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.9rem; padding: 0.9rem 0;
+  border-top: 1px solid var(--border-color-primary); }
+@media (max-width: 760px) { .views { grid-template-columns: 1fr 1fr; } }
+@media (max-width: 480px) { .two { grid-template-columns: 1fr; } }
+.said, .noted { margin: 0; padding: 0.7rem 0.9rem; border-radius: 10px; overflow-wrap: anywhere; }
+.said { background: #fdecea; color: #8c1d18; border: 1px solid #f3b5b0; font-weight: 600; }
+.noted { background: var(--background-fill-secondary); color: var(--body-text-color); }
+.noted progress { width: 12rem; margin-right: 0.6rem; vertical-align: middle; accent-color: var(--color-accent); }
+.legend { margin: 0.4rem 0 0.7rem; font-size: 0.95rem; }
+.swatch { display: inline-block; width: 1rem; height: 1rem; border-radius: 4px; vertical-align: -0.15rem;
+  margin: 0 0.25rem 0 0.9rem; border: 1px solid var(--border-color-primary); opacity: 0.75; }
+.swatch.plain { margin-left: 0; background: linear-gradient(135deg, #e8c9a8 50%, #3b5f8a 50%); opacity: 1; }
+a.save { display: inline-block; padding: 0.45rem 0.9rem; margin: 0.3rem 0.5rem 0.3rem 0; border-radius: 8px;
+  background: var(--color-accent); color: white !important; text-decoration: none; font-weight: 600; }
+.tiles .wrap { display: grid !important; gap: 0.6rem; }
+#people .wrap { grid-template-columns: repeat(4, 1fr); }
+#poses .wrap { grid-template-columns: repeat(8, 1fr); }
+@media (max-width: 760px) { #poses .wrap { grid-template-columns: repeat(4, 1fr); } }
+.tiles label { position: relative; min-width: 0; padding: 103% 2px 6px !important; justify-content: center;
+  border: 2px solid var(--border-color-primary) !important; border-radius: 10px !important; overflow: hidden;
+  background: var(--background-fill-secondary) top / 100% auto no-repeat !important; }
+.tiles label span { margin: 0 !important; font-size: 0.88rem; line-height: 1.2; text-align: center;
+  color: var(--body-text-color) !important; }
+.tiles label input { position: absolute; top: 7px; left: 7px; }
+.tiles label.selected { border-color: var(--color-accent) !important;
+  box-shadow: 0 0 0 1px var(--color-accent) !important; }
+.tiles label:focus-within { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+footer { display: none !important; }
+"""
+
+
+def css(**tiles: Mapping[str, np.ndarray]) -> str:
+    """The style sheet. Each keyword is the id of a row of tiles, with the picture of each tile in their order."""
+    drawn = [
+        f'#{name} label:nth-of-type({k}) {{ background-image: url("{png(enlarged(picture, 236))}") !important; }}'
+        for name, pictures in tiles.items()
+        for k, picture in enumerate(pictures.values(), 1)
+    ]
+    return _BASE + "\n".join(drawn)
+
+
+# gradio tells of a file too large for a few seconds only; this stays until the next file.
+_SIZES = """
+<script>
+for (const kind of ["change", "drop", "click"]) document.addEventListener(kind, event => {
+  const box = event.target.closest?.("#photo, #map, #own");
+  if (!box) return;
+  box.querySelectorAll(".said").forEach(said => said.remove());
+  const files = kind === "drop" ? event.dataTransfer.files : kind === "change" ? event.target.files : [];
+  for (const file of files ?? []) if (file.size > MOST) {
+    const said = document.createElement("p");
+    said.className = "said";
+    said.role = "alert";
+    said.textContent = `${file.name}: ${Math.ceil(file.size / 1e6)} MB are too many; ${MOST / 1e6} MB at most`;
+    box.append(said);
+  }
+}, true);
+</script>
+"""
+
+
+def head(most_bytes: int) -> str:
+    """A script for the page's head: the sentence for a file of more than `most_bytes`."""
+    return _SIZES.replace("MOST", str(most_bytes))

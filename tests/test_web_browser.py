@@ -1,0 +1,182 @@
+"""The page in a headless Chromium, as somebody uses it, with a run of random weights."""
+
+import re
+import shutil
+import urllib.request
+
+import damaged
+import numpy as np
+import pytest
+import web_toys as toys
+from exporting import make_run
+from PIL import Image
+
+from dpt_tf.commands import main
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+if BROWSER is None:
+    pytest.skip("no browser here: install chromium", allow_module_level=True)
+
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+PAINT, TURN = "Paint the poses", "Turn the person round"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    run = make_run(tmp_path_factory.mktemp("runs") / "toy")
+    with toys.running(run, tmp_path_factory.mktemp("page")) as (address, log):
+        yield address
+        assert log.read_text() == ""  # no traceback, no warning, whatever users did
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with playwright.sync_playwright() as engine:
+        context = engine.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")), executable_path=BROWSER, args=list(FLAGS), headless=True
+        )
+        context.set_default_timeout(60_000)
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def tab(browser, served):
+    """The page, freshly opened; nothing that it asks for may lie elsewhere."""
+    opened = browser.new_page()
+    asked = []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.goto(served)
+    opened.get_by_role("button", name=PAINT).wait_for()
+    opened.locator("#person0 img").nth(1).wait_for()
+    yield opened
+    assert len(asked) > 10
+    assert {url for url in asked if not url.startswith((f"{served}/", "data:", "blob:"))} == set()
+    opened.close()
+
+
+def clear(tab, field):
+    button = tab.locator(f"{field} button[aria-label='Clear'], {field} button[title='Clear']")
+    button.first.click()
+    button.first.wait_for(state="detached")
+
+
+def put(tab, field, *uploads):
+    """Uploads as a person does: what is there is removed first."""
+    if tab.locator(f"{field} .file-preview").count():
+        clear(tab, field)
+    tab.locator(f"{field} input[type=file]").set_input_files([str(one.path) for one in uploads])
+
+
+def pictures(tab, place):
+    """The pictures shown there, as arrays."""
+    sources = tab.locator(f"{place} img").evaluate_all("images => images.map(image => image.src)")
+    return [np.asarray(Image.open(urllib.request.urlopen(source)).convert("RGB")) for source in sources]
+
+
+def test_the_first_click_paints_the_example_with_all_that_explains_it(tab):
+    assert tab.get_by_role("radio", name="Ada").is_checked()
+    tab.get_by_role("button", name=PAINT).click()
+    tab.locator("#rows .views").nth(2).wait_for()
+    for kind in ("result", "warped", "overlay", "pose"):
+        assert tab.locator(f"#rows figure.{kind} img").count() == 3
+    shown = pictures(tab, "#rows")
+    assert {picture.shape for picture in shown} == {(256, 256, 3)}
+    result, overlay = shown[5], shown[7]  # from behind
+    assert 0.05 < (result != overlay).any(-1).mean() < 0.5
+    before, after = pictures(tab, "#textures")
+    assert before.shape == after.shape and (before != after).mean() > 0.3
+    assert re.search(r"\d+% of the body is seen in the photo", tab.locator("#rows").inner_text())
+    assert "tinted: imagined" in tab.locator("#rows .legend").inner_text()
+    assert tab.locator("#message .said").count() == 0
+
+
+def test_another_example_and_other_poses_are_one_click_each(tab):
+    before = pictures(tab, "#person0")
+    tab.get_by_role("radio", name="Ben").check()
+    tab.locator("#person0", has_text="ben_IUV.png").wait_for()
+    assert (pictures(tab, "#person0")[0] != before[0]).any()
+    for name in ("Half turned", "Back", "Walking"):
+        tab.get_by_role("checkbox", name=name).uncheck()
+    tab.get_by_role("button", name=PAINT).click()
+    tab.locator("#message .said", has_text="there is no pose to paint").wait_for()
+    tab.get_by_role("checkbox", name="Side").check()
+    tab.get_by_role("button", name=PAINT).click()
+    tab.locator("#rows .views", has_text="Side").wait_for()
+    assert tab.locator("#rows .views").count() == 1
+    assert tab.locator("#message .said").count() == 0
+
+
+def test_a_turn_around_is_saved_as_an_animation_of_all_its_frames(tab, tmp_path):
+    tab.get_by_role("button", name=TURN).click()
+    tab.locator("#turn_message progress").wait_for()
+    link = tab.locator("#animation a.save")
+    link.wait_for()
+    with tab.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "turn.gif"
+    download.value.save_as(tmp_path / "turn.gif")
+    with Image.open(tmp_path / "turn.gif") as saved:
+        assert saved.format == "GIF" and saved.is_animated and saved.n_frames == 24
+        assert saved.size == (256, 256) and saved.info["loop"] == 0
+
+
+def test_who_comes_second_is_told_to_wait_and_gets_pictures_too(tab, browser, served):
+    other = browser.new_page()
+    other.goto(served)
+    tab.get_by_role("button", name=TURN).click()
+    tab.locator("#animation figure.frame").wait_for()
+    other.get_by_role("button", name=PAINT).click()
+    other.locator("#message", has_text="waiting for the model").wait_for()
+    other.locator("#rows .views").nth(2).wait_for()
+    other.close()
+    tab.locator("#animation a.save").wait_for()
+
+
+def test_a_wrong_file_gets_the_sentence_of_dpt_inspect_and_a_right_one_works_again(tab, tmp_path, monkeypatch, capsys):
+    wrong = toys.visualisation(tmp_path / "what I & you drew$1.png")
+    monkeypatch.chdir(tmp_path)
+    assert main.guarded(lambda: main.dispatch(["inspect", wrong.name])) == 1
+    printed = capsys.readouterr().out.split("\n")[0]
+    photo = toys.save(tmp_path / "me.png", np.full((48, 40, 3), 90, np.uint8))
+    put(tab, "#photo", photo)
+    tab.locator("#person0", has_text="me.png").wait_for()
+    assert tab.locator("#map .file-preview").count() == 0  # the example's map is no map of this photo
+    put(tab, "#map", wrong)
+    said = tab.locator("#person1 .said")
+    said.wait_for()
+    assert said.inner_text() == printed
+    tab.get_by_role("button", name=PAINT).click()
+    said = tab.locator("#message .said")
+    said.wait_for()
+    assert said.inner_text() == printed
+    put(tab, "#map", toys.save(tmp_path / "me_IUV.png", toys.body()))
+    tab.locator("#person0", has_text="me_IUV.png").wait_for()
+    put(tab, "#own", toys.save(tmp_path / "mine_IUV.png", toys.body()), wrong)
+    tab.locator("#own .file-preview tr").nth(1).wait_for()
+    tab.get_by_role("button", name=PAINT).click()
+    tab.locator("#message .said", has_text="what I & you drew$1.png").wait_for()
+    put(tab, "#own", toys.save(tmp_path / "mine_IUV.png", toys.body()))
+    tab.locator("#own .file-preview", has_text="mine_IUV").wait_for()
+    tab.get_by_role("button", name=PAINT).click()
+    tab.locator("#rows .views", has_text="mine_IUV.png").wait_for()
+    assert tab.locator("#rows .views").count() == 4 and tab.locator(".said").count() == 0
+
+
+def test_files_that_are_too_large_or_claim_to_be_are_refused_and_the_sentence_stays(tab, tmp_path):
+    (tmp_path / "bomb.png").write_bytes(damaged.png(20000, 10000, b""))
+    put(tab, "#photo", toys.Upload(tmp_path / "bomb.png", "bomb.png"))
+    tab.locator("#person1 .said", has_text="bomb.png: too many pixels").wait_for()
+    with open(tmp_path / "film.pkl", "wb") as film:
+        film.truncate(70_000_000)
+    put(tab, "#photo", toys.Upload(tmp_path / "film.pkl", "film.pkl"))
+    said = tab.locator("#photo .said")
+    said.wait_for()
+    assert said.inner_text() == "film.pkl: 70 MB are too many; 64 MB at most"
+    tab.get_by_role("radio", name="Cleo").check()
+    tab.locator("#person0", has_text="cleo.png").wait_for()
+    assert tab.locator("#person1 .said").count() == 0

@@ -1,0 +1,86 @@
+"""What the tests of the page share: files, a stand-in for a model, the page as a process."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+from PIL import Image
+
+from serving.web.painting import Upload
+
+SERVING = pathlib.Path(__file__).resolve().parents[1] / "serving"
+
+DUMPS = pathlib.Path(__file__).parent / "data" / "dumps"
+
+
+def body(height=48, width=40, part=2):
+    """A map of one part in the middle of the picture, U and V running."""
+    made = np.zeros((height, width, 3), np.uint8)
+    made[8:-8, 8:-8, 0] = part
+    made[8:-8, 8:-8, 1] = np.linspace(30, 190, width - 16)
+    made[8:-8, 8:-8, 2] = np.linspace(20, 180, height - 16)[:, None]
+    return made
+
+
+def save(path, pixels, **options) -> Upload:
+    """A picture's or an array's file; its owner calls it as it is called here."""
+    if path.suffix == ".npy":
+        np.save(path, pixels)
+    else:
+        Image.fromarray(pixels).save(path, **options)
+    return Upload(path, path.name)
+
+
+def visualisation(path) -> Upload:
+    """The colour picture that people take for a map."""
+    return save(path, np.full((9, 9, 3), (68, 1, 84), np.uint8))
+
+
+class Model:
+    """Paints the source's mean colour; the left half of every body was seen. It keeps what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, photo, source_iuv, target_iuv):
+        self.asked.append((photo, source_iuv, target_iuv))
+        height, width = target_iuv.shape[:2]
+        image = np.broadcast_to(photo.mean((0, 1)).round().astype(np.uint8), (height, width, 3)).copy()
+        seen = np.zeros((height, width, 1), np.uint8)
+        seen[:, : width // 2] = 255
+        seen *= target_iuv[..., :1] > 0
+        observed = np.zeros((24, 4, 4, 1), np.uint8)
+        observed[1, :2] = 1
+        texture = np.full((24, 4, 4, 3), 90, np.uint8)
+        return {"image": image, "warped": image, "provenance": seen, "observed": observed, "texture": texture}
+
+
+@contextlib.contextmanager
+def running(model, folder):
+    """The page as a process of its own: its address and what it has written to stderr; it ends by SIGTERM.
+
+    `folder` gets its temporary files and its log.
+    """
+    log = folder / "log.txt"
+    command = [sys.executable, "-m", "serving.web", f"--model={model}", "--port=0"]
+    with open(log, "w") as stderr:
+        page = subprocess.Popen(
+            command, env=os.environ | {"TMPDIR": str(folder)}, stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
+        try:
+            line = page.stdout.readline()
+            found = re.search(r"http://\S+", line)
+            assert found, (line, log.read_text())
+            yield found[0], log
+            page.send_signal(signal.SIGTERM)
+            assert page.wait(60) == 0, log.read_text()
+            assert [path.name for path in folder.iterdir()] == [log.name]
+        finally:
+            page.kill()
+            page.wait()
+            page.stdout.close()
