@@ -128,7 +128,7 @@ class HParams:
     def save(self, path: pathlib.Path) -> None:
         """Writes them as JSON, whole or not at all."""
         aside = path.with_suffix(".json.partial")
-        aside.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        aside.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
         aside.replace(path)
 
 
@@ -196,7 +196,7 @@ def load(path: pathlib.Path) -> HParams:
       FileNotFoundError: there is none.
     """
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
         return HParams(**values)
     except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(

@@ -14,7 +14,7 @@ _PAPER_SCORES = ("SSIM", "MS-SSIM", "IS", "DS")
 def read(path: pathlib.Path) -> dict[str, Any] | None:
     """What `write` wrote; None where there is nothing, or nothing that can be read."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -28,7 +28,7 @@ def write(path: pathlib.Path, facts: dict[str, Any]) -> None:
 def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a text, whole or not at all."""
     aside = path.with_name(path.name + ".partial")
-    aside.write_text(text)
+    aside.write_text(text, encoding="utf-8")
     aside.replace(path)
 
 

@@ -55,7 +55,7 @@ def save(folder: pathlib.Path, step: int, variables: Variables, keep: int = 3) -
     try:
         _trackable(variables).write(str(aside / _PREFIX))
         files = {path.name: _describe(path) for path in sorted(aside.iterdir())}
-        (aside / _MANIFEST).write_text(json.dumps({"step": step, "files": files}, indent=2) + "\n")
+        (aside / _MANIFEST).write_text(json.dumps({"step": step, "files": files}, indent=2) + "\n", encoding="utf-8")
         for path in (*aside.iterdir(), aside):
             _flush(path)
     except BaseException:
@@ -92,7 +92,7 @@ def latest(folder: pathlib.Path, say: Callable[[str], None] = print) -> pathlib.
 def damage(path: pathlib.Path) -> str | None:
     """What is wrong with a checkpoint's files, or None. Reads them all."""
     try:
-        files = json.loads((path / _MANIFEST).read_text())["files"]
+        files = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["files"]
         for name, described in files.items():
             size = (path / name).stat().st_size
             if size != described["bytes"]:
@@ -140,7 +140,10 @@ def _describe(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _flush(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows opens no folders, and flushes only what is open for writing.
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
