@@ -14,6 +14,7 @@ from dpt_tf import iuv, synthetic
 from dpt_tf.data import records
 from dpt_tf.synthetic import dataset as making
 from dpt_tf.synthetic import fabric, skeleton
+from dpt_tf.system.errors import UserError
 
 WHITE = synthetic.Camera(backdrop=(1.0, 1.0, 1.0), floor=0.0)
 STILL: skeleton.Pose = {("shoulder_left", "z"): 12, ("shoulder_right", "z"): 12}
@@ -232,3 +233,11 @@ def test_what_a_killed_generation_left_behind_is_no_data_set(tmp_path):
     assert synthetic.is_missing(tmp_path)
     (tmp_path / "synthetic").mkdir()
     assert not synthetic.is_missing(tmp_path)
+
+
+def test_other_people_than_were_asked_for_are_not_taken(tmp_path):
+    synthetic.generate(tmp_path, people=1, test_people=0, views=2, image_size=16, seed=1, workers=1)
+    synthetic.refuse_others(tmp_path, views=2, seed=1)
+    for others in ({"seed": 0}, {"views": 3, "seed": 1}, {"seed": 1, "views": 2, "white": True}):
+        with pytest.raises(UserError, match=r"holds other people \(.*seed 1, 2 views.*; give another --data_dir"):
+            synthetic.refuse_others(tmp_path, **{"views": 2} | others)

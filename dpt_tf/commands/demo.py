@@ -16,8 +16,8 @@ STEPS = {"predictive_steps": 900, "inpainting_steps": 300, "joint_steps": 550}
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, default=pathlib.Path("runs/demo"))
-    parser.add_argument("--data_dir", type=pathlib.Path, default=pathlib.Path("data/demo"))
+    parser.add_argument("--workdir", type=pathlib.Path, help="the run; default runs/demo, runs/demo-SEED but for 0")
+    parser.add_argument("--data_dir", type=pathlib.Path, help="the people; default data/demo, data/demo-SEED but for 0")
     parser.add_argument("--seed", type=int, default=0, help="of the people and of the networks")
 
 
@@ -29,25 +29,29 @@ def run(args: argparse.Namespace) -> int:
     from dpt_tf.synthetic import examples
     from dpt_tf.training import run as training
 
+    name = f"demo-{args.seed}" if args.seed else "demo"
+    data_dir, workdir = args.data_dir or pathlib.Path("data", name), args.workdir or pathlib.Path("runs", name)
     training.start()
     begun = time.monotonic()
     precision = "bfloat16" if computes_in_bfloat16() else "float32"
     hparams = config.preset("small").replace(seed=args.seed, mixed_precision=precision, **STEPS)
-    if synthetic.is_missing(args.data_dir):
-        print(f"{PEOPLE} people to train on and {TEST_PEOPLE} strangers, {VIEWS} views each -> {args.data_dir}")
+    if synthetic.is_missing(data_dir):
+        print(f"{PEOPLE} people to train on and {TEST_PEOPLE} strangers, {VIEWS} views each -> {data_dir}")
         synthetic.generate(
-            args.data_dir,
+            data_dir,
             people=PEOPLE,
             test_people=TEST_PEOPLE,
             views=VIEWS,
             image_size=hparams.image_size,
             seed=args.seed,
         )
-    training.train(args.workdir, args.data_dir, hparams, dataset="synthetic")
-    evaluate.evaluate(args.workdir, args.data_dir, limit=PAIRS)
-    examples.write(args.workdir / EXAMPLES, EXAMPLE_SIZE)
-    print(f"photos, maps and poses to try: {args.workdir / EXAMPLES}")
-    print(f"TensorBoard:   .venv/bin/tensorboard --logdir {args.workdir}")
+    else:
+        synthetic.refuse_others(data_dir, VIEWS, args.seed)
+    training.train(workdir, data_dir, hparams, dataset="synthetic")
+    evaluate.evaluate(workdir, data_dir, limit=PAIRS, output=workdir / "evaluation")
+    examples.write(workdir / EXAMPLES, EXAMPLE_SIZE)
+    print(f"photos, maps and poses to try: {workdir / EXAMPLES}")
+    print(f"TensorBoard:   .venv/bin/tensorboard --logdir {workdir}")
     print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes, networks in {precision}")
     return 0
 

@@ -75,6 +75,7 @@ class Prepared:
     """A prepared data set on disk; the dicts go by split, `train` and perhaps `test`."""
 
     directory: pathlib.Path
+    description: str
     image_size: int
     keypoints: bool
     """Whether every usable view has keypoints."""
@@ -157,6 +158,7 @@ def open(data_dir: str | os.PathLike) -> Prepared:
         metadata: Any = builder.info.metadata
         return Prepared(
             directory=found[0],
+            description=builder.info.description,
             image_size=int(metadata["image_size"]),
             keypoints=bool(metadata["keypoints"]),
             rule=metadata.get("rule", "all"),
