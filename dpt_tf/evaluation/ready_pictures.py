@@ -1,4 +1,4 @@
-"""Ready pictures of any system, so that it can be scored by the same ruler.
+"""Ready pictures of any system, so that it can be scored as a run is.
 
 A picture belongs to a pair of views by its name: the names of source and target, in this order, with `___`, `_to_` or
 `_2_` between them, with or without `.jpg` or `.png` behind each, `_vis` at the end or not. Names are those that the
