@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from dpt_tf.config import HParams
 from dpt_tf.data import records
+from dpt_tf.ops import picture_files
 from dpt_tf.system.errors import UserError
 
 _FIELDS = {"name": tf.string, "image": tf.string, "iuv": tf.string, "keypoints": tf.int64, "held_out": tf.int64}
@@ -66,7 +67,7 @@ def take_pair(views, source, target) -> dict[str, tf.Tensor]:
 
 
 def _picture(data, size: int, stored: int):
-    picture = tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), [stored, stored, 3])
+    picture = tf.ensure_shape(picture_files.decode(data), [stored, stored, 3])
     if stored == size:
         return picture
     blocks = tf.reshape(tf.cast(picture, tf.float32), [size, stored // size, size, stored // size, 3])
