@@ -21,7 +21,7 @@ _LENGTH = 16  # hexadecimal digits
 
 def of_data(data_dir: pathlib.Path) -> dict[str, Any]:
     """A data set as it can be told from another, wherever it lies: its sizes, and how its files begin."""
-    prepared = records.open(data_dir)
+    prepared = records.open_prepared(data_dir)
     digest = hashlib.sha256()
     for path in itertools.chain(*prepared.files.values()):
         with open(path, "rb") as file:

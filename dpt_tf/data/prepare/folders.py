@@ -30,7 +30,7 @@ from dpt_tf.images import framing
 from dpt_tf.images import photos as photo_files
 from dpt_tf.system.errors import UserError
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+PHOTOS = photo_files.SUFFIXES
 MAPS = (".png", ".npy")
 DUMPS = ".pkl"
 _SAME_ASPECT = 0.01

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from dpt_tf.config import HParams
 from dpt_tf.data import records
+from dpt_tf.data.keypoints import JOINTS
 from dpt_tf.ops import picture_files
 from dpt_tf.system.errors import UserError
 
@@ -14,7 +15,7 @@ _FIELDS = {"name": tf.string, "image": tf.string, "iuv": tf.string, "keypoints":
 
 def open_split(data_dir: str | os.PathLike, split: str) -> records.Prepared:
     """Opens a prepared data set that has this split; UserError where it has not."""
-    prepared = records.open(data_dir)
+    prepared = records.open_prepared(data_dir)
     if split not in prepared.files:
         have = ", ".join(sorted(prepared.files))
         hint = "; hold views out with `dpt prepare --hold_out 5`" if split == "test" else ""
@@ -48,7 +49,7 @@ def parse(serialized) -> dict[str, tf.Tensor]:
     """A stored item: `id` and the fields of its views, first dimension the view."""
     spec: dict[str, object] = {"id": tf.io.FixedLenFeature([], tf.string)}
     for name, dtype in _FIELDS.items():
-        shape = [len(records.JOINTS), 2] if name == "keypoints" else []
+        shape = [len(JOINTS), 2] if name == "keypoints" else []
         spec[f"views/{name}"] = tf.io.FixedLenSequenceFeature(shape, dtype, allow_missing=True)
     parsed = tf.io.parse_single_example(serialized, spec)
     views = {name: parsed[f"views/{name}"] for name in _FIELDS}
@@ -61,9 +62,9 @@ def parse_names(serialized) -> dict[str, tf.Tensor]:
     return {name: views[name] for name in ("id", "name", "keypoints", "held_out")}
 
 
-def take_pair(views, source, target) -> dict[str, tf.Tensor]:
-    """Source and target view, undecoded: each field gets a first dimension of 2."""
-    return {name: tf.gather(field, [source, target]) for name, field in views.items()}
+def take(views, numbers) -> dict[str, tf.Tensor]:
+    """The views of these numbers, `[m]`, undecoded: each field gets a first dimension of m."""
+    return {name: tf.gather(field, numbers) for name, field in views.items()}
 
 
 def _picture(data, size: int, stored: int):
