@@ -18,7 +18,11 @@ def open_split(data_dir: str | os.PathLike, split: str) -> records.Prepared:
     prepared = records.open_prepared(data_dir)
     if split not in prepared.files:
         have = ", ".join(sorted(prepared.files))
-        hint = "; hold views out with `dpt prepare --hold_out 5`" if split == "test" else ""
+        hint = (
+            "; hold views out with `dpt prepare --hold_out 5`, of a video with `--hold_out_block 0.2`"
+            if split == "test"
+            else ""
+        )
         raise UserError(f"{prepared.directory} has no split {split}, only {have}{hint}")
     return prepared
 
