@@ -188,7 +188,7 @@ def test_views_of_one_person_share_outfit_and_studio():
 
 
 def stored(directory):
-    prepared = records.open(directory)
+    prepared = records.open_prepared(directory)
     return {
         path.rsplit("/", 1)[1]: pathlib.Path(path).read_bytes()
         for several in prepared.files.values()
@@ -201,7 +201,7 @@ def test_what_is_written_does_not_depend_on_the_number_of_workers(tmp_path):
     directory = synthetic.generate(tmp_path / "one", workers=1, **size)
     synthetic.generate(tmp_path / "three", workers=3, **size)
     assert stored(tmp_path / "one") == stored(tmp_path / "three")
-    prepared = records.open(directory)
+    prepared = records.open_prepared(directory)
     assert prepared.items == {"train": 3, "test": 2}
     assert json.loads((directory / "dataset_info.json").read_text())["name"] == "synthetic"
 

@@ -105,7 +105,7 @@ def evaluate(
         base, own = workdir / "evaluation", weights.get("data", {}).get("digest")
     else:
         assert pictures_dir is not None
-        size = records.open(data_dir).image_size
+        size = records.open_prepared(data_dir).image_size
         hparams = config.preset("small").replace(image_size=size, batch_size=_BATCH)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         pairs = read.list_eval_pairs(data_dir, split, limit, seed)

@@ -18,9 +18,9 @@ def of(data_dir: str | os.PathLike) -> dict[str, Any]:
     """Sizes of a data set, and a digest of how its files begin; names of folders have no part in it.
 
     Raises:
-      UserError: as `records.open`.
+      UserError: as `records.open_prepared`.
     """
-    prepared = records.open(data_dir)
+    prepared = records.open_prepared(data_dir)
     digest = hashlib.sha256()
     for path in itertools.chain(*prepared.files.values()):
         with open(path, "rb") as file:

@@ -89,7 +89,7 @@ def _data_facts(plan: Plan) -> dict[str, Any]:
 def _check_keypoints(plan: Plan) -> None:
     """Refuses rows that read keypoints where the data set has none."""
     reading = [row.name for row in plan.rows if row.hparams(plan.base, 0).keypoints_needed()]
-    if not reading or (prepared := records.open(plan.data_dir)).keypoints:
+    if not reading or (prepared := records.open_prepared(plan.data_dir)).keypoints:
         return
     others = ",".join(row.name for row in plan.rows if row.name not in reading)
     remedy = f", or leave them out by --rows={others}" if others else ""

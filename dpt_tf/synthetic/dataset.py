@@ -115,7 +115,7 @@ def refuse_others(
     """
     from dpt_tf.data import records
 
-    there, wanted = records.open(data_dir).description, _description(views, seed, faults, white)
+    there, wanted = records.open_prepared(data_dir).description, _description(views, seed, faults, white)
     if there != wanted:
         raise UserError(f"{data_dir} holds other people ({there}) than these ({wanted}); give another --data_dir")
 
