@@ -16,7 +16,7 @@ Note:
 import keras
 import tensorflow as tf
 
-from dpt_tf.layers import PARTS
+from dpt_tf.iuv import NUM_PARTS
 
 JOINTS = 18
 
@@ -31,9 +31,9 @@ class Planes(keras.layers.Layer):
 
     def call(self, iuv):
         part, uv = iuv[..., :1], tf.cast(iuv[..., 1:], self.compute_dtype) / 255
-        onehot = tf.one_hot(tf.cast(part[..., 0], tf.int32) - 1, PARTS, dtype=self.compute_dtype)
+        onehot = tf.one_hot(tf.cast(part[..., 0], tf.int32) - 1, NUM_PARTS, dtype=self.compute_dtype)
         if self.pose == "densepose":
-            return tf.concat([tf.cast(part, self.compute_dtype) / PARTS, uv], -1)
+            return tf.concat([tf.cast(part, self.compute_dtype) / NUM_PARTS, uv], -1)
         if self.pose == "densepose_onehot":
             return tf.concat([onehot, uv], -1)
         if self.pose == "segmentation":

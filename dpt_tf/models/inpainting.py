@@ -5,7 +5,8 @@ Every part has an encoder and a decoder of its own; one context vector tells the
 
 import keras
 
-from dpt_tf.layers import PARTS, JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
+from dpt_tf.iuv import NUM_PARTS
+from dpt_tf.layers import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
 from dpt_tf.models import blocks
 
 
@@ -29,7 +30,7 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
       decoder all that G has to say about a part of which nothing was seen, but for what leaks through borders. With
       `colour_path` the context also reads each part's mean colour, and the last layer, which has no norm, reads G.
     """
-    texture = keras.Input([PARTS, atlas_size, atlas_size, 3], name="texture")
+    texture = keras.Input([NUM_PARTS, atlas_size, atlas_size, 3], name="texture")
     x = SplitParts(name="split")(texture)  # 24 x [B, R, R, 3]
     for i, filters in enumerate((width, width, 2 * width, 4 * width)):
         x = PartConv(filters, name=f"encode_{i + 1}")(x)
@@ -37,7 +38,7 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
     codes = x  # 24 x [B, R/16, R/16, 128]
     g = keras.layers.Flatten(name="flatten")(JoinParts(name="codes")(codes))  # [B, 24 * R/16 * R/16 * 128]
     if colour_path:
-        colours = keras.layers.Reshape([PARTS, atlas_size**2, 3], name="texels")(texture)
+        colours = keras.layers.Reshape([NUM_PARTS, atlas_size**2, 3], name="texels")(texture)
         colours = keras.ops.mean(colours, axis=2)  # [B, 24, 3]
         g = keras.layers.Concatenate(name="codes_colours")([g, keras.layers.Flatten(name="colours")(colours)])
     g = keras.layers.Dense(context_size, "relu", name="context_1")(g)
