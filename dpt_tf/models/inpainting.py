@@ -7,7 +7,6 @@ import keras
 
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.layers import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
-from dpt_tf.models import blocks
 
 
 def build(atlas_size=256, width=32, context_size=256, colour_path=False):
@@ -49,6 +48,8 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
         # The first decoder layer sees [E_i, G], 128 + 256 channels.
         x = PartConvTranspose(filters, name=f"decode_{i + 1}")(x, *([g] if i == 0 else []))
         x = PartNorm(name=f"decode_{i + 1}_norm")(x)
-    x = PartConvTranspose(3, "tanh", name="decode_4")(x, *([g] if colour_path else []))  # 24 x [B, R, R, 3]
-    x = JoinParts(name="join")(x)  # [B, 24, R, R, 3]
-    return keras.Model(texture, blocks.picture(x, "inpainted"), name="inpainting")
+    # As in every network the last layer is float32, whatever the policy.
+    last = PartConvTranspose(3, "tanh", dtype="float32", name="decode_4")
+    x = last(x, *([g] if colour_path else []))  # 24 x [B, R, R, 3]
+    x = JoinParts(dtype="float32", name="inpainted")(x)  # [B, 24, R, R, 3]
+    return keras.Model(texture, x, name="inpainting")
