@@ -6,7 +6,7 @@ Names resolve when they are first used: `import dpt_tf` itself loads neither Ten
 import importlib
 from typing import Any
 
-_MODULES = ("config", "data", "iuv", "layers", "losses", "metrics", "models", "ops", "records", "synthetic", "transfer")
+_MODULES = ("config", "data", "iuv", "layers", "losses", "metrics", "models", "ops", "synthetic", "transfer")
 
 
 def __getattr__(name: str) -> Any:

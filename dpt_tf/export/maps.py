@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from dpt_tf.export import checks
 from dpt_tf.export.components import components, pairs
+from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.iuv.faults import HIGH, LOW, MOST_LONELY, MOST_LONELY_SMALL, MOST_STAINED, MOSTLY
 from dpt_tf.iuv.people import SMALLEST, TRUNK
-from dpt_tf.ops.atlas import PARTS
 
 
 def read(name: str, pixels: tf.Tensor) -> tf.Tensor:
@@ -31,7 +31,7 @@ def _ordered(name: str, pixels: tf.Tensor) -> tf.Tensor:
     """
     ends = first, last = pixels[..., 0], pixels[..., 2]
     highest = [tf.cast(tf.reduce_max(channel, [1, 2]), tf.int32) for channel in ends]
-    first_small, last_small = (most <= PARTS for most in highest)
+    first_small, last_small = (most <= NUM_PARTS for most in highest)
     empty = tf.reduce_all(pixels == 0, [1, 2, 3])
     alike = tf.reduce_all(tf.equal(first, last), [1, 2])
     background = tf.reduce_all(pixels == 0, -1)
@@ -49,7 +49,7 @@ def _ordered(name: str, pixels: tf.Tensor) -> tf.Tensor:
                 highest[0][i],
                 " and blue up to ",
                 highest[1][i],
-                f"; one of them should be the part number, 0..{PARTS}",
+                f"; one of them should be the part number, 0..{NUM_PARTS}",
             ],
         ),
         checks.refuse_any(

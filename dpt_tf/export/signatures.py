@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from dpt_tf.config import HParams
 from dpt_tf.export import checks, reading
+from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.ops import atlas
 
 _TAKES = {
@@ -45,7 +46,7 @@ class Signatures:
     def __init__(self, model: keras.Model, hparams: HParams):
         """`model` is a generator that no keypoints condition, `hparams` its own."""
         self._size, resolution = hparams.image_size, hparams.atlas_size
-        photo, sheets = [self._size, self._size, 3], [atlas.PARTS, resolution, resolution]
+        photo, sheets = [self._size, self._size, 3], [NUM_PARTS, resolution, resolution]
         self._inner = {"source": photo, "source_iuv": photo, "target_iuv": photo}
         self._inner |= {"texture": [*sheets, 3], "observed": [*sheets, 1]}
         self._inner |= {"source_bytes": [], "source_iuv_bytes": [], "target_iuv_bytes": []}

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from dpt_tf import iuv
 from dpt_tf.config import HParams
-from dpt_tf.ops.atlas import PARTS
+from dpt_tf.iuv import NUM_PARTS
 
 FILE = "tf_serving_warmup_requests"
 
@@ -43,7 +43,7 @@ def requests(hparams: HParams) -> dict[str, dict[str, np.ndarray]]:
     files = {"source_bytes": buffer.getvalue(), "source_iuv_bytes": iuv.encode(body)}
     files["target_iuv_bytes"] = files["source_iuv_bytes"]
     source: dict[str, np.ndarray] = {"source": photo[None].astype(np.float32) / 127.5 - 1, "source_iuv": body[None]}
-    sheets = (1, PARTS, resolution, resolution)
+    sheets = (1, NUM_PARTS, resolution, resolution)
     unwrapped: dict[str, np.ndarray] = {
         "texture": np.zeros((*sheets, 3), np.float32),
         "observed": np.zeros((*sheets, 1), np.uint8),

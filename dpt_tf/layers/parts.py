@@ -12,9 +12,6 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.layers.norm import instance_norm
-from dpt_tf.ops.atlas import PARTS
-
-__all__ = ["PARTS", "JoinParts", "PartConv", "PartConvTranspose", "PartNorm", "SplitParts"]
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
