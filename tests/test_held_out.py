@@ -24,9 +24,17 @@ def names(views) -> list[str]:
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.25, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("views", [2, 3, 7, 10, 93])
 def test_a_block_is_the_last_stretch_in_one_piece_of_the_share_that_was_asked_for(views, share):
-    kept = held_out.last_stretch(views, share)
+    kept = held_out.stretch(views, share)
     count = min(max(round(share * views), 1), views - 1)
     assert kept.tolist() == [False] * (views - count) + [True] * count
+
+
+@pytest.mark.parametrize(
+    ("views", "share", "start", "first", "count"),
+    [(10, 0.2, 0.4, 4, 2), (10, 0.2, 0.0, 0, 2), (10, 0.3, 0.95, 7, 3), (93, 0.2, 0.4, 37, 19), (2, 0.9, 0.5, 1, 1)],
+)
+def test_a_block_begins_where_it_was_asked_to(views, share, start, first, count):
+    assert np.flatnonzero(held_out.stretch(views, share, start)).tolist() == list(range(first, first + count))
 
 
 @pytest.mark.parametrize(("views", "n"), [(7, 3), (10, 5), (4, 5), (2, 2)])
@@ -134,6 +142,9 @@ def test_what_scores_are_worth_is_said_where_it_is_little(tmp_path, capsys, numb
         (["--hold_out_block=-0.2"], "between 0 and 1"),
         (["--hold_out_block=nan"], "between 0 and 1"),
         (["--hold_out_block=x"], "--hold_out_block"),
+        (["--hold_out_from=0.5"], "give both, or neither"),
+        (["--hold_out_block=0.2", "--hold_out_from=1"], "--hold_out_from=1: give a share between 0 and 1"),
+        (["--hold_out_block=0.2", "--hold_out_from=nan"], "give a share between 0 and 1"),
         (["--hold_out=2", "--hold_out_block=0.2"], "--hold_out and --hold_out_block are 2 ways"),
         (["--test_people=1", "--hold_out_block=0.2"], "--hold_out_block and --test_people are 2 ways"),
         (["--hold_out=2", "--test_people=1", "--hold_out_block=0.2"], "give one of them"),

@@ -1,9 +1,10 @@
 """`dpt prepare`: photos with their IUV files -> a prepared data set.
 
 The splits: `--hold_out N` keeps every n-th view of a person (the n-th, the 2n-th, ...) for testing, as suits photos;
-`--hold_out_block SHARE` a stretch of each person's views in one piece, the last, as suits the frames of a video;
-`--test_people K` the last K people whole. Views and people are in the order of their names, numbers in them by value,
-so that the same folder is always split alike. What is read is checked before anything is written.
+`--hold_out_block SHARE` a stretch of each person's views in one piece, as suits the frames of a video, the last or one
+from `--hold_out_from` on; `--test_people K` the last K people whole. Views and people are in the order of their names,
+numbers in them by value, so that the same folder is always split alike. What is read is checked before anything is
+written.
 """
 
 import argparse
@@ -36,7 +37,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="keep the last part of each person's views for testing, 0.2 for a fifth: for the frames of a video",
+        help="keep a part of each person's views in one piece, 0.2 for a fifth: for the frames of a video",
+    )
+    parser.add_argument(
+        "--hold_out_from",
+        type=float,
+        metavar="SHARE",
+        help="where that part begins, 0.4 for two fifths of the way (the last part)",
     )
     parser.add_argument("--test_people", type=int, default=0, metavar="K", help="keep the last K people for testing")
     parser.add_argument("--person", type=int, help="whom to keep where a map shows several; 1 = the largest (default)")
@@ -99,6 +106,10 @@ def _check(args: argparse.Namespace) -> None:
             f"--hold_out_block={args.hold_out_block:g}: give the share to hold out, between 0 and 1 (0.2 for a fifth), "
             "or 0 for none"
         )
+    if args.hold_out_from is not None and not args.hold_out_block:
+        raise UserError("--hold_out_from says where --hold_out_block begins; give both, or neither")
+    if args.hold_out_from is not None and not 0 <= args.hold_out_from < 1:
+        raise UserError(f"--hold_out_from={args.hold_out_from:g}: give a share between 0 and 1 (0.4 for two fifths)")
     ways = [f"--{flag}" for flag in ("hold_out", "hold_out_block", "test_people") if getattr(args, flag)]
     if len(ways) > 1:
         raise UserError(f"{' and '.join(ways)} are {len(ways)} ways to make the test split; give one of them")
@@ -162,7 +173,9 @@ def _held_out(views: int, args: argparse.Namespace) -> np.ndarray:
     """Which of a person's views are kept for testing, bool `[views]`."""
     if args.hold_out:
         return held_out.every_nth(views, args.hold_out)
-    return held_out.last_stretch(views, args.hold_out_block) if args.hold_out_block else np.zeros(views, bool)
+    if args.hold_out_block:
+        return held_out.stretch(views, args.hold_out_block, args.hold_out_from)
+    return np.zeros(views, bool)
 
 
 def _views(files, read, args: argparse.Namespace, tally: folders.Tally, bar) -> Iterator[records.View]:

@@ -2,8 +2,8 @@
 
 Views are in the order of their names, numbers in them by their value: 2 before 10. Photos that have nothing to do with
 each other are held out one here, one there. Frames of a video are like their neighbours: one between two that are
-trained on is interpolated, not learnt, so a video gives up a stretch in one piece, its last. That has one neighbour
-among the training frames, where a stretch in the middle would have two.
+trained on is interpolated, not learnt, so a video gives up a stretch in one piece: its last, which has one neighbour
+among the training frames, or one from a place that was asked for, where the last shows nothing new.
 """
 
 import re
@@ -25,10 +25,15 @@ def every_nth(views: int, n: int) -> np.ndarray:
     return np.arange(1, views + 1) % n == 0
 
 
-def last_stretch(views: int, share: float) -> np.ndarray:
-    """The last `round(share * views)`, one at least, and never all: bool `[views]`."""
+def stretch(views: int, share: float, start: float | None = None) -> np.ndarray:
+    """`round(share * views)` in a row, one at least, and never all: bool `[views]`.
+
+    They begin at the view `round(start * views)`, or earlier where so many do not follow; without `start` they are the
+    last.
+    """
     count = min(max(round(share * views), 1), views - 1)
-    return np.arange(views) >= views - count
+    first = views - count if start is None else min(round(start * views), views - count)
+    return (np.arange(views) >= first) & (np.arange(views) < first + count)
 
 
 def look_like_frames(stems: Iterable[str]) -> bool:
