@@ -45,7 +45,7 @@ def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, An
         rows.append(entry | {"seconds": sum(_seconds(report["costs"]) for report in of_row)})
     judged = []
     for ordering in table.orderings:
-        found = verdicts.judge(ordering, results)
+        found = verdicts.verdict_of(ordering, results)
         judged.append(
             {"score": ordering.score, "order": list(ordering.names), "where": ordering.where}
             | {"verdict": found.verdict, "numbers": list(found.numbers)}

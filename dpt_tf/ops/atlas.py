@@ -28,7 +28,8 @@ def coordinates(iuv: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def splat(image: tf.Tensor, part: tf.Tensor, uv: tf.Tensor, resolution: int) -> tf.Tensor:
     """Adds each pixel, with bilinear weights, to the four texels round it: `[B, H, W, C] -> [B, 24, R, R, C]`.
 
-    A sum, not a mean: the exact transpose of `lookup`. Background goes nowhere.
+    A sum, not a mean (`unwrap` has the means): the exact transpose of `lookup`, by which each of the two is the other's
+    proof. Background goes nowhere.
     """
     texel, weight = _taps(part, uv, resolution)
     return _as_atlas(_scatter(weight * _pixels(image), texel, _texels(part, resolution)), resolution)
