@@ -1,4 +1,4 @@
-"""The client: what it sends and reads, against both APIs of the stand-in; its errors."""
+"""The client: what it sends and reads, against both APIs of the local server; its errors."""
 
 import shutil
 import socket
@@ -74,8 +74,10 @@ def test_many_poses_one_pose_both_apis_and_the_library_paint_the_same(real, expo
 
 def test_many_poses_cost_one_texture_and_a_render_each(real, monkeypatch):
     with connect(real) as asked:
-        calls, ask = [], asked._door.ask
-        monkeypatch.setattr(asked._door, "ask", lambda spec, name, *rest: calls.append(name) or ask(spec, name, *rest))
+        calls, ask = [], asked._transport.ask
+        monkeypatch.setattr(
+            asked._transport, "ask", lambda spec, name, *rest: calls.append(name) or ask(spec, name, *rest)
+        )
         assert len(list(asked.transfer(photo(32, 32), person(32, 32), [person(32, 32, n) for n in range(3)]))) == 3
     assert calls == ["texture", "render", "render", "render"]
 

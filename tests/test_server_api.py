@@ -169,7 +169,7 @@ def test_status_tells_of_versions_and_of_what_is_not_there(server):
     assert words == "Could not find version 4 of model dpt"
 
 
-def test_what_the_stand_in_does_not_do_is_unimplemented(server):
+def test_what_the_local_server_does_not_do_is_unimplemented(server):
     refused(server.predict.Classify, classification_pb2.ClassificationRequest(), grpc.StatusCode.UNIMPLEMENTED)
 
 
@@ -221,7 +221,7 @@ def test_rest_takes_numbers_and_names_several_outputs(server):
     [
         ("/v1/models/x:predict", {"instances": [1]}, 404, "Servable not found for request: Latest(x)"),
         ("/v1/models/dpt/versions/x:predict", {"instances": [1]}, 400, "Failed to convert version: x to numeric."),
-        ("/v1/models/dpt:classify", {}, 501, "classify is not implemented by the stand-in"),
+        ("/v1/models/dpt:classify", {}, 501, "classify is not implemented by the local server"),
         ("/v1/other", {}, 400, "Malformed request: POST /v1/other"),
         ("/other", {}, 404, "Malformed request: POST /other"),
         ("/v1/models/dpt:predict", b"{", 400, "JSON Parse error: "),
@@ -271,8 +271,10 @@ def test_rest_tells_status_and_metadata(server):
 def test_prometheus_reads_what_was_asked_and_strangers_make_no_series(server):
     server.predict.Predict(toy.files_request(toy.pictures(1)), timeout=30)
     refused(server.predict.Predict, toy.files_request({}, name="stranger"), grpc.StatusCode.NOT_FOUND)
-    page = toy.get(server.rest + "/metrics")
-    assert ':tensorflow:serving:request_count{model_name="dpt",status="OK"}' in page
-    assert ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"}' in page and "stranger" not in page
-    assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="GRPC"' in page
-    assert "process_resident_memory_bytes" in page
+    metrics = toy.get(server.rest + "/metrics")
+    assert ':tensorflow:serving:request_count{model_name="dpt",status="OK"}' in metrics
+    assert (
+        ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"}' in metrics and "stranger" not in metrics
+    )
+    assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="GRPC"' in metrics
+    assert "process_resident_memory_bytes" in metrics

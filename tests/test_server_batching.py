@@ -192,8 +192,8 @@ def test_one_bad_member_of_a_batch_fails_alone(tmp_path, sizes):
         for seed, call in enumerate(calls):
             if seed != 3:
                 assert (toy.painted(call.result()) == toy.expected(planes[seed])).all()
-        page = toy.get(server.rest + "/m")
-    assert ':tensorflow:serving:request_count{model_name="dpt",status="INVALID_ARGUMENT"} 1' in page
-    assert ":tensorflow:serving:batching_session:batch_size_sum 12" in page
-    merged = float(page.split(":tensorflow:serving:batching_session:batch_size_count ")[1].split()[0])
+        metrics = toy.get(server.rest + "/m")
+    assert ':tensorflow:serving:request_count{model_name="dpt",status="INVALID_ARGUMENT"} 1' in metrics
+    assert ":tensorflow:serving:batching_session:batch_size_sum 12" in metrics
+    merged = float(metrics.split(":tensorflow:serving:batching_session:batch_size_count ")[1].split()[0])
     assert merged < 8, "nothing was merged"

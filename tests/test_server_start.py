@@ -86,7 +86,7 @@ def test_a_bad_start_is_one_line_and_code_2(base, capsys, flags, words):
         ),
         ("batching_parameters_file", "max_batch_size { value: 0 }", "are at least 1"),
         ("batching_parameters_file", "allowed_batch_sizes: 2", "must increase and end with max_batch_size (1000)"),
-        ("batching_parameters_file", "pad_variable_length_inputs: true", "not implemented by the stand-in"),
+        ("batching_parameters_file", "pad_variable_length_inputs: true", "not implemented by the local server"),
         ("ssl_config_file", "server_key: 'x' server_cert: 'y'", "is no PEM, or they do not match"),
     ],
 )
@@ -187,7 +187,7 @@ def test_a_signal_under_load_answers_every_accepted_request_and_exits_0(base, si
             break
     reader = threading.Thread(target=lambda: said.extend(process.stderr))
     reader.start()
-    assert "stand-in for TF Serving" in said[0], said
+    assert "it is not TF Serving" in said[0], said
     outcomes, planes = [], toy.pictures(1)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict

@@ -17,7 +17,7 @@ from dpt_tf.transfer import painter
 
 
 def mirror(inputs):
-    """A stand-in for a generator: it paints the source as it is."""
+    """A toy generator: it paints the source as it is."""
     source = tf.convert_to_tensor(inputs["source"])
     seen = tf.cast(tf.convert_to_tensor(inputs["target_iuv"])[..., :1] > 0, tf.float32)
     return {

@@ -1,6 +1,6 @@
 """Asks a server for pictures: a photo, its DensePose map and poses in, a PNG for each pose out.
 
-It speaks to TF Serving and to the stand-in alike, and imports neither TensorFlow nor `dpt_tf`.
+It speaks to TF Serving and to the local server alike, and imports neither TensorFlow nor `dpt_tf`.
 A pose that cannot be used is named in a line and left out; the others are painted. Exit codes: 0 all are painted; 1 the
 server gave no answer, or refused; 2 something that was given cannot be used. Pictures are written one by one, whole.
 """

@@ -75,12 +75,12 @@ def batching(file: str) -> tuple[Bounds, tuple[int, ...]]:
             f"{file}: allowed_batch_sizes must increase and end with max_batch_size ({bounds.max_batch_size})"
         )
     if given.pad_variable_length_inputs:
-        raise BadStart(f"{file}: pad_variable_length_inputs is not implemented by the stand-in; leave it out")
+        raise BadStart(f"{file}: pad_variable_length_inputs is not implemented by the local server; leave it out")
     return bounds, sizes
 
 
 def metrics_path(file: str) -> str:
-    """Where Prometheus finds its page; empty where a MonitoringConfig does not enable it."""
+    """Where Prometheus finds the metrics; empty where a MonitoringConfig does not enable it."""
     config: Any = read(file, MonitoringConfig()).prometheus_config
     path = config.path or "/monitoring/prometheus/metrics"
     if not path.startswith("/"):

@@ -134,7 +134,7 @@ async def _http(options: Options, predictor: Predictor, metrics: Metrics) -> Asy
     except OSError:
         raise _taken("--rest_api_port", options.host, options.rest_port) from None
     limit = options.limits.max_bytes
-    app = rest.application(predictor, limit, options.rest_seconds, options.metrics_path, metrics.page)
+    app = rest.application(predictor, limit, options.rest_seconds, options.metrics_path, metrics.exposition)
     server = rest.Http(app, GRACE)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     while not server.started and not task.done():

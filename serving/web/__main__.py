@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     from dpt_tf.system.errors import UserError
 
     try:
-        with _bound(args.host, args.port) as listening, tempfile.TemporaryDirectory(prefix="dpt_page_") as folder:
+        with _bound(args.host, args.port) as listening, tempfile.TemporaryDirectory(prefix="dpt_web_") as folder:
             _show(args, listening, pathlib.Path(folder))
     except UserError as error:
         _refuse(str(error))
