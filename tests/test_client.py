@@ -143,12 +143,8 @@ def test_a_server_that_comes_late_is_found(tmp_path, rest):
 @pytest.mark.parametrize("as_content", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 def test_answers_are_read_from_either_field(as_content, dtype):
-    from tensorflow.core.framework import tensor_pb2
-
-    from serving.local_server.tensors import encode
-
-    array, proto = np.arange(24).reshape(2, 3, 4).astype(dtype), tensor_pb2.TensorProto()
-    encode(array, proto, as_content)
+    array = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    proto = toy.encode(array, as_content)
     np.testing.assert_array_equal(tensors.decode("x", tensors.TensorProto.FromString(proto.SerializeToString())), array)
     assert bool(proto.tensor_content) == as_content
 

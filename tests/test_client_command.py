@@ -123,9 +123,20 @@ def test_what_goes_wrong_is_one_line_and_a_code(painter, files, capsys, targets,
     assert (got, line[:8]) == (code, "client: ") and words in line
 
 
+def test_without_grpc_one_line_says_what_to_install(files, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "serving.client.grpc_transport", raising=False)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    assert command.main(flags(files, "127.0.0.1:1", "c_IUV.png")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("client: gRPC needs the packages grpcio and protobuf") and "'.[serving]'" in line
+
+
 @pytest.mark.parametrize("rest", [False, True])
 def test_it_runs_where_neither_tensorflow_nor_the_library_is(painter, files, rest):
-    absent = ["tensorflow", "tensorflow_serving", "keras", "scipy", "dpt_tf"] + ["grpc", "google"] * rest
+    absent = ["tensorflow", "tensorflow_serving", "keras", "scipy", "dpt_tf", "fcntl", "resource"] + [
+        "grpc",
+        "google",
+    ] * rest
     hide = f"import sys; sys.modules |= dict.fromkeys({absent})"
     code = f"{hide}; from serving.client.__main__ import main; sys.exit(main())"
     ran = subprocess.run(

@@ -14,8 +14,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, get_model_status_pb2
 
-from serving.local_server import tensors
-
 MISSING = (
     "input size does not match signature: 2!=3 len({source_bytes,source_iuv_bytes}) != "
     "len({source_bytes,source_iuv_bytes,target_iuv_bytes}). Sent extra: {}. Missing but required: {target_iuv_bytes}."
@@ -73,23 +71,16 @@ def test_answers_of_every_type_survive_the_journey(as_content):
     kinds = ("float32", "float64", "bool", "uint8", "int8", "int16", "int32", "int64", "uint32", "uint64", "float16")
     for kind in kinds:
         array = np.array([[0, 1, 100], [7, 0, 127]]).astype(kind)
-        back = tf.make_ndarray(encode(array, as_content))
+        back = tf.make_ndarray(toy.encode(array, as_content))
         assert back.dtype == array.dtype and (back == array).all(), kind
         if array.dtype.kind in "iu":
             info = np.iinfo(array.dtype)
             edges = [info.min, info.max, 0, 127, 128 % (info.max + 1), 255 % (info.max + 1), info.max // 3]
             array = np.array(edges * 20_000, array.dtype)
-            assert (tf.make_ndarray(encode(array, as_content)) == array).all(), kind
-        assert tf.make_ndarray(encode(array.reshape(-1)[:0], as_content)).shape == (0,)
+            assert (tf.make_ndarray(toy.encode(array, as_content)) == array).all(), kind
+        assert tf.make_ndarray(toy.encode(array.reshape(-1)[:0], as_content)).shape == (0,)
     text = np.array([[b"a", b""], [b"\xff\x00", b"long" * 100]], dtype=object)
-    assert (tf.make_ndarray(encode(text, as_content)) == text).all()
-
-
-def encode(array, as_content):
-    """A proto of its own for the array."""
-    proto = tensors.TensorProto()
-    tensors.encode(array, proto, as_content)
-    return proto
+    assert (tf.make_ndarray(toy.encode(text, as_content)) == text).all()
 
 
 def test_numbers_come_in_the_typed_fields_as_from_tf_serving(server):
@@ -105,7 +96,7 @@ def test_typed_fields_are_understood_as_well_as_bytes(server):
     content = server.predict.Predict(request, timeout=30)
     for name in toy.NAMES:
         array = tf.make_ndarray(request.inputs[name])
-        request.inputs[name].CopyFrom(encode(array, as_content=False))
+        request.inputs[name].CopyFrom(toy.encode(array, as_content=False))
     assert server.predict.Predict(request, timeout=30) == content
 
 

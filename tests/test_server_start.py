@@ -1,5 +1,6 @@
 """The command: what it says at its start, what stops it from starting, TLS, and how it ends."""
 
+import ast
 import os
 import pathlib
 import re
@@ -66,6 +67,37 @@ def text(tmp_path, content: str) -> str:
 def test_a_bad_start_is_one_line_and_code_2(base, capsys, flags, words):
     told = bad_start(capsys, *(flag.format(base=base) for flag in flags))
     assert words.format(base=base) in told
+
+
+@pytest.mark.parametrize("package", command.PACKAGES)
+def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(base, capsys, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    told = bad_start(capsys, f"--model_base_path={base}")
+    assert told == f"local_server: {package} is not installed; the local server needs it: pip install -e '.[serving]'"
+
+
+def test_every_package_that_the_server_imports_is_looked_for():
+    imported = imports(toy.SERVING / "local_server")
+    of_the_library = {"google", "numpy", "tensorflow"}  # protobuf, too
+    assert set(command.PACKAGES) == imported - set(sys.stdlib_module_names) - {"serving"} - of_the_library
+
+
+@pytest.mark.parametrize("folder", ["local_server", "client", "web", "configs"])
+def test_no_module_needs_what_only_posix_has(folder):
+    posix = {"fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
+    assert not imports(toy.SERVING / folder) & posix
+
+
+def imports(folder) -> set[str]:
+    """What the modules in a folder import, wherever in them, by its first name."""
+    found = set()
+    for file in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module.partition(".")[0])
+    return found
 
 
 @pytest.mark.parametrize(
@@ -140,7 +172,7 @@ def test_flags_and_files_say_what_is_served(base, tmp_path):
     options = command.options(command._flags().parse_args(flags))
     bounds = options.bounds
     assert (bounds.max_batch_size, bounds.timeout, bounds.max_enqueued_batches) == (8, 0.005, 10)
-    assert options.limits.allowed_batch_sizes == (8,) and options.limits.max_bytes == 1000
+    assert bounds.allowed_batch_sizes == (8,) and options.limits.max_bytes == 1000
     assert options.models[0].name == "toy" and options.metrics_path == "/monitoring/prometheus/metrics"
     assert ("grpc.primary_user_agent", "x") in options.channel
 

@@ -152,7 +152,9 @@ def _grpc_transport(address: str, tls: transport.Tls | None) -> transport.Transp
     try:
         from serving.client.grpc_transport import GrpcTransport
     except ImportError as error:
-        raise BadInput(f"gRPC needs the packages grpcio and protobuf ({error}); REST needs neither") from None
+        raise BadInput(
+            f"gRPC needs the packages grpcio and protobuf ({error}): pip install -e '.[serving]'; REST needs neither"
+        ) from None
     return GrpcTransport(address, tls)
 
 

@@ -9,6 +9,7 @@ Exit codes: 0 stopped; 2 it could not start, and one line says why.
 
 import argparse
 import asyncio
+import importlib.util
 import logging
 import os
 import signal
@@ -17,11 +18,16 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What comes with the extra `serving`.
+PACKAGES = ("grpc", "grpc_health", "grpc_reflection", "prometheus_client", "starlette", "tensorflow_serving", "uvicorn")
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Serves until a signal, and exits."""
     flags = _flags().parse_args(argv)
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            _refuse(f"{package} is not installed; the local server needs it: pip install -e '.[serving]'")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
     logging.info(
         "This server is for development and demonstrations; it has TF Serving's APIs, but it is not TF Serving."
@@ -45,14 +51,20 @@ async def _serve(flags: argparse.Namespace) -> None:
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def leave() -> None:
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(signum)
-        stop.set()
+    def leave(*_: object) -> None:
+        for signum in before:
+            signal.signal(signum, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stop.set)
 
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, leave)
-    await serve(options(flags), stop, lambda: logging.info("serving"))
+    # Not by `loop.add_signal_handler`, which Windows has not.
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)}
+    for signum in before:
+        signal.signal(signum, leave)
+    try:
+        await serve(options(flags), stop, lambda: logging.info("serving"))
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def options(flags: argparse.Namespace):
@@ -77,7 +89,6 @@ def options(flags: argparse.Namespace):
         models = configs.models(flags.model_config_file)
     else:
         models = [configs.ModelConfig(name=flags.model_name, base_path=flags.model_base_path)]
-    bounds, sizes = configs.batching(flags.batching_parameters_file) if flags.enable_batching else (Bounds(), ())
     channel = dict(flags.grpc_channel_arguments)
     max_bytes = channel.get("grpc.max_receive_message_length", Limits.max_bytes)
     return Options(
@@ -85,8 +96,8 @@ def options(flags: argparse.Namespace):
         host=flags.host,
         port=flags.port,
         rest_port=flags.rest_api_port,
-        bounds=bounds,
-        limits=Limits(max_bytes, sizes, flags.enable_serialization_as_tensor_content),
+        bounds=configs.batching(flags.batching_parameters_file) if flags.enable_batching else Bounds(),
+        limits=Limits(max_bytes, flags.enable_serialization_as_tensor_content),
         credentials=configs.credentials(flags.ssl_config_file) if flags.ssl_config_file else None,
         channel=tuple(channel.items()),
         metrics_path=configs.metrics_path(flags.monitoring_config_file) if flags.monitoring_config_file else "",

@@ -53,8 +53,8 @@ def check(listed: Sequence[ModelConfig]) -> None:
             raise invalid(f'model {model.name} is for platform {model.model_platform}; only "tensorflow" is served')
 
 
-def batching(file: str) -> tuple[Bounds, tuple[int, ...]]:
-    """Bounds of the queue, with TF Serving's defaults, and the batch sizes to pad to. No file, all defaults."""
+def batching(file: str) -> Bounds:
+    """Bounds of the queue, with TF Serving's defaults where the file does not say, or there is none."""
     given: Any = read(file, BatchingParameters()) if file else BatchingParameters()
 
     def value(name: str, default: int) -> int:
@@ -76,7 +76,7 @@ def batching(file: str) -> tuple[Bounds, tuple[int, ...]]:
         )
     if given.pad_variable_length_inputs:
         raise BadStart(f"{file}: pad_variable_length_inputs is not implemented by the local server; leave it out")
-    return bounds, sizes
+    return bounds
 
 
 def metrics_path(file: str) -> str:

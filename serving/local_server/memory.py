@@ -6,10 +6,11 @@ to 32 MiB are kept, in two arenas rather than in one or two for every thread.
 """
 
 import ctypes
+import os
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_LIBRARY: Any = ctypes.CDLL(None)
+_LIBRARY: Any = ctypes.CDLL(None) if os.name == "posix" else None
 
 
 def keep_freed_blocks() -> bool:
