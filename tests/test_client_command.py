@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 import server_toy as toy
 import trustme
-from client_toys import address, painting, person, photo, toy_painted
+from client_toys import address, person, photo, toy_painted
 
 from serving.client import Client, ServerError, Tls
 from serving.client import __main__ as command
-
-
-@pytest.fixture(scope="module")
-def painter(tmp_path_factory):
-    """A server of the toy, versions 1 and 2, of which 1 is `stable`."""
-    with painting(tmp_path_factory.mktemp("toys") / "dpt") as server:
-        yield server
 
 
 @pytest.mark.parametrize("mutual", [False, True])
@@ -67,8 +60,8 @@ def flags(files, server, *targets, rest=False, output="out"):
     return [*which, "--target_iuv", *targets]
 
 
-def test_the_command_paints_files_and_folders_and_names_what_it_leaves_out(painter, files, capsys):
-    assert command.main(flags(files, painter, "c_IUV.png", "poses", rest=True)) == 2
+def test_the_command_paints_files_and_folders_and_names_what_it_leaves_out(toy_server, files, capsys):
+    assert command.main(flags(files, toy_server, "c_IUV.png", "poses", rest=True)) == 2
     said = capsys.readouterr()
     assert said.out.split() == [str(files / "out" / name) for name in ("c.png", "1.png", "3.png")]
     (line,) = said.err.splitlines()
@@ -80,8 +73,8 @@ def test_the_command_paints_files_and_folders_and_names_what_it_leaves_out(paint
         np.testing.assert_array_equal(got, toy_painted(photo(32, 32), person(32, 32), target, version=2))
 
 
-def test_one_pose_may_be_one_file(painter, files, capsys):
-    assert command.main(flags(files, painter, "c_IUV.png", output="new/picture.png")) == 0
+def test_one_pose_may_be_one_file(toy_server, files, capsys):
+    assert command.main(flags(files, toy_server, "c_IUV.png", output="new/picture.png")) == 0
     assert capsys.readouterr().out.split() == [str(files / "new" / "picture.png")]
     with toy.PIL.Image.open(files / "new" / "picture.png") as painted:
         assert painted.size == (32, 32)
@@ -114,9 +107,9 @@ def test_one_pose_may_be_one_file(painter, files, capsys):
     ],
 )
 @pytest.mark.parametrize("rest", [False, True])
-def test_what_goes_wrong_is_one_line_and_a_code(painter, files, capsys, targets, more, code, words, rest):
+def test_what_goes_wrong_is_one_line_and_a_code(toy_server, files, capsys, targets, more, code, words, rest):
     try:
-        got = command.main([*flags(files, painter, *targets, rest=rest), *(one.format(files=files) for one in more)])
+        got = command.main([*flags(files, toy_server, *targets, rest=rest), *(one.format(files=files) for one in more)])
     except SystemExit as left:
         got = left.code
     (line,) = capsys.readouterr().err.splitlines()
@@ -132,7 +125,7 @@ def test_without_grpc_one_line_says_what_to_install(files, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("rest", [False, True])
-def test_it_runs_where_neither_tensorflow_nor_the_library_is(painter, files, rest):
+def test_it_runs_where_neither_tensorflow_nor_the_library_is(toy_server, files, rest):
     absent = ["tensorflow", "tensorflow_serving", "keras", "scipy", "dpt_tf", "fcntl", "resource"] + [
         "grpc",
         "google",
@@ -140,7 +133,7 @@ def test_it_runs_where_neither_tensorflow_nor_the_library_is(painter, files, res
     hide = f"import sys; sys.modules |= dict.fromkeys({absent})"
     code = f"{hide}; from serving.client.__main__ import main; sys.exit(main())"
     ran = subprocess.run(
-        [sys.executable, "-c", code, *flags(files, painter, "c_IUV.png", rest=rest)],
+        [sys.executable, "-c", code, *flags(files, toy_server, "c_IUV.png", rest=rest)],
         env={**os.environ, "PYTHONPATH": str(toy.SERVING.parent)},
         capture_output=True,
         text=True,

@@ -28,15 +28,13 @@ HALF_A_GREY = 0.5 / 127.5
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("runs") / "toy")
+def run(toy_export):
+    return toy_export / "run"
 
 
 @pytest.fixture(scope="module")
-def exported(run, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "dpt"
-    assert main.dispatch(["export", f"--workdir={run}", f"--export_dir={folder}", "--device=cpu"]) == 0
-    return folder / "1"
+def exported(toy_export):
+    return toy_export / "dpt" / "1"
 
 
 @pytest.fixture(scope="module")

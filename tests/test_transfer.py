@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from exporting import R, X, make_run
+from exporting import R, X
 from PIL import Image
 
 from dpt_tf.commands import main
@@ -64,11 +64,9 @@ def test_what_the_network_paints_is_what_comes_out(paint):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(toy_export):
     """A run and its export."""
-    run, exported = make_run(tmp_path_factory.mktemp("runs") / "toy"), tmp_path_factory.mktemp("models") / "dpt"
-    assert main.dispatch(["export", f"--workdir={run}", f"--export_dir={exported}", "--device=cpu"]) == 0
-    return {"run": painter.load(run), "export": painter.load(exported)}
+    return {"run": painter.load(toy_export / "run"), "export": painter.load(toy_export / "dpt")}
 
 
 @pytest.mark.parametrize("form", ["run", "export"])
