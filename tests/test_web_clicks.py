@@ -13,7 +13,7 @@ import web_toys as toys
 from web_toys import save, visualisation
 
 from dpt_tf.synthetic import examples
-from serving.web import __main__ as demo
+from serving.web import __main__ as command
 from serving.web import layout
 
 
@@ -101,7 +101,7 @@ def test_a_person_is_shown_as_far_as_it_is_there(clicks, person, tmp_path):
 
 def bad_start(capsys, *flags):
     with pytest.raises(SystemExit) as left:
-        demo.main(flags)
+        command.main(flags)
     printed = capsys.readouterr()
     lines = printed.err.strip().splitlines()
     assert left.value.code == 2 and len(lines) == 1 and not printed.out, printed

@@ -26,7 +26,7 @@ def refuse(bad: tf.Tensor, *pieces: Piece) -> tf.Operation:
     return tf.debugging.Assert(tf.logical_not(bad), [sentence(*pieces)])
 
 
-def refuse_any(bad: tf.Tensor, name: str, say: Callable[[tf.Tensor], Sequence[Piece]]) -> tf.Operation:
+def refuse_any(bad: tf.Tensor, name: Piece, say: Callable[[tf.Tensor], Sequence[Piece]]) -> tf.Operation:
     """Refuses if an example is bad: `bad` `[B]`; `say` gives the words that follow `name[i]` for the first one, i."""
     first = tf.argmax(tf.cast(bad, tf.int32), output_type=tf.int32)
     return refuse(tf.reduce_any(bad), name, "[", first, "] ", *say(first))
