@@ -11,3 +11,8 @@ prepare/     photos and maps -> records: `prepare.folders` reads a folder of one
 read/        records -> batches: `read.training` draws the pairs and neighbours of an epoch, `read.evaluation` lists
              the pairs to score, `read.stored` decodes
 """
+
+from dpt_tf.data.keypoints import read_keypoints
+from dpt_tf.data.pairing import ordered_pairs
+
+__all__ = ["ordered_pairs", "read_keypoints"]
