@@ -7,6 +7,7 @@ can repair it; 130 or 143 stopped by a signal.
 import argparse
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -62,6 +63,7 @@ def _listing() -> str:
 def guarded(run: Callable[[], int]) -> int:
     """The exit code of `run()`; errors that are not ours become one line on stderr. Ours keep their traceback."""
     try:
+        _spell_out()
         code = run()
         sys.stdout.flush()
         return code
@@ -87,6 +89,12 @@ def guarded(run: Callable[[], int]) -> int:
         if not _users_value(error):
             raise
         return _say(str(error), 2)
+
+
+def _spell_out() -> None:
+    """A letter that stdout's encoding has not (a file's name in a Windows pipe) is spelt out, as stderr does it."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _say(line: str, code: int) -> int:

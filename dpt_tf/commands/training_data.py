@@ -1,5 +1,6 @@
 """Where the data set of `--dataset` is: for `train.py` and `dpt experiment` alike."""
 
+import importlib.util
 import pathlib
 
 from dpt_tf.data import records
@@ -21,8 +22,11 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
     """The prepared data set, in `data_dir` or in its usual place; the synthetic one is made where it is missing.
 
     Raises:
-      UserError: a folder is wanted and none given, or a collection has not been built; says how to get it.
+      UserError: a folder is wanted and none given, a collection has not been built, or what makes synthetic people is
+        not installed; says how to get it.
     """
+    if dataset == "synthetic":
+        check_synthetic()
     if dataset == "folder" and data_dir is None:
         raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
     default = f"data/synthetic-{image_size}" if dataset == "synthetic" else f"data/{dataset}"
@@ -37,3 +41,13 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
             print(f"making synthetic people of {image_size} pixels in {data_dir}, once", flush=True)
             synthetic.generate(data_dir, image_size=image_size)
     return data_dir
+
+
+def check_synthetic() -> None:
+    """Finds out at once, before TensorFlow starts, whether synthetic people can be made.
+
+    Raises:
+      UserError: the extra is not installed.
+    """
+    if importlib.util.find_spec("embreex") is None:
+        raise UserError("making synthetic people needs embreex: pip install 'dpt_tf[synthetic]'")

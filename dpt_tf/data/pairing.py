@@ -96,7 +96,7 @@ class SplitCounts:
 
 def write_list(path: epath.PathLike, pairs: list[tuple[str, str, str]]) -> None:
     """Writes (item, source view, target view) in their order."""
-    with epath.Path(path).open("w") as file:
+    with epath.Path(path).open("w", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_HEADER)
         writer.writerows(pairs)
@@ -108,7 +108,7 @@ def read_list(path: epath.PathLike) -> list[tuple[str, str, str]]:
     Raises:
       UserError: the file is something else.
     """
-    with epath.Path(path).open() as file:
+    with epath.Path(path).open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
     if not rows or rows[0] != _HEADER or any(len(row) != 3 for row in rows):
         raise UserError(f"{path}: not a list of item,source,target; build the data set again")

@@ -113,5 +113,5 @@ class Progress:
 
 def column(folder: pathlib.Path, row: str, name: str) -> np.ndarray:
     """One score of one row of a finished table, float `[pairs]`."""
-    with (folder / TABLE).open(newline="") as file:
+    with (folder / TABLE).open(newline="", encoding="utf-8") as file:
         return np.array([float(line[f"{row}: {name}"]) for line in csv.DictReader(file)])

@@ -66,7 +66,7 @@ def export(
         extra = aside / EXTRA
         extra.mkdir()
         hparams.save(extra / "hparams.json")
-        (extra / "provenance.json").write_text(json.dumps(facts, indent=2) + "\n")
+        (extra / "provenance.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         warmup.write(extra, hparams, MODEL_NAME)
 
     try:

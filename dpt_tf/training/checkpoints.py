@@ -55,7 +55,7 @@ def save(folder: pathlib.Path, step: int, variables: Variables, keep: int = 3) -
     try:
         _trackable(variables).write(str(aside / _PREFIX))
         files = {path.name: _describe(path) for path in sorted(aside.iterdir())}
-        (aside / _MANIFEST).write_text(json.dumps({"step": step, "files": files}, indent=2) + "\n")
+        atomic.write_json(aside / _MANIFEST, {"step": step, "files": files})
         atomic.flush(aside)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
@@ -91,7 +91,7 @@ def latest(folder: pathlib.Path, say: Callable[[str], None] = print) -> pathlib.
 def damage(path: pathlib.Path) -> str | None:
     """What is wrong with a checkpoint's files, or None. Reads them all."""
     try:
-        files = json.loads((path / _MANIFEST).read_text())["files"]
+        files = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["files"]
         for name, described in files.items():
             size = (path / name).stat().st_size
             if size != described["bytes"]:

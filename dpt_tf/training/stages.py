@@ -153,7 +153,7 @@ def provenance(run_dir: pathlib.Path, name: str) -> dict[str, Any]:
     """
     path = run_dir / name / "provenance.json"
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:

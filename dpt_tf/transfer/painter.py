@@ -124,7 +124,7 @@ def _load_saved_model(folder: pathlib.Path) -> Transfer:
 
     _, specs = signatures["tensors"].structured_input_signature
     noted = folder / "assets.extra" / "provenance.json"
-    provenance = json.loads(noted.read_text()) if noted.is_file() else {}
+    provenance = json.loads(noted.read_text(encoding="utf-8")) if noted.is_file() else {}
     return Transfer(function, specs["source"].shape[1], {"saved_model": str(folder)} | provenance, loaded)
 
 

@@ -131,8 +131,8 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
         folder = self._reports if stop else self.data_path
         folder.mkdir(parents=True, exist_ok=True)
         stem = f"{report.name.replace('/', '-')}-{NAME}" if stop else NAME
-        (folder / f"{stem}.txt").write_text(report.text())
-        (folder / f"{stem}.json").write_text(report.json())
+        (folder / f"{stem}.txt").write_text(report.text(), encoding="utf-8")
+        (folder / f"{stem}.json").write_text(report.json(), encoding="utf-8")
         self._say(report.summary())
         if stop:
             raise UserError(f"{report.name}: {stop}; {folder / stem}.txt lists all. Nothing was written besides")

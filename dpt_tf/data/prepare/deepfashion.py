@@ -148,7 +148,7 @@ def _to_square(points: np.ndarray, config: str) -> np.ndarray:
 
 
 def _read_pairs(path: str) -> list[tuple[str, str]]:
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     if not rows or rows[0] != ["from", "to"] or any(len(row) != 2 for row in rows):
         raise UserError(f"{path}: not a pair list, which begins with from,to and has two names a line")

@@ -49,7 +49,7 @@ def arrange(folder: str | os.PathLike, key: Callable[[str], str | None]) -> List
     for path in walk(root):
         stem, suffix = os.path.splitext(path)
         marked = next((mark for mark in _MARKS if stem.lower().endswith(mark)), "")
-        below = os.path.dirname(path).removeprefix(root).lower().split("/")
+        below = os.path.dirname(path).removeprefix(root).lower().replace(os.sep, "/").split("/")
         is_map = marked or suffix.lower() in _ARRAYS or not _MAP_FOLDERS.isdisjoint(below)
         if suffix.lower() not in _ARRAYS.union(photo_files.SUFFIXES) or stem.lower().endswith(_NO_MAPS):
             listing.others.append(path)

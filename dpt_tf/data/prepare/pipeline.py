@@ -145,7 +145,7 @@ def write_shard(shard: Shard) -> None:
                 _tell(shard, done)
     outcome.tally = {**tally.orders, **{f"mended: {note}": count for note, count in tally.mended.items()}}
     aside.replace(shard.path)
-    epath.Path(shard.path + ".json").write_text(outcome.to_json())
+    epath.Path(shard.path + ".json").write_text(outcome.to_json(), encoding="utf-8")
     _tell(shard, len(shard.outfits))
 
 
@@ -196,14 +196,14 @@ def collect(shards: Iterable[Shard]) -> Iterator[tuple[Shard, Outcome]]:
     """What came of each shard, after `run`; the files that said so are removed."""
     for shard in shards:
         path = epath.Path(shard.path + ".json")
-        yield shard, Outcome.from_json(path.read_text())
+        yield shard, Outcome.from_json(path.read_text(encoding="utf-8"))
         path.unlink()
         epath.Path(shard.path + ".done").unlink(missing_ok=True)
 
 
 def _tell(shard: Shard, done: int) -> None:
     if "://" not in shard.path:
-        pathlib.Path(shard.path + ".done").write_text(str(done))
+        pathlib.Path(shard.path + ".done").write_text(str(done), encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -230,6 +230,6 @@ def _progress(shards: Sequence[Shard]) -> Iterator[None]:
 
 def _done(file: pathlib.Path) -> int:
     try:
-        return int(file.read_text() or 0)
+        return int(file.read_text(encoding="utf-8") or 0)
     except OSError:
         return 0
