@@ -42,6 +42,8 @@ def test_every_pose_becomes_a_row_and_the_bar_moves(clicks, person, tmp_path):
     assert order == sorted(order) and "<i>" not in rows
     assert rows.count("<img") == 16 and text(rows).count("of the body is seen") == 4
     assert "tinted: imagined" in text(rows)
+    downloads = re.findall('download="([^"]*)"', rows)
+    assert downloads == ["Front.png", "Back.png", "b&lt;i&gt;.png", "z.png"]
 
 
 def test_the_share_seen_is_told_in_per_cent(clicks, person, tmp_path):
