@@ -46,8 +46,8 @@ def _train(argv: list[str]) -> int:
     hparams = _parse(argv)
     names = config.STAGES if _STAGE.value == "all" else (_STAGE.value,)
     hparams.needed(names)  # before people are made for nothing
-    given = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
-    data_dir = training_data.find(_DATASET.value, given, hparams.image_size)
+    data_dir = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
+    data_dir = training_data.find(_DATASET.value, data_dir, hparams.image_size)
     quiet.start_tensorflow()
     from dpt_tf.training import loop, run
 

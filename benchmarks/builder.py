@@ -43,7 +43,7 @@ def main() -> None:
     pictures = sum(len(outfit.shots) for shard in shards for outfit in shard.outfits)
     results = {
         "pictures": pictures,
-        "stored": sum(outcome.census.views for outcome in outcomes),
+        "stored": sum(outcome.counts.views for outcome in outcomes),
         "listing the folder, s": listed,
         "pictures/s": pictures / wall,
         "pictures/s of CPU time": pictures / cpu,

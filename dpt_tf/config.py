@@ -11,6 +11,8 @@ import pathlib
 from collections.abc import Container
 from typing import Any
 
+from dpt_tf.system import atomic
+
 STAGES = ("predictive", "inpainting", "joint")
 POSES = ("densepose", "densepose_onehot", "segmentation", "mask", "keypoints")
 BLOCKS = ("predictive", "refinement", "warping", "full")
@@ -127,9 +129,7 @@ class HParams:
 
     def save(self, path: pathlib.Path) -> None:
         """Writes them as JSON, whole or not at all."""
-        aside = path.with_suffix(".json.partial")
-        aside.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
-        aside.replace(path)
+        atomic.write_json(path, dataclasses.asdict(self))
 
 
 # Fields that may be 0; every other number must be positive.

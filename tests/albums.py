@@ -38,5 +38,5 @@ def prepare(folder, output, *flags) -> int:
 def stored(output, split="train") -> dict:
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder_from_directory(records.open(output).directory)
+    builder = tfds.builder_from_directory(records.open_prepared(output).directory)
     return {item["id"].decode(): item["views"] for item in builder.as_dataset(split).as_numpy_iterator()}

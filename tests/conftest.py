@@ -1,7 +1,8 @@
-"""Where the real photos live, if this machine has them."""
+"""Where the real photos live, if this machine has them; what takes seconds to make and is made once for all tests."""
 
 import os
 import pathlib
+import time
 
 import pytest
 
@@ -16,3 +17,44 @@ def realdata() -> pathlib.Path:
     if not folder.is_dir():
         pytest.skip(f"no real photos here: {folder} is absent (set DPT_REALDATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def toy_export(tmp_path_factory) -> pathlib.Path:
+    """A toy run, `run`, and its export for a CPU, `dpt/1`: for all processes of the tests, so nobody writes there."""
+    base = tmp_path_factory.getbasetemp()
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "toy_export"
+    lock = made.with_suffix(".lock")
+    while not made.exists():
+        try:
+            lock.mkdir()
+        except FileExistsError:
+            time.sleep(0.2)
+            continue
+        try:
+            if not made.exists():
+                _make_toy_export(made)
+        finally:
+            lock.rmdir()
+    return made
+
+
+def _make_toy_export(final: pathlib.Path) -> None:
+    from exporting import make_run
+
+    from dpt_tf.commands import main
+
+    aside = final.with_suffix(".aside")
+    make_run(aside / "run")
+    flags = [f"--workdir={aside / 'run'}", f"--export_dir={aside / 'dpt'}", "--device=cpu"]
+    assert main.dispatch(["export", *flags]) == 0
+    aside.rename(final)
+
+
+@pytest.fixture(scope="module")
+def toy_server(tmp_path_factory):
+    """A server of the toy, versions 1 and 2, of which 1 is `stable`."""
+    from client_toys import painting
+
+    with painting(tmp_path_factory.mktemp("toys") / "dpt") as server:
+        yield server

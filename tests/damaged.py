@@ -124,6 +124,10 @@ def hostile(mark: str) -> dict[str, bytes]:
     return evil
 
 
+# None, put into the memo at 2^28 - 1.
+MEMO_OF_4_GIBIBYTES = b"\x80\x02Nr\xff\xff\xff\x0f."
+
+
 def bombs() -> dict[str, bytes]:
     """Small files that claim to be, or become, large ones."""
     zeros = zlib.compress(b"\0" * (1 << 24), 9)
@@ -147,6 +151,7 @@ def bombs() -> dict[str, bytes]:
         "npy just too large": header("(8192, 4097, 3)"),
         "zip of one member that is compressed": archive({"a/data.pkl": bytes(1 << 26)}, zipfile.ZIP_DEFLATED),
         "zip of many members": archive({f"a/{number}": b"" for number in range(40_000)}),
+        "memo of four gibibytes": MEMO_OF_4_GIBIBYTES,
         "memo at four billion": b"\x80\x02]r\xff\xff\xff\xff.",
         "memo in a zip": archive({"a/data.pkl": b"\x80\x02]r\xff\xff\xff\xff]r\xfe\xff\xff\xff."}),
         "text of four gibibytes": b"\x80\x02X\xff\xff\xff\xff.",

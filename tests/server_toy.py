@@ -27,7 +27,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.local_server import configs, serve
+from serving.local_server import configs, serve, tensors
 
 SERVING = pathlib.Path(__file__).resolve().parents[1] / "serving"
 
@@ -178,6 +178,11 @@ def slow_request(loops: int) -> predict_pb2.PredictRequest:
     request.model_spec.name, request.model_spec.signature_name = "dpt", "slow"
     request.inputs["loops"].CopyFrom(tf.make_tensor_proto([loops], tf.int32))
     return request
+
+
+def encode(array: np.ndarray, as_content: bool) -> tensors.TensorProto:
+    """The array as the server sends it, in the typed fields or as bytes."""
+    return tensors.TensorProto.FromString(b"".join(tensors.pieces(array, as_content)))
 
 
 def painted(response: predict_pb2.PredictResponse) -> np.ndarray:

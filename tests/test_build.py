@@ -59,7 +59,7 @@ def items(prepared, split):
 
 
 def test_what_cannot_be_used_is_left_out_counted_and_listed_with_the_reason(built, tree):
-    prepared = records.open(built)
+    prepared = records.open_prepared(built)
     report = json.loads((prepared.directory / "report.json").read_text())
     kinds = [fault["kind"] for fault in report["left_out"]]
     assert sorted(kinds) == [
@@ -73,7 +73,7 @@ def test_what_cannot_be_used_is_left_out_counted_and_listed_with_the_reason(buil
 
 
 def test_no_item_is_in_two_splits_and_pairs_have_both_their_views(built, tree):
-    prepared = records.open(built)
+    prepared = records.open_prepared(built)
     train, test = items(prepared, "train"), items(prepared, "test")
     assert len(train) == 8
     assert len(test) == 2
@@ -97,7 +97,7 @@ def test_no_item_is_in_two_splits_and_pairs_have_both_their_views(built, tree):
 
 def test_a_try_with_few_items_has_a_name_of_its_own(tree, tmp_path):
     assert build(tree, tmp_path, "--max_items=1") == 0
-    prepared = records.open(tmp_path)
+    prepared = records.open_prepared(tmp_path)
     assert prepared.items == {"train": 1, "test": 1}
     assert "dsc-96-first1" in str(prepared.directory)
 
@@ -130,7 +130,7 @@ def trees_key(name):
 
 
 def test_photos_of_the_right_size_pass_through_byte_for_byte_and_maps_are_what_the_reader_gives(built, tree):
-    views = items(records.open(built), "train")["MEN-Tees_Tanks-id_00000002-01"]
+    views = items(records.open_prepared(built), "train")["MEN-Tees_Tanks-id_00000002-01"]
     photo = tree / "Img/img/MEN/Tees_Tanks/id_00000002"
     for name, image, stored in zip(views["name"], views["image"], views["iuv"], strict=True):
         view = name.decode().removeprefix("MEN-Tees_Tanks-id_00000002-")
@@ -150,7 +150,7 @@ def test_strict_stops_writes_nothing_and_lists_everything(tree, tmp_path, capsys
 
 def test_workers_and_runs_write_the_same(built, tree, tmp_path):
     assert build(tree, tmp_path, "--workers=2") == 0
-    one, two = (records.open(folder).directory for folder in (built, tmp_path))
+    one, two = (records.open_prepared(folder).directory for folder in (built, tmp_path))
     files = sorted(path.name for path in one.iterdir())
     assert files == sorted(path.name for path in two.iterdir())
     for name in files:
@@ -159,11 +159,11 @@ def test_workers_and_runs_write_the_same(built, tree, tmp_path):
 
 
 def test_a_second_build_needs_overwrite_and_a_failed_one_leaves_the_first(built, tree, capsys):
-    before = {path: path.read_bytes() for path in records.open(built).directory.iterdir()}
+    before = {path: path.read_bytes() for path in records.open_prepared(built).directory.iterdir()}
     assert build(tree, built) == 2
     assert "--overwrite builds it anew" in capsys.readouterr().err
     assert build(tree, built, "--overwrite", "--strict") == 2
-    assert {path: path.read_bytes() for path in records.open(built).directory.iterdir()} == before
+    assert {path: path.read_bytes() for path in records.open_prepared(built).directory.iterdir()} == before
     assert build(tree, built, "--overwrite") == 0
     assert not [path for path in built.iterdir() if path.name.startswith(".") and "partial" in path.name]
 
@@ -177,7 +177,7 @@ def test_ready_maps_of_the_large_pictures_fit_the_small_padded_ones(tmp_path):
         Image.fromarray(large[..., ::-1]).save(folder / f"{item}_{view}_densepose.png")
         Image.new("RGB", (256, 256), "white").save(folder / f"{item}_{view}.jpg")
     assert build(folder, tmp_path / "out", "--config=all") == 0
-    (views,) = items(records.open(tmp_path / "out"), "train").values()
+    (views,) = items(records.open_prepared(tmp_path / "out"), "train").values()
     stored = np.asarray(Image.open(io.BytesIO(views["iuv"][0])))
     rows, columns = np.nonzero(stored[..., 0])
     scale = SIZE / 1101
@@ -196,7 +196,7 @@ def test_high_resolution_pictures_are_padded_to_a_square_with_their_maps(tmp_pat
         Image.fromarray(photo).save(folder / f"01_{view}.jpg", quality=95)
         Image.fromarray(marked).save(tmp_path / f"{item}_{view}_IUV.png")
     assert build(tmp_path, tmp_path / "out", "--config=all") == 0
-    (views,) = items(records.open(tmp_path / "out"), "train").values()
+    (views,) = items(records.open_prepared(tmp_path / "out"), "train").values()
     body = np.asarray(Image.open(io.BytesIO(views["iuv"][0])))[..., 0] > 0
     bright = np.asarray(Image.open(io.BytesIO(views["image"][0]))).mean(-1) > 127
     assert bright.shape == (SIZE, SIZE)
@@ -216,14 +216,14 @@ def test_a_shard_that_is_begun_again_replaces_what_a_dead_worker_left(tree, tmp_
     pipeline.write_shard(shard)
     assert (tmp_path / ".test-00000").read_bytes() == once != b"half"
     ((_, outcome),) = pipeline.collect([shard])
-    assert outcome.census.items == 2
+    assert outcome.counts.items == 2
     assert [path.name for path in tmp_path.iterdir()] == [".test-00000"]
 
 
 def test_mvc_goes_the_same_way(tmp_path):
     trees.make(trees.Tree("mvc", tmp_path / "tree", items=4, views=3, size=SIZE))
     assert build(tmp_path / "tree", tmp_path / "out", builder="mvc_pairs") == 0
-    prepared = records.open(tmp_path / "out")
+    prepared = records.open_prepared(tmp_path / "out")
     assert prepared.items == {"train": 3, "test": 1}
     assert prepared.pairs == {"train": 27, "test": 6}
 

@@ -1,4 +1,4 @@
-"""The client: what it sends and reads, against both APIs of the stand-in; its errors."""
+"""The client: what it sends and reads, against both APIs of the local server; its errors."""
 
 import shutil
 import socket
@@ -7,57 +7,39 @@ import time
 import numpy as np
 import pytest
 import server_toy as toy
-from client_toys import connect, painting, person, photo, toy_painted
-from exporting import make_run
+from client_toys import connect, person, photo, toy_painted
 
 import dpt_tf
-from dpt_tf.commands import main
 from serving.client import BadInput, Client, ServerError, retrying, tensors
 
 
 @pytest.fixture(scope="module")
-def export(tmp_path_factory):
-    """A toy run's export, as version 1."""
-    folder = tmp_path_factory.mktemp("client")
-    run = make_run(folder / "run")
-    assert main.dispatch(["export", f"--workdir={run}", f"--export_dir={folder / 'dpt'}", "--device=cpu"]) == 0
-    return folder / "dpt"
-
-
-@pytest.fixture(scope="module")
-def real(export):
+def real(toy_export):
     """A server of the export."""
-    with toy.running(export) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def painter(tmp_path_factory):
-    """A server of the toy, versions 1 and 2, of which 1 is `stable`."""
-    with painting(tmp_path_factory.mktemp("toys") / "dpt") as server:
+    with toy.running(toy_export / "dpt") as server:
         yield server
 
 
 @pytest.mark.parametrize("rest", [False, True])
-def test_pictures_of_any_size_are_framed_as_by_the_library(painter, rest):
+def test_pictures_of_any_size_are_framed_as_by_the_library(toy_server, rest):
     source, iuv, target = photo(50, 31), person(50, 31), person(33, 64, 5)
-    with connect(painter, rest) as asked:
+    with connect(toy_server, rest) as asked:
         (got,) = asked.transfer(source, iuv, [target])
     np.testing.assert_array_equal(got, toy_painted(source, iuv, target, version=2))
 
 
 @pytest.mark.parametrize("rest", [False, True])
 @pytest.mark.parametrize("which", [{"version": 1}, {"label": "stable"}])
-def test_a_version_or_a_label_chooses_who_paints(painter, rest, which):
+def test_a_version_or_a_label_chooses_who_paints(toy_server, rest, which):
     x = photo(32, 32), person(32, 32), person(32, 32, 3)
-    with connect(painter, rest, **which) as asked:
+    with connect(toy_server, rest, **which) as asked:
         (got,) = asked.transfer(x[0], x[1], [x[2]])
     np.testing.assert_array_equal(got, toy_painted(*x, version=1))
 
 
-def test_many_poses_one_pose_both_apis_and_the_library_paint_the_same(real, export):
+def test_many_poses_one_pose_both_apis_and_the_library_paint_the_same(real, toy_export):
     source, iuv, poses = photo(40, 28), person(40, 28), [person(32, 32, 2), person(36, 20, 9), person(64, 64, 4)]
-    transfer = dpt_tf.load(export)
+    transfer = dpt_tf.load(toy_export / "dpt")
     expected = [transfer(source, iuv, pose)["image"] for pose in poses]
     assert np.ptp(expected[0].astype(int)) > 20
     with connect(real) as asked, connect(real, rest=True) as over_rest:
@@ -74,8 +56,10 @@ def test_many_poses_one_pose_both_apis_and_the_library_paint_the_same(real, expo
 
 def test_many_poses_cost_one_texture_and_a_render_each(real, monkeypatch):
     with connect(real) as asked:
-        calls, ask = [], asked._door.ask
-        monkeypatch.setattr(asked._door, "ask", lambda spec, name, *rest: calls.append(name) or ask(spec, name, *rest))
+        calls, ask = [], asked._transport.ask
+        monkeypatch.setattr(
+            asked._transport, "ask", lambda spec, name, *rest: calls.append(name) or ask(spec, name, *rest)
+        )
         assert len(list(asked.transfer(photo(32, 32), person(32, 32), [person(32, 32, n) for n in range(3)]))) == 3
     assert calls == ["texture", "render", "render", "render"]
 
@@ -96,8 +80,8 @@ def test_when_its_version_is_taken_away_the_next_one_paints_the_rest(tmp_path):
             np.testing.assert_array_equal(got, toy_painted(*x, version=2))
 
 
-def test_without_the_two_halves_many_poses_are_refused_by_name(painter):
-    with connect(painter) as asked, pytest.raises(ServerError, match="no signature `texture`, only serving_default"):
+def test_without_the_two_halves_many_poses_are_refused_by_name(toy_server):
+    with connect(toy_server) as asked, pytest.raises(ServerError, match="no signature `texture`, only serving_default"):
         list(asked.transfer(photo(32, 32), person(32, 32), [person(32, 32)] * 2))
 
 
@@ -141,12 +125,8 @@ def test_a_server_that_comes_late_is_found(tmp_path, rest):
 @pytest.mark.parametrize("as_content", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 def test_answers_are_read_from_either_field(as_content, dtype):
-    from tensorflow.core.framework import tensor_pb2
-
-    from serving.local_server.tensors import encode
-
-    array, proto = np.arange(24).reshape(2, 3, 4).astype(dtype), tensor_pb2.TensorProto()
-    encode(array, proto, as_content)
+    array = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    proto = toy.encode(array, as_content)
     np.testing.assert_array_equal(tensors.decode("x", tensors.TensorProto.FromString(proto.SerializeToString())), array)
     assert bool(proto.tensor_content) == as_content
 

@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 import server_toy as toy
 import trustme
-from client_toys import address, painting, person, photo, toy_painted
+from client_toys import address, person, photo, toy_painted
 
 from serving.client import Client, ServerError, Tls
 from serving.client import __main__ as command
-
-
-@pytest.fixture(scope="module")
-def painter(tmp_path_factory):
-    """A server of the toy, versions 1 and 2, of which 1 is `stable`."""
-    with painting(tmp_path_factory.mktemp("toys") / "dpt") as server:
-        yield server
 
 
 @pytest.mark.parametrize("mutual", [False, True])
@@ -46,13 +39,17 @@ def test_tls_by_the_configuration_that_the_script_writes(tmp_path, mutual):
 
 @pytest.fixture
 def files(tmp_path):
-    """A photo, its map, two poses in a folder with a ruined one between, and a third pose."""
-    (tmp_path / "poses").mkdir()
+    """A photo, its map, two poses in a folder with a ruined one between, a third pose, and a pose beside its photo."""
+    for folder in ("poses", "pairs"):
+        (tmp_path / folder).mkdir()
     pictures = {"a.png": photo(32, 32), "a_IUV.png": person(32, 32), "c_IUV.png": person(32, 32, 7)}
     pictures |= {"poses/1.png": person(32, 32, 1), "poses/2.png": photo(32, 32), "poses/3.png": person(40, 32, 3)}
+    pictures |= {"pairs/4.png": photo(32, 32), "pairs/4-iuv.png": person(32, 32)}
     for name, picture in pictures.items():
         (tmp_path / name).write_bytes(toy.png(picture))
     (tmp_path / "poses" / "notes.txt").write_text("not a pose")
+    (tmp_path / "linked").symlink_to(tmp_path / "poses")
+    (tmp_path / "hard.png").hardlink_to(tmp_path / "a.png")
     return tmp_path
 
 
@@ -63,21 +60,21 @@ def flags(files, server, *targets, rest=False, output="out"):
     return [*which, "--target_iuv", *targets]
 
 
-def test_the_command_paints_files_and_folders_and_names_what_it_leaves_out(painter, files, capsys):
-    assert command.main(flags(files, painter, "c_IUV.png", "poses", rest=True)) == 2
+def test_the_command_paints_files_and_folders_and_names_what_it_leaves_out(toy_server, files, capsys):
+    assert command.main(flags(files, toy_server, "c_IUV.png", "poses", rest=True)) == 2
     said = capsys.readouterr()
-    assert said.out.split() == [str(files / "out" / name) for name in ("c_IUV.png", "1.png", "3.png")]
+    assert said.out.split() == [str(files / "out" / name) for name in ("c.png", "1.png", "3.png")]
     (line,) = said.err.splitlines()
     assert line.startswith(f"client: {files / 'poses' / '2.png'}: no DensePose map")
     assert not list(files.glob("out/*.partial"))
-    for name, target in (("c_IUV.png", person(32, 32, 7)), ("3.png", person(40, 32, 3))):
+    for name, target in (("c.png", person(32, 32, 7)), ("3.png", person(40, 32, 3))):
         with toy.PIL.Image.open(files / "out" / name) as painted:
             got = np.asarray(painted)
         np.testing.assert_array_equal(got, toy_painted(photo(32, 32), person(32, 32), target, version=2))
 
 
-def test_one_pose_may_be_one_file(painter, files, capsys):
-    assert command.main(flags(files, painter, "c_IUV.png", output="new/picture.png")) == 0
+def test_one_pose_may_be_one_file(toy_server, files, capsys):
+    assert command.main(flags(files, toy_server, "c_IUV.png", output="new/picture.png")) == 0
     assert capsys.readouterr().out.split() == [str(files / "new" / "picture.png")]
     with toy.PIL.Image.open(files / "new" / "picture.png") as painted:
         assert painted.size == (32, 32)
@@ -94,7 +91,14 @@ def test_one_pose_may_be_one_file(painter, files, capsys):
         (["c_IUV.png"], ["--source_iuv={files}/poses/3.png"], 2, "the photo is 32 x 32 and its map 32 x 40"),
         (["poses", "poses"], [], 2, "have one file name"),
         (["poses"], ["--output={files}/out.png"], 2, "give a folder"),
-        (["poses"], ["--output={files}/poses"], 2, "would be overwritten by its picture"),
+        (["poses"], ["--output={files}/poses"], 2, "poses/1.png would be overwritten by a picture"),
+        (["c_IUV.png", "c.png"], [], 2, "have one file name, c.png"),
+        (["c_IUV.png"], ["--output={files}/a.png"], 2, "/a.png would be overwritten by a picture"),
+        (["c_IUV.png"], ["--output={files}/a_IUV.png"], 2, "/a_IUV.png would be overwritten by a picture"),
+        (["c_IUV.png"], ["--output={files}/c_IUV.png"], 2, "/c_IUV.png would be overwritten by a picture"),
+        (["poses/1.png"], ["--output={files}/linked"], 2, "/linked/1.png would be overwritten by a picture"),
+        (["c_IUV.png"], ["--output={files}/hard.png"], 2, "/hard.png would be overwritten by a picture"),
+        (["pairs/4-iuv.png"], ["--output={files}/pairs"], 2, "/4.png would be overwritten by a picture"),
         (["c_IUV.png"], ["--output={files}/a.png/x/y.png"], 2, "cannot be written"),
         (["c_IUV.png"], ["--timeout=0"], 2, "above 0"),
         (["c_IUV.png"], ["--version=1", "--label=stable"], 2, "not allowed with"),
@@ -103,25 +107,36 @@ def test_one_pose_may_be_one_file(painter, files, capsys):
     ],
 )
 @pytest.mark.parametrize("rest", [False, True])
-def test_what_goes_wrong_is_one_line_and_a_code(painter, files, capsys, targets, more, code, words, rest):
+def test_what_goes_wrong_is_one_line_and_a_code(toy_server, files, capsys, targets, more, code, words, rest):
     try:
-        got = command.main([*flags(files, painter, *targets, rest=rest), *(one.format(files=files) for one in more)])
+        got = command.main([*flags(files, toy_server, *targets, rest=rest), *(one.format(files=files) for one in more)])
     except SystemExit as left:
         got = left.code
     (line,) = capsys.readouterr().err.splitlines()
     assert (got, line[:8]) == (code, "client: ") and words in line
 
 
+def test_without_grpc_one_line_says_what_to_install(files, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "serving.client.grpc_transport", raising=False)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    assert command.main(flags(files, "127.0.0.1:1", "c_IUV.png")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("client: gRPC needs the packages grpcio and protobuf") and "'.[serving]'" in line
+
+
 @pytest.mark.parametrize("rest", [False, True])
-def test_it_runs_where_neither_tensorflow_nor_the_library_is(painter, files, rest):
-    absent = ["tensorflow", "tensorflow_serving", "keras", "scipy", "dpt_tf"] + ["grpc", "google"] * rest
+def test_it_runs_where_neither_tensorflow_nor_the_library_is(toy_server, files, rest):
+    absent = ["tensorflow", "tensorflow_serving", "keras", "scipy", "dpt_tf", "fcntl", "resource"] + [
+        "grpc",
+        "google",
+    ] * rest
     hide = f"import sys; sys.modules |= dict.fromkeys({absent})"
     code = f"{hide}; from serving.client.__main__ import main; sys.exit(main())"
     ran = subprocess.run(
-        [sys.executable, "-c", code, *flags(files, painter, "c_IUV.png", rest=rest)],
+        [sys.executable, "-c", code, *flags(files, toy_server, "c_IUV.png", rest=rest)],
         env={**os.environ, "PYTHONPATH": str(toy.SERVING.parent)},
         capture_output=True,
         text=True,
     )
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
-    assert (files / "out" / "c_IUV.png").is_file()
+    assert (files / "out" / "c.png").is_file()

@@ -1,5 +1,6 @@
 """The client's own copies of what the library and the official messages say: equal to the originals."""
 
+import inspect
 import io
 
 import numpy as np
@@ -12,8 +13,9 @@ from tensorflow_serving.apis import get_model_metadata_pb2, model_pb2, predict_p
 
 from dpt_tf import iuv
 from dpt_tf.images import framing as library
+from dpt_tf.images import naming as library_naming
 from dpt_tf.images import photos
-from serving.client import BadInput, framing, maps, messages
+from serving.client import BadInput, framing, maps, messages, naming
 
 OFFICIAL = (tensor_pb2, meta_graph_pb2, get_model_metadata_pb2, model_pb2, predict_pb2)
 
@@ -43,6 +45,18 @@ def test_squares_and_back_are_the_librarys_pixel_for_pixel(height, width):
     np.testing.assert_array_equal(framing.square_photo(picture, 32), library.square_photo(picture, 32))
     np.testing.assert_array_equal(framing.square_map(picture, 32), library.square_map(picture, 32))
     np.testing.assert_array_equal(framing.unsquare(square, height, width), library.unsquare(square, height, width))
+
+
+@pytest.mark.parametrize("copy", [naming, library_naming])
+def test_a_picture_is_called_after_its_pose_without_the_mark_of_a_map(copy):
+    names = {"front_IUV.png": "front", "a/b_iuv.npy": "b", "c-iuv.png": "c", "d.PNG": "d", "e.f_IUV.png": "e.f"}
+    names |= {"_IUV.png": "_IUV", "IUV.png": "IUV", "my_IUV_2.png": "my_IUV_2", "Half turned": "Half turned"}
+    assert {pose: copy.of_pose(pose) for pose in names} == {pose: f"{name}.png" for pose, name in names.items()}
+
+
+def test_pictures_are_named_and_inputs_kept_by_the_same_code_as_in_the_library():
+    ours, theirs = (inspect.getsource(module).partition("\n")[2] for module in (naming, library_naming))
+    assert ours == theirs
 
 
 def save(path, picture, **options):

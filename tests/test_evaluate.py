@@ -14,9 +14,10 @@ from toy import make_item
 from dpt_tf import config, iuv
 from dpt_tf.commands import evaluate
 from dpt_tf.commands.main import dispatch, guarded
-from dpt_tf.data import read, records
-from dpt_tf.evaluation import identity, ready_pictures, score_set, scoring
+from dpt_tf.data import fingerprint, read, records
+from dpt_tf.evaluation import places, ready_pictures, score_set, scoring
 from dpt_tf.evaluation.report import Report
+from dpt_tf.system import locks
 from dpt_tf.system.errors import UserError
 
 SIZE = 32
@@ -51,7 +52,7 @@ def told(capsys, *flags) -> tuple[int, str]:
 
 def scores(prepared, theirs, output, **more):
     evaluate.evaluate(None, prepared, output=output, pictures_dir=theirs, **more)
-    return json.loads((output / "report.json").read_text())["scores"]["given"]
+    return json.loads((output / "report.json").read_text())["scores"]["ready"]
 
 
 def test_scores_without_networks_go_on_from_what_they_saved():
@@ -65,12 +66,12 @@ def test_scores_without_networks_go_on_from_what_they_saved():
 
 
 class Looked(Exception):
-    """Instead of a scoring, what makes it the same."""
+    """Instead of a scoring, what tells it from another."""
 
 
 @pytest.fixture
-def same(prepared, theirs, tmp_path, monkeypatch):
-    """What a call takes for the same scoring, as text."""
+def facts_of(prepared, theirs, tmp_path, monkeypatch):
+    """What tells the scoring of a call from another, as text."""
 
     def look(paint, split, make, folder, facts, outputs):
         raise Looked(json.dumps(facts, sort_keys=True))
@@ -85,26 +86,26 @@ def same(prepared, theirs, tmp_path, monkeypatch):
     return of
 
 
-def test_pictures_that_were_changed_meanwhile_are_scored_anew(prepared, theirs, same):
-    before = same()
-    assert same() == before
+def test_pictures_that_were_changed_meanwhile_are_scored_anew(prepared, theirs, facts_of):
+    before = facts_of()
+    assert facts_of() == before
     picture = next(theirs.iterdir())
     times = picture.stat().st_atime_ns, picture.stat().st_mtime_ns
     Image.new("RGB", (SIZE, SIZE), "white").save(picture)
     os.utime(picture, ns=times)
-    assert same() != before
+    assert facts_of() != before
 
 
-def test_data_that_were_made_anew_meanwhile_are_scored_anew(same, monkeypatch):
-    before = same()
-    monkeypatch.setattr(identity, "of_data", lambda data_dir: {"digest": "another"})
-    assert same() != before
+def test_data_that_were_made_anew_meanwhile_are_scored_anew(facts_of, monkeypatch):
+    before = facts_of()
+    monkeypatch.setattr(fingerprint, "of", lambda data_dir: {"digest": "another"})
+    assert facts_of() != before
 
 
-def test_what_is_asked_for_in_addition_is_not_left_out_of_the_pairs_behind(same):
-    before = same()
+def test_what_is_asked_for_in_addition_is_not_left_out_of_the_pairs_behind(facts_of):
+    before = facts_of()
     for more in ({"save_pictures": True}, {"networks": score_set.Networks(detector_classes="voc")}, {"seed": 1}):
-        assert same(**more) != before
+        assert facts_of(**more) != before
 
 
 def test_a_network_is_another_when_its_files_are(tmp_path):
@@ -121,9 +122,9 @@ def test_the_report_of_a_folder_lies_beside_it_however_it_is_called(theirs, monk
     (theirs / "below").mkdir()
     for cwd, name in ((theirs, "."), (theirs / "below", ".."), (tmp_path, "theirs")):
         monkeypatch.chdir(cwd)
-        assert evaluate._beside(pathlib.Path(name)).resolve() == tmp_path / "theirs-evaluation"
+        assert places.beside(pathlib.Path(name)).resolve() == tmp_path / "theirs-evaluation"
     with pytest.raises(UserError, match="give --output=FOLDER"):
-        evaluate._beside(pathlib.Path("/"))
+        places.beside(pathlib.Path("/"))
 
 
 @pytest.mark.parametrize(
@@ -150,12 +151,54 @@ def test_a_mistake_in_the_command_is_one_line(prepared, theirs, tmp_path, capsys
 
 
 def test_two_programs_are_not_let_into_one_report(prepared, theirs, tmp_path, capsys):
-    with identity.claimed(tmp_path / "out"):
+    with locks.claimed(tmp_path / "out"):
         flags = f"--pictures={theirs}", f"--data_dir={prepared}", f"--output={tmp_path / 'out'}"
         assert told(capsys, *flags) == (
             2,
             f"another program is at work in {tmp_path / 'out'}; wait for it, or use another folder",
         )
+
+
+def test_a_report_is_not_written_over_by_one_on_other_pairs(prepared, theirs, tmp_path):
+    usual = theirs.with_name("theirs-evaluation")
+    evaluate.evaluate(None, prepared, pictures_dir=theirs)
+    before = (usual / "report.json").read_bytes()
+    others = tmp_path / "others"
+    rng = np.random.default_rng(1)
+    item = make_item("d", 3, size=SIZE)
+    for view in item["views"]:
+        view["image"] = iuv.encode(rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8))
+    records.write(others, "toy", {"train": [item], "test": [item]}, SIZE, "toy")
+    for more in ({"split": "train"}, {"protocol": "skimage"}, {"seed": 3, "limit": 2}):
+        evaluate.evaluate(None, prepared, pictures_dir=theirs, **more)
+    evaluate.evaluate(None, others, pictures_dir=theirs)
+    digest = fingerprint.of(others)["digest"]
+    assert sorted(path.name for path in tmp_path.glob("theirs-*")) == [
+        "theirs-evaluation",
+        f"theirs-evaluation-others-{digest[:8]}",
+        "theirs-evaluation-seed3",
+        "theirs-evaluation-skimage",
+        "theirs-evaluation-train",
+    ]
+    assert (usual / "report.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("more", [{"split": "train"}, {"protocol": "skimage"}])
+def test_a_named_folder_with_a_report_on_other_pairs_is_refused(prepared, theirs, tmp_path, more):
+    output = tmp_path / "out"
+    scores(prepared, theirs, output)
+    before = {path.name: path.read_bytes() for path in output.iterdir() if path.is_file()}
+    with pytest.raises(UserError, match=r"holds a report on other pairs .*; give another --output"):
+        evaluate.evaluate(None, prepared, output=output, pictures_dir=theirs, **more)
+    assert {path.name: path.read_bytes() for path in output.iterdir() if path.is_file()} == before
+
+
+def test_a_runs_own_data_are_those_it_was_trained_on():
+    facts = {"data_dir": "data/mine", "split": "test", "limit": None, "seed": 0, "protocol": "dsc"}
+    own = pathlib.Path("runs/a/evaluation")
+    assert places.usual(own, facts | {"digests": {"data": "0123456789"}}, "0123456789") == own
+    other = places.usual(own, facts | {"digests": {"data": "0123456789"}}, "another")
+    assert other == pathlib.Path("runs/a/evaluation-mine-01234567")
 
 
 def test_a_folder_in_a_pictures_place_is_one_line(prepared, theirs, capsys):

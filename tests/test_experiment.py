@@ -16,12 +16,13 @@ from toy import TINY, make_item
 from dpt_tf import iuv
 from dpt_tf.commands.main import dispatch, guarded
 from dpt_tf.data import records
-from dpt_tf.evaluation import identity, score_set, scoring
+from dpt_tf.evaluation import score_set, scoring
 from dpt_tf.experiments import experiment, gallery, tabulate
 from dpt_tf.experiments.runs import Plan
 from dpt_tf.experiments.tables import TABLES
 from dpt_tf.images import photos
 from dpt_tf.ops import atlas
+from dpt_tf.system import locks
 from dpt_tf.system.errors import Interrupted, UserError
 from dpt_tf.training import checkpoints, loop
 
@@ -306,7 +307,7 @@ def test_tensorboard_shows_scores_and_pictures_beside_the_training(finished):
 
 
 def test_two_programs_are_not_let_into_one_experiment(finished, data_dir):
-    with identity.claimed(finished[0]), pytest.raises(UserError, match="another program is at work"):
+    with locks.claimed(finished[0]), pytest.raises(UserError, match="another program is at work"):
         experiment.carry_out(plan(data_dir, finished[0]), lambda line: None)
 
 

@@ -1,5 +1,6 @@
 """An export is the run: the same pictures, in any process, for any batch; what it cannot use it refuses."""
 
+import ast
 import io
 import json
 import os
@@ -27,15 +28,13 @@ HALF_A_GREY = 0.5 / 127.5
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("runs") / "toy")
+def run(toy_export):
+    return toy_export / "run"
 
 
 @pytest.fixture(scope="module")
-def exported(run, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "dpt"
-    assert main.dispatch(["export", f"--workdir={run}", f"--export_dir={folder}", "--device=cpu"]) == 0
-    return folder / "1"
+def exported(toy_export):
+    return toy_export / "dpt" / "1"
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +135,25 @@ def test_what_is_wrong_is_an_invalid_argument_and_a_sentence(answers, case):
     assert REFUSED[case][2] in str(answer["message"])
 
 
-def test_load_gives_the_pictures_of_the_run(model, exported):
+def test_without_tensorflow_servings_messages_an_export_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
+    monkeypatch.setattr(stages, "load_generator", lambda *_: pytest.fail("it went to work"))
+    code = main.guarded(lambda: main.dispatch(["export", "--workdir=run", f"--export_dir={tmp_path / 'models'}"]))
+    line = "tensorflow-serving-api is not installed; an export needs it: pip install 'dpt_tf[export]'\n"
+    assert (code, capsys.readouterr().err) == (2, line)
+    assert not (tmp_path / "models").exists()
+
+
+def test_no_module_of_the_library_imports_tensorflow_servings_messages_when_it_is_imported():
+    for file in pathlib.Path(signatures.__file__).parents[1].rglob("*.py"):
+        for node in ast.parse(file.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.startswith("tensorflow_serving") for name in names), file
+
+
+def test_load_gives_the_pictures_of_the_run(model, exported, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_serving", None)  # only to export, it is needed
     photo = ((X["source"][0] + 1) * 127.5).round().astype(np.uint8)[:, :24]
     maps = X["source_iuv"][0][:, :24], X["target_iuv"][0]
     ours = painter.Transfer(lambda x: model({k: tf.constant(v) for k, v in x.items()}), SIZE, {}, None)(photo, *maps)

@@ -30,6 +30,12 @@ def body():
 graph = tf.function(lambda files: reading.read_maps("map", files, 32), autograph=False)
 
 
+# One graph for maps of any size: real ones come in many.
+read_map = tf.function(
+    lambda pixels: maps.read("map", pixels), [tf.TensorSpec([1, None, None, 3], tf.uint8)], autograph=False
+)
+
+
 def read(picture):
     return graph(tf.constant([encoded(picture)]))[0].numpy()
 
@@ -93,7 +99,6 @@ def test_where_both_ends_could_be_the_part_the_order_is_told_as_in_python(flip):
 
 
 def test_real_maps_are_read_alike(realdata):
-    read_map = tf.function(lambda pixels: maps.read("map", pixels), autograph=False)
     compared = mended = 0
     for path in sorted(realdata.rglob("*.png"))[::5]:
         try:
@@ -111,7 +116,6 @@ def test_real_maps_are_read_alike(realdata):
 
 @pytest.mark.parametrize("size", [32, 64])
 def test_real_maps_reduced_as_the_networks_see_them_are_read_and_smoothed_ones_refused(realdata, size):
-    read_map = tf.function(lambda pixels: maps.read("map", pixels), autograph=False)
     for path in sorted((realdata / "fashion_video" / "iuv").iterdir())[::6]:
         small = framing.square_map(iuv.read(path), size)
         expected = iuv.decode(encoded(small), "map")

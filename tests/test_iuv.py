@@ -231,11 +231,11 @@ def test_a_hand_apart_from_its_body_is_no_second_person():
 
 
 def test_mirroring_twice_changes_nothing_and_swaps_left_and_right():
-    assert len(iuv.PARTS) == len(iuv.MIRROR) == 25
-    for part, mirrored in enumerate(iuv.MIRROR):
-        assert iuv.MIRROR[mirrored] == part
-        swapped = iuv.PARTS[part].replace("left", "?").replace("right", "left").replace("?", "right")
-        assert iuv.PARTS[mirrored] == swapped
+    assert len(iuv.PART_NAMES) == len(iuv.MIRRORED) == 1 + iuv.NUM_PARTS == 25
+    for part, mirrored in enumerate(iuv.MIRRORED):
+        assert iuv.MIRRORED[mirrored] == part
+        swapped = iuv.PART_NAMES[part].replace("left", "?").replace("right", "left").replace("?", "right")
+        assert iuv.PART_NAMES[mirrored] == swapped
 
 
 def test_resizing_makes_no_new_values_and_enlarging_repeats():

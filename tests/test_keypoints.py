@@ -214,3 +214,20 @@ def test_where_nothing_fits_is_said_with_a_name_that_would(tmp_path):
     (tmp_path / "points.csv").write_text(f"{HEADER}z.jpg: {[1] * 18}: {[1] * 18}\n")
     with pytest.raises(UserError, match=r"any of the 1 photos.*x\.jpg"):
         keypoints.of_photos(tmp_path / "points.csv", photos)
+
+
+def test_keypoints_are_read_y_first(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text(f"name:keypoints_y:keypoints_x\na_1.jpg: {list(range(18))}: {[-1] * 18}\n")
+    points = keypoints.read_keypoints(path)["a_1.jpg"]
+    assert points.dtype.kind == "i"
+    assert points[:, 0].tolist() == list(range(18))
+    assert points[:, 1].tolist() == [-1] * 18
+
+
+@pytest.mark.parametrize("line", ["a: [1]: [2]", "a", "a: [1, : [2]", "a: x: y", "a: [[1]]: {}"])
+def test_a_broken_keypoint_line_is_named(tmp_path, line):
+    path = tmp_path / "points.csv"
+    path.write_text(f"name:keypoints_y:keypoints_x\n{line}\n")
+    with pytest.raises(UserError, match="line 2"):
+        keypoints.read_keypoints(path)

@@ -196,9 +196,6 @@ class Brightness:
     def restore(self, state):
         self.total = state["total"]
 
-    def merge(self, other):
-        self.total = self.total + other.total
-
 
 def bundle():
     return metrics.Scores(["dsc", "skimage@176"], **LARGE, others=[Brightness()])
@@ -215,36 +212,19 @@ def test_stopping_and_resuming_changes_no_bit(large, tmp_path):
     with np.load(tmp_path / "scores.npz") as state:
         second.restore(state)
     second.update(*batches[2])
-    assert second.result() == whole.result() and second.deviation() == whole.deviation()
+    assert second.result() == whole.result()
     assert second.left_out == whole.left_out and set(second.names) == set(whole.result())
-
-
-def test_the_merge_of_the_parts_is_the_whole(large):
-    whole, parts = bundle(), [bundle() for _ in range(3)]
-    for part, piece in zip(parts, (slice(0, 1), slice(1, 4), slice(4, 7)), strict=True):
-        batch = [array[piece] for array in large]
-        whole.update(*batch)
-        part.update(*batch)
-    parts[0].merge(parts[2])
-    parts[0].merge(parts[1])
-    assert parts[0].result() == pytest.approx(whole.result(), rel=1e-12)
-    assert parts[0].deviation() == pytest.approx(whole.deviation(), rel=1e-9)
-    assert parts[0].left_out == whole.left_out
-
-
-def test_the_deviation_is_that_of_the_values(large):
-    scores = bundle()
-    values = scores.update(*large)
-    for name, deviation in scores.deviation().items():
-        assert deviation == pytest.approx(np.nanstd(values[name]), rel=1e-4)
 
 
 def test_the_sums_of_other_scores_are_refused():
     scores, others = metrics.Scores("dsc"), metrics.Scores("skimage")
     with pytest.raises(ValueError, match=r"SSIM \(skimage\) do not belong to scores of .*SSIM \(dsc\)"):
         scores.restore(others.state())
-    with pytest.raises(ValueError, match="do not belong"):
-        scores.merge(others)
+    means = streams.Means(["x"])
+    with pytest.raises(ValueError, match=r"sums of y \[3, 1\] do not belong to means of x \[3, 1\]"):
+        means.restore(streams.Means(["y"]).state())
+    with pytest.raises(ValueError, match=r"sums of x \[4, 1\] do not belong to means of x \[3, 1\]"):
+        means.restore(means.state() | {"sums": np.zeros((4, 1))})
 
 
 def test_the_sums_do_not_grow_with_the_pairs():

@@ -270,7 +270,6 @@ def test_a_score_without_its_network_says_which_flag_gives_it():
     absent = networks.absent("FID", "inception")
     assert absent.update(plain(colours(12, 2)), plain(colours(13, 2))) == {}
     restored(absent, absent)
-    absent.merge(absent)
     assert absent.result() == {"FID": "not computed: give --inception=HANDLE_OR_FOLDER"}
 
 

@@ -64,13 +64,12 @@ def test_inception_score_is_1_for_equal_pictures_and_the_classes_for_sure_and_va
         )
 
 
-def test_parts_of_an_inception_score_add_up_to_the_whole(network):
+def test_an_inception_score_that_is_stopped_and_resumed_is_the_whole_one(network):
     drawn = colours(2, 31)
     whole = scored(inception.InceptionScore(network, 31), drawn).result()
     first = scored(inception.InceptionScore(network, 31), drawn[:13], batch=4)
-    second = scored(inception.InceptionScore(network, 31, start=13), drawn[13:24])
-    first.merge(restored(inception.InceptionScore(network, 31), second))
-    assert scored(first, drawn[24:]).result() == pytest.approx(whole, abs=1e-12)
+    second = restored(inception.InceptionScore(network, 31), first)
+    assert scored(second, drawn[13:]).result() == pytest.approx(whole, abs=1e-12)
 
 
 def test_an_inception_score_refuses_missing_and_surplus_pairs(network):
@@ -82,7 +81,7 @@ def test_an_inception_score_refuses_missing_and_surplus_pairs(network):
     with pytest.raises(UserError, match="needs 10 pairs, got 9"):
         inception.InceptionScore(network, 9)
     with pytest.raises(ValueError, match="no use for sums"):
-        inception.InceptionScore(network, 12).merge(inception.InceptionScore(network, 13))
+        inception.InceptionScore(network, 12).restore(inception.InceptionScore(network, 13).state())
 
 
 def fid_by_hand(real, generated):
@@ -138,13 +137,12 @@ def test_fid_of_fewer_pictures_than_features_agrees_with_the_exact_root():
     assert fid.distance(*gaussians) == pytest.approx(exact, abs=1e-9)
 
 
-def test_parts_of_an_fid_add_up_to_the_whole(network):
+def test_an_fid_that_is_stopped_and_resumed_is_the_whole_one(network):
     real, generated = colours(8, 30), colours(9, 30)
     whole = scored(fid.FrechetDistance(network), generated, real).result()
     first = scored(fid.FrechetDistance(network), generated[:11], real[:11], batch=3)
-    second = scored(fid.FrechetDistance(network), generated[11:20], real[11:20])
-    first.merge(restored(fid.FrechetDistance(network), second))
-    assert scored(first, generated[20:], real[20:]).result() == pytest.approx(whole, rel=1e-9)
+    second = restored(fid.FrechetDistance(network), first)
+    assert scored(second, generated[11:], real[11:]).result() == pytest.approx(whole, rel=1e-9)
 
 
 def test_fid_refuses_one_pair_and_sums_of_another_network(network, regular):
@@ -167,10 +165,9 @@ def test_detection_score_is_the_mean_best_confidence_of_a_person(batch, tmp_path
     ):
         score = detection.DetectionScore(networks.detector(handle), trained_on)
         np.testing.assert_allclose(score.update(np.zeros_like(y_hat), y_hat)[name], expected, atol=1e-6)
-        part = detection.DetectionScore(networks.detector(handle), trained_on)
-        part.update(y_hat[:1], y_hat[:1])
-        score.merge(restored(detection.DetectionScore(networks.detector(handle), trained_on), part))
-        assert score.result() == pytest.approx({name: (sum(expected) + expected[0]) / 4}, abs=1e-6)
+        resumed = restored(detection.DetectionScore(networks.detector(handle), trained_on), score)
+        resumed.update(y_hat[:1], y_hat[:1])
+        assert resumed.result() == pytest.approx({name: (sum(expected) + expected[0]) / 4}, abs=1e-6)
     with pytest.raises(ValueError, match="have coco, voc"):
         detection.DetectionScore(networks.detector(handle), "kitti")
 
@@ -219,10 +216,9 @@ def test_lpips_feeds_both_pictures_in_the_unit_range(signature, tmp_path):
     score = lpips.Lpips(networks.perceptual(handle))
     y, y_hat = plain([(255, 255, 255), (0, 0, 0), (9, 9, 9)]), plain([(0, 0, 0), (51, 51, 51), (9, 9, 9)])
     np.testing.assert_allclose(score.update(y, y_hat)["LPIPS (lpips_alex)"], [2, 0.4, 0], atol=1e-6)
-    part = lpips.Lpips(networks.perceptual(handle))
-    part.update(y[:1], y_hat[:1])
-    score.merge(restored(lpips.Lpips(networks.perceptual(handle)), part))
-    assert score.result() == pytest.approx({"LPIPS (lpips_alex)": 1.1}, abs=1e-6)
+    resumed = restored(lpips.Lpips(networks.perceptual(handle)), score)
+    resumed.update(y[:1], y_hat[:1])
+    assert resumed.result() == pytest.approx({"LPIPS (lpips_alex)": 1.1}, abs=1e-6)
 
 
 def test_an_lpips_network_of_another_size_or_with_one_number_per_batch_is_refused(tmp_path):

@@ -25,6 +25,13 @@ BUILDERS = {
     "generator_warping": lambda: small_generator("warping"),
     "discriminator": lambda: discriminator.build(S, width=4),
 }
+# The last layer of each, and what it does to its logits.
+LAST = {
+    "predictive": ("decode_3", np.tanh),
+    "inpainting": ("decode_4", np.tanh),
+    "blending": ("decode", np.positive),
+    "discriminator": ("score", np.positive),
+}
 choices = pytest.mark.parametrize("blocks", BLOCKS)
 models = pytest.mark.parametrize("name", BUILDERS)
 
@@ -64,6 +71,20 @@ def spread(model):
     for weight in model.weights:
         weight.assign(weight + rng.normal(0, 0.05, weight.shape))
     return model
+
+
+def in_bfloat16(build):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        return build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def networks(model):
+    """Those with weights that `model` is made of, itself among them."""
+    inner = [network for layer in model.layers if isinstance(layer, keras.Model) for network in networks(layer)]
+    return [model] * (model.name in LAST) + inner
 
 
 @models
@@ -123,12 +144,7 @@ def test_the_symbolic_shape_is_the_real_one(name):
 
 @models
 def test_in_bfloat16_it_computes_nearly_the_same_and_answers_in_float32(name):
-    exact = spread(BUILDERS[name]())
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        mixed = BUILDERS[name]()
-    finally:
-        keras.config.set_dtype_policy("float32")
+    exact, mixed = spread(BUILDERS[name]()), in_bfloat16(BUILDERS[name])
     mixed.set_weights(exact.get_weights())
     inputs = batch(exact)
 
@@ -140,17 +156,34 @@ def test_in_bfloat16_it_computes_nearly_the_same_and_answers_in_float32(name):
 
 
 def test_in_bfloat16_the_geometry_stays_exact():
-    exact = BUILDERS["warping"]()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        mixed = BUILDERS["warping"]()
-    finally:
-        keras.config.set_dtype_policy("float32")
+    exact, mixed = BUILDERS["warping"](), in_bfloat16(BUILDERS["warping"])
     inputs = batch(exact)
     a, b = exact(inputs), mixed(inputs)
     close({k: a[k] for k in ("observed", "provenance")}, {k: b[k] for k in ("observed", "provenance")}, 0)
     seen = a["observed"].numpy()
     np.testing.assert_array_equal(a["texture"] * seen, b["texture"] * seen)
+
+
+@models
+def test_in_bfloat16_the_last_layer_is_float32_so_large_logits_still_learn(name):
+    logit = np.float32(3.51)  # no bfloat16 number; tanh of the nearest is 1 in bfloat16, with a gradient of 0
+    model = in_bfloat16(BUILDERS[name])
+    assert networks(model)
+    for network in networks(model):
+        layer, activation = LAST[network.name]
+        kernel, bias = network.get_layer(layer).weights
+        kernel.assign(tf.zeros_like(kernel))
+        bias.assign(tf.fill(bias.shape, logit))
+        inputs = batch(network)
+        with tf.GradientTape() as tape:
+            answer = network(inputs)
+            gradients = tape.gradient(tf.reduce_sum(answer), [kernel.value, bias.value])
+        change = answer - inputs["predicted"] if network.name == "blending" else answer
+        np.testing.assert_allclose(change, np.full(change.shape, activation(logit)), rtol=1e-6)
+        for gradient in gradients:
+            assert np.any(gradient)
+    if "generator" in name:
+        np.testing.assert_allclose(model(batch(model))["predicted"], np.full([2, S, S, 3], np.tanh(logit)), rtol=1e-6)
 
 
 def test_the_predictive_network_has_the_sizes_of_section_3_1():
@@ -313,13 +346,41 @@ def test_planes_of_a_pixel_of_part_3(pose, expected):
     np.testing.assert_array_equal(planes[0, 1, 0], np.zeros(len(expected)))
 
 
-def test_a_joint_at_row_1_column_3_lights_its_own_plane_there_and_a_missing_one_nothing():
+def test_a_joint_at_row_1_column_3_is_a_blob_on_its_own_plane_and_a_missing_one_nothing():
     keypoints = np.full([1, 18, 2], -1, np.int32)
     keypoints[0, 7] = [1, 3]
-    keypoints[0, 8] = [2, 5]
-    planes = conditioning.JointPlanes(5)(keypoints).numpy()
-    assert planes.shape == (1, 5, 5, 18)
-    assert planes[0, 1, 3, 7] == 1 and planes.sum() == 1
+    keypoints[0, 8] = [2, 64]  # outside
+    keypoints[0, 9] = [-1, 3]
+    planes = conditioning.KeypointPlanes(64)(keypoints).numpy()
+    assert planes.shape == (1, 64, 64, 18)
+    assert planes[0, 1, 3, 7] == 1
+    assert np.flatnonzero(planes.any((0, 1, 2))).tolist() == [7]
+    # sigma is 6 / 4: by hand exp(-1 / 4.5) one row above, exp(-(4 + 1) / 4.5) two rows below and one to the right.
+    np.testing.assert_allclose(planes[0, [0, 3], [3, 4], 7], [0.800737, 0.329193], rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_a_blob_is_round_and_falls_to_half_at_the_same_share_of_every_picture(size):
+    """exp(-d^2 / (2 sigma^2)) is 1/2 at d = sigma sqrt(2 ln 2), 7.06 pixels of 256."""
+    y, x = size // 2, size // 4
+    blob = conditioning.KeypointPlanes(size)(np.full([1, 18, 2], [y, x], np.int32))[0, :, :, 0].numpy()
+    assert np.unravel_index(blob.argmax(), blob.shape) == (y, x)
+    assert blob[y, x] == 1
+    reach = size // 4 - 1
+    around = blob[y - reach : y + reach + 1, x - reach : x + reach + 1]
+    for turned in (around.T, around[::-1], around[:, ::-1]):
+        np.testing.assert_array_equal(around, turned)
+    half = 7.06 * size / 256
+    ahead = blob[y, x:]
+    assert ahead[int(half)] > 0.5 > ahead[int(half) + 1]
+    np.testing.assert_allclose(ahead[size // 32], np.exp(-((256 / 32) ** 2) / 72), rtol=1e-5)
+
+
+def test_in_bfloat16_a_blob_has_the_exact_values_rounded_once():
+    keypoints = np.full([1, 18, 2], [9, 4], np.int32)
+    exact = conditioning.KeypointPlanes(S)(keypoints)
+    mixed = in_bfloat16(lambda: conditioning.KeypointPlanes(S))(keypoints)
+    np.testing.assert_array_equal(tf.cast(exact, tf.bfloat16), mixed)
 
 
 def test_source_and_target_have_conditionings_of_their_own():
@@ -335,6 +396,14 @@ def test_vgg_gives_five_features_and_learns_nothing():
     assert model.trainable_variables == []
     again = vgg.build("random")
     for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_vgg_is_float32_in_bfloat16_too():
+    exact, mixed = vgg.build("random"), in_bfloat16(lambda: vgg.build("random"))
+    assert {layer.compute_dtype for layer in mixed.layers[1:]} == {"float32"}  # the first is the input
+    image = np.random.default_rng(0).uniform(-1, 1, [1, 32, 32, 3]).astype(np.float32)
+    for a, b in zip(exact(image), mixed(image), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

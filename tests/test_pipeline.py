@@ -54,8 +54,8 @@ def test_a_photo_and_two_poses_become_two_pictures_and_a_sheet(trained, person, 
     sheet = f"--sheet={tmp_path / 'sheet.png'}"
     assert transfer(trained, person, tmp_path / "out", sheet, poses=("1_IUV.png", "2_IUV.png")) == 0
     printed = capsys.readouterr().out.split()
-    assert printed == [str(tmp_path / p) for p in ("out/1_IUV.png", "out/2_IUV.png", "sheet.png")]
-    with Image.open(tmp_path / "out" / "1_IUV.png") as picture:
+    assert printed == [str(tmp_path / p) for p in ("out/1.png", "out/2.png", "sheet.png")]
+    with Image.open(tmp_path / "out" / "1.png") as picture:
         assert picture.size == (76, 96)
         assert len(np.unique(picture)) > 1
 

@@ -53,7 +53,7 @@ def test_a_photo_of_the_right_size_keeps_its_bytes(tmp_path):
     person(tmp_path / "in")
     save_photo(tmp_path / "in" / "1.png", 16, 16)
     assert prepare(tmp_path / "in", tmp_path / "out") == 0
-    builder = tfds.builder_from_directory(records.open(tmp_path / "out").directory)
+    builder = tfds.builder_from_directory(records.open_prepared(tmp_path / "out").directory)
     decoders = {"views": {"image": tfds.decode.SkipDecoding()}}
     (item,) = builder.as_dataset("train", decoders=decoders).as_numpy_iterator()
     assert item["views"]["image"][0] == (tmp_path / "in" / "0.png").read_bytes()
@@ -185,7 +185,7 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(tmp_path, capsys, mon
 
     person(tmp_path / "in")
     assert prepare(tmp_path / "in", tmp_path / "out") == 0
-    before = records.open(tmp_path / "out")
+    before = records.open_prepared(tmp_path / "out")
 
     def full(*_args):
         raise tf.errors.ResourceExhaustedError(None, None, "somewhere; No space left on device")
@@ -195,7 +195,7 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(tmp_path, capsys, mon
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "the disk is full" in line
     assert str(tmp_path / "out") in line
-    assert records.open(tmp_path / "out") == before
+    assert records.open_prepared(tmp_path / "out") == before
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["folder"]
 
 

@@ -25,7 +25,7 @@ def test_joints_lie_where_they_were_marked_in_the_photo(tmp_path, capsys):
         Image.fromarray(made).save(folder / f"{view}.png")
         openpose_file(tmp_path / "poses" / f"{view}_keypoints.json", (2, 2), (y, x))
     assert prepare(folder, tmp_path / "out", f"--keypoints={tmp_path / 'poses'}") == 0
-    assert records.open(tmp_path / "out").keypoints
+    assert records.open_prepared(tmp_path / "out").keypoints
     report = capsys.readouterr().out
     assert "joints 2 photos" in report
     assert "without keypoints" not in report
@@ -60,7 +60,7 @@ def test_photos_without_keypoints_are_counted_and_joints_off_the_person_too(tmp_
     assert "joints 1 photos" in report
     assert "photos without keypoints: 3" in report
     assert "remove these photos" in report
-    assert not records.open(tmp_path / "out").keypoints
+    assert not records.open_prepared(tmp_path / "out").keypoints
     lines = [f"{view}.png: {[25] * 18}: {[3] * 18}\n" for view in range(4)]
     (tmp_path / "points.csv").write_text("name:keypoints_y:keypoints_x\n" + "".join(lines))
     assert prepare(tmp_path / "in", tmp_path / "out", f"--keypoints={tmp_path / 'points.csv'}") == 0

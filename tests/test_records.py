@@ -1,15 +1,12 @@
 """Laws of the stored form."""
 
-import csv
 import errno
-import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from toy import SIZE, make_item
 
@@ -35,7 +32,7 @@ def test_tfds_reads_what_was_written_without_our_code(tmp_path):
 def test_it_counts_items_views_and_pairs(tmp_path):
     splits = {"train": [make_item("a", 5, (0, 3)), make_item("b", 2)], "test": [make_item("a", 5, (0, 3))]}
     prepared = records.write(tmp_path, "toy", splits, SIZE, "toy")
-    assert prepared == records.open(tmp_path)
+    assert prepared == records.open_prepared(tmp_path)
     assert prepared.items == {"train": 2, "test": 1}
     assert prepared.views == {"train": 5, "test": 5}
     assert prepared.pairs == {"train": 9 + 4, "test": 2}
@@ -57,14 +54,14 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
 
     with pytest.raises(OSError, match="No space"):
         records.write(tmp_path, "toy", {"train": broken()}, SIZE, "toy")
-    assert records.open(tmp_path) == before
+    assert records.open_prepared(tmp_path) == before
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]
 
 
 def test_a_second_write_replaces_the_first(tmp_path):
     records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy")
     records.write(tmp_path, "toy", {"train": [make_item("b", 3)], "test": []}, SIZE, "toy")
-    assert records.open(tmp_path).views == {"train": 3}
+    assert records.open_prepared(tmp_path).views == {"train": 3}
     assert [path.name for path in (tmp_path / "toy").iterdir()] == ["1.0.0"]
 
 
@@ -80,7 +77,7 @@ def dead():
 def test_a_set_that_a_killed_replacement_moved_away_is_there_again(tmp_path, dead, opened):
     before = records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy")
     before.directory.rename(tmp_path / "toy" / f".1.0.0.old-{dead}")
-    assert records.open(tmp_path / opened) == before
+    assert records.open_prepared(tmp_path / opened) == before
     assert [path.name for path in (tmp_path / "toy").iterdir()] == ["1.0.0"]
 
 
@@ -91,7 +88,7 @@ def test_what_killed_writes_left_is_cleared_by_the_next(tmp_path, dead):
     first = records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy")
     assert not any(folder.exists() for folder in left)
     left[0].mkdir()
-    assert records.open(tmp_path) == first
+    assert records.open_prepared(tmp_path) == first
     assert not left[0].exists()
 
 
@@ -100,7 +97,7 @@ def test_what_a_living_process_moved_away_is_left_alone(tmp_path, monkeypatch):
     away = before.directory.rename(tmp_path / "toy" / f".1.0.0.old-{os.getppid()}@{socket.gethostname()}")
     monkeypatch.setattr(atomic, "_LONG", -1)
     with pytest.raises(UserError, match="no prepared data set"):
-        records.open(tmp_path)
+        records.open_prepared(tmp_path)
     assert away.exists()
 
 
@@ -155,9 +152,9 @@ def test_a_replacement_that_fails_leaves_what_was_there(tmp_path):
 
 def test_opening_nothing_says_how_to_write_it(tmp_path):
     with pytest.raises(UserError, match="dpt prepare"):
-        records.open(tmp_path / "absent")
+        records.open_prepared(tmp_path / "absent")
     with pytest.raises(UserError, match="no prepared data set"):
-        records.open(tmp_path)
+        records.open_prepared(tmp_path)
     with pytest.raises(UserError, match="no item"):
         records.write(tmp_path, "toy", {"train": []}, SIZE, "toy")
 
@@ -165,55 +162,4 @@ def test_opening_nothing_says_how_to_write_it(tmp_path):
 def test_opening_somebody_elses_data_set_says_so(tmp_path):
     (tmp_path / "dataset_info.json").write_text("{}")
     with pytest.raises(UserError, match="not written by `dpt prepare`"):
-        records.open(tmp_path)
-
-
-def test_test_pairs_without_held_out_views_are_all_of_distinct_views():
-    pairs = records.test_pairs(np.zeros(4, bool))
-    assert [tuple(pair) for pair in pairs] == list(itertools.permutations(range(4), 2))
-
-
-def test_each_held_out_view_is_the_target_of_one_free_source():
-    held_out = np.array([0, 1, 0, 0, 1, 1], bool)
-    pairs = records.test_pairs(held_out, seed=3)
-    assert pairs[:, 1].tolist() == [1, 4, 5]
-    assert not held_out[pairs[:, 0]].any()
-    assert np.array_equal(pairs, records.test_pairs(held_out, seed=3))
-    draws = [records.test_pairs(held_out, seed=seed).tolist() for seed in range(10)]
-    assert any(draw != draws[0] for draw in draws)
-
-
-def test_keypoints_are_read_y_first(tmp_path):
-    path = tmp_path / "points.csv"
-    path.write_text(f"name:keypoints_y:keypoints_x\na_1.jpg: {list(range(18))}: {[-1] * 18}\n")
-    points = records.read_keypoints(path)["a_1.jpg"]
-    assert points.dtype.kind == "i"
-    assert points[:, 0].tolist() == list(range(18))
-    assert points[:, 1].tolist() == [-1] * 18
-
-
-@pytest.mark.parametrize("line", ["a: [1]: [2]", "a", "a: [1, : [2]", "a: x: y", "a: [[1]]: {}"])
-def test_a_broken_keypoint_line_is_named(tmp_path, line):
-    path = tmp_path / "points.csv"
-    path.write_text(f"name:keypoints_y:keypoints_x\n{line}\n")
-    with pytest.raises(UserError, match="line 2"):
-        records.read_keypoints(path)
-
-
-def test_pairs_need_shoulders_and_hips_of_both_and_stay_within_the_item():
-    whole = np.ones((18, 2), int)
-    hipless = whole.copy()
-    hipless[8] = -1
-    noseless = whole.copy()
-    noseless[0] = -1
-    keypoints = {"x_y_1.jpg": whole, "x_y_2.jpg": noseless, "x_y_3.jpg": hipless, "x_z_1.jpg": whole}
-    assert records.ordered_pairs(keypoints) == [("x_y_1.jpg", "x_y_2.jpg"), ("x_y_2.jpg", "x_y_1.jpg")]
-
-
-def test_the_papers_8670_test_pairs_follow_from_its_annotations(realdata):
-    keypoints = records.read_keypoints(realdata / "protocol" / "dsc_fasion-annotation-test.csv")
-    with (realdata / "protocol" / "dsc_fasion-pairs-test.csv").open() as file:
-        wanted = [tuple(row) for row in csv.reader(file)][1:]
-    pairs = records.ordered_pairs(keypoints)
-    assert len(pairs) == len(wanted) == 8670
-    assert set(pairs) == set(wanted)
+        records.open_prepared(tmp_path)

@@ -199,15 +199,15 @@ def truths(prepared, folder: pathlib.Path) -> list[pathlib.Path]:
     return paths
 
 
-def test_ready_pictures_are_scored_by_the_same_ruler(prepared, tmp_path, capsys):
+def test_ready_pictures_are_scored_as_a_run_is(prepared, tmp_path, capsys):
     truths(prepared, tmp_path / "theirs")
     flags = ["evaluate", f"--pictures={tmp_path / 'theirs'}", f"--data_dir={prepared}"]
     assert guarded(lambda: dispatch(flags)) == 0
     facts = json.loads((tmp_path / "theirs-evaluation" / "report.json").read_text())
-    assert facts["scores"]["given"]["L1"] == 0
-    assert facts["scores"]["given"]["SSIM (dsc)"] == 1
+    assert facts["scores"]["ready"]["L1"] == 0
+    assert facts["scores"]["ready"]["SSIM (dsc)"] == 1
     assert facts["scores"]["copy"]["L1"] > 0.1
-    assert facts["scores"]["given"]["FID"].startswith("not computed: give --inception")
+    assert facts["scores"]["ready"]["FID"].startswith("not computed: give --inception")
     text = (tmp_path / "theirs-evaluation" / "report.md").read_text()
     assert "SSIM (dsc)" in text
     assert "7 pairs" in text

@@ -14,8 +14,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tensorflow_serving.apis import classification_pb2, get_model_metadata_pb2, get_model_status_pb2
 
-from serving.local_server import tensors
-
 MISSING = (
     "input size does not match signature: 2!=3 len({source_bytes,source_iuv_bytes}) != "
     "len({source_bytes,source_iuv_bytes,target_iuv_bytes}). Sent extra: {}. Missing but required: {target_iuv_bytes}."
@@ -73,23 +71,16 @@ def test_answers_of_every_type_survive_the_journey(as_content):
     kinds = ("float32", "float64", "bool", "uint8", "int8", "int16", "int32", "int64", "uint32", "uint64", "float16")
     for kind in kinds:
         array = np.array([[0, 1, 100], [7, 0, 127]]).astype(kind)
-        back = tf.make_ndarray(encode(array, as_content))
+        back = tf.make_ndarray(toy.encode(array, as_content))
         assert back.dtype == array.dtype and (back == array).all(), kind
         if array.dtype.kind in "iu":
             info = np.iinfo(array.dtype)
             edges = [info.min, info.max, 0, 127, 128 % (info.max + 1), 255 % (info.max + 1), info.max // 3]
             array = np.array(edges * 20_000, array.dtype)
-            assert (tf.make_ndarray(encode(array, as_content)) == array).all(), kind
-        assert tf.make_ndarray(encode(array.reshape(-1)[:0], as_content)).shape == (0,)
+            assert (tf.make_ndarray(toy.encode(array, as_content)) == array).all(), kind
+        assert tf.make_ndarray(toy.encode(array.reshape(-1)[:0], as_content)).shape == (0,)
     text = np.array([[b"a", b""], [b"\xff\x00", b"long" * 100]], dtype=object)
-    assert (tf.make_ndarray(encode(text, as_content)) == text).all()
-
-
-def encode(array, as_content):
-    """A proto of its own for the array."""
-    proto = tensors.TensorProto()
-    tensors.encode(array, proto, as_content)
-    return proto
+    assert (tf.make_ndarray(toy.encode(text, as_content)) == text).all()
 
 
 def test_numbers_come_in_the_typed_fields_as_from_tf_serving(server):
@@ -105,7 +96,7 @@ def test_typed_fields_are_understood_as_well_as_bytes(server):
     content = server.predict.Predict(request, timeout=30)
     for name in toy.NAMES:
         array = tf.make_ndarray(request.inputs[name])
-        request.inputs[name].CopyFrom(encode(array, as_content=False))
+        request.inputs[name].CopyFrom(toy.encode(array, as_content=False))
     assert server.predict.Predict(request, timeout=30) == content
 
 
@@ -169,7 +160,7 @@ def test_status_tells_of_versions_and_of_what_is_not_there(server):
     assert words == "Could not find version 4 of model dpt"
 
 
-def test_what_the_stand_in_does_not_do_is_unimplemented(server):
+def test_what_the_local_server_does_not_do_is_unimplemented(server):
     refused(server.predict.Classify, classification_pb2.ClassificationRequest(), grpc.StatusCode.UNIMPLEMENTED)
 
 
@@ -221,7 +212,7 @@ def test_rest_takes_numbers_and_names_several_outputs(server):
     [
         ("/v1/models/x:predict", {"instances": [1]}, 404, "Servable not found for request: Latest(x)"),
         ("/v1/models/dpt/versions/x:predict", {"instances": [1]}, 400, "Failed to convert version: x to numeric."),
-        ("/v1/models/dpt:classify", {}, 501, "classify is not implemented by the stand-in"),
+        ("/v1/models/dpt:classify", {}, 501, "classify is not implemented by the local server"),
         ("/v1/other", {}, 400, "Malformed request: POST /v1/other"),
         ("/other", {}, 404, "Malformed request: POST /other"),
         ("/v1/models/dpt:predict", b"{", 400, "JSON Parse error: "),
@@ -271,8 +262,10 @@ def test_rest_tells_status_and_metadata(server):
 def test_prometheus_reads_what_was_asked_and_strangers_make_no_series(server):
     server.predict.Predict(toy.files_request(toy.pictures(1)), timeout=30)
     refused(server.predict.Predict, toy.files_request({}, name="stranger"), grpc.StatusCode.NOT_FOUND)
-    page = toy.get(server.rest + "/metrics")
-    assert ':tensorflow:serving:request_count{model_name="dpt",status="OK"}' in page
-    assert ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"}' in page and "stranger" not in page
-    assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="GRPC"' in page
-    assert "process_resident_memory_bytes" in page
+    metrics = toy.get(server.rest + "/metrics")
+    assert ':tensorflow:serving:request_count{model_name="dpt",status="OK"}' in metrics
+    assert (
+        ':tensorflow:serving:request_count{model_name="",status="NOT_FOUND"}' in metrics and "stranger" not in metrics
+    )
+    assert ':tensorflow:serving:request_latency_bucket{API="Predict",entrypoint="GRPC"' in metrics
+    assert "process_resident_memory_bytes" in metrics

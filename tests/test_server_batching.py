@@ -182,8 +182,7 @@ def test_closing_answers_what_was_accepted_and_refuses_the_rest(batcher):
 @pytest.mark.parametrize("sizes", [(), (4, 16)])
 def test_one_bad_member_of_a_batch_fails_alone(tmp_path, sizes):
     bounds = Bounds(max_batch_size=16, timeout=0.2, threads=1, allowed_batch_sizes=sizes)
-    limits = toy.serve.Limits(allowed_batch_sizes=sizes)
-    with toy.running(toy.put(tmp_path / "dpt", 1), bounds=bounds, limits=limits, metrics_path="/m") as server:
+    with toy.running(toy.put(tmp_path / "dpt", 1), bounds=bounds, metrics_path="/m") as server:
         planes = [toy.pictures(seed, batch=1 + seed % 2) for seed in range(8)]
         planes[3]["target_iuv"][0, 0, 0, 0] = 30
         calls = [server.predict.Predict.future(toy.files_request(each), timeout=30) for each in planes]
@@ -192,8 +191,8 @@ def test_one_bad_member_of_a_batch_fails_alone(tmp_path, sizes):
         for seed, call in enumerate(calls):
             if seed != 3:
                 assert (toy.painted(call.result()) == toy.expected(planes[seed])).all()
-        page = toy.get(server.rest + "/m")
-    assert ':tensorflow:serving:request_count{model_name="dpt",status="INVALID_ARGUMENT"} 1' in page
-    assert ":tensorflow:serving:batching_session:batch_size_sum 12" in page
-    merged = float(page.split(":tensorflow:serving:batching_session:batch_size_count ")[1].split()[0])
+        metrics = toy.get(server.rest + "/m")
+    assert ':tensorflow:serving:request_count{model_name="dpt",status="INVALID_ARGUMENT"} 1' in metrics
+    assert ":tensorflow:serving:batching_session:batch_size_sum 12" in metrics
+    merged = float(metrics.split(":tensorflow:serving:batching_session:batch_size_count ")[1].split()[0])
     assert merged < 8, "nothing was merged"

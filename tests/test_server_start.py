@@ -1,5 +1,6 @@
 """The command: what it says at its start, what stops it from starting, TLS, and how it ends."""
 
+import ast
 import os
 import pathlib
 import re
@@ -68,6 +69,37 @@ def test_a_bad_start_is_one_line_and_code_2(base, capsys, flags, words):
     assert words.format(base=base) in told
 
 
+@pytest.mark.parametrize("package", command.PACKAGES)
+def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(base, capsys, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    told = bad_start(capsys, f"--model_base_path={base}")
+    assert told == f"local_server: {package} is not installed; the local server needs it: pip install -e '.[serving]'"
+
+
+def test_every_package_that_the_server_imports_is_looked_for():
+    imported = imports(toy.SERVING / "local_server")
+    of_the_library = {"google", "numpy", "tensorflow"}  # protobuf, too
+    assert set(command.PACKAGES) == imported - set(sys.stdlib_module_names) - {"serving"} - of_the_library
+
+
+@pytest.mark.parametrize("folder", ["local_server", "client", "web", "configs"])
+def test_no_module_needs_what_only_posix_has(folder):
+    posix = {"fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty"}
+    assert not imports(toy.SERVING / folder) & posix
+
+
+def imports(folder) -> set[str]:
+    """What the modules in a folder import, wherever in them, by its first name."""
+    found = set()
+    for file in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module.partition(".")[0])
+    return found
+
+
 @pytest.mark.parametrize(
     ("flag", "content", "words"),
     [
@@ -86,7 +118,7 @@ def test_a_bad_start_is_one_line_and_code_2(base, capsys, flags, words):
         ),
         ("batching_parameters_file", "max_batch_size { value: 0 }", "are at least 1"),
         ("batching_parameters_file", "allowed_batch_sizes: 2", "must increase and end with max_batch_size (1000)"),
-        ("batching_parameters_file", "pad_variable_length_inputs: true", "not implemented by the stand-in"),
+        ("batching_parameters_file", "pad_variable_length_inputs: true", "not implemented by the local server"),
         ("ssl_config_file", "server_key: 'x' server_cert: 'y'", "is no PEM, or they do not match"),
     ],
 )
@@ -140,7 +172,7 @@ def test_flags_and_files_say_what_is_served(base, tmp_path):
     options = command.options(command._flags().parse_args(flags))
     bounds = options.bounds
     assert (bounds.max_batch_size, bounds.timeout, bounds.max_enqueued_batches) == (8, 0.005, 10)
-    assert options.limits.allowed_batch_sizes == (8,) and options.limits.max_bytes == 1000
+    assert bounds.allowed_batch_sizes == (8,) and options.limits.max_bytes == 1000
     assert options.models[0].name == "toy" and options.metrics_path == "/monitoring/prometheus/metrics"
     assert ("grpc.primary_user_agent", "x") in options.channel
 
@@ -187,7 +219,7 @@ def test_a_signal_under_load_answers_every_accepted_request_and_exits_0(base, si
             break
     reader = threading.Thread(target=lambda: said.extend(process.stderr))
     reader.start()
-    assert "stand-in for TF Serving" in said[0], said
+    assert "it is not TF Serving" in said[0], said
     outcomes, planes = [], toy.pictures(1)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
@@ -255,7 +287,7 @@ def test_a_signal_while_a_version_is_loaded_ends_it_at_once_with_0(base, serving
             (base / "aside").rename(base / "2")
         if "loading version 2" in line:
             break
-    time.sleep(1)
+    time.sleep(0.2)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     said = process.stderr.read()

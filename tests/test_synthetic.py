@@ -14,6 +14,7 @@ from dpt_tf import iuv, synthetic
 from dpt_tf.data import records
 from dpt_tf.synthetic import dataset as making
 from dpt_tf.synthetic import fabric, skeleton
+from dpt_tf.system.errors import UserError
 
 WHITE = synthetic.Camera(backdrop=(1.0, 1.0, 1.0), floor=0.0)
 STILL: skeleton.Pose = {("shoulder_left", "z"): 12, ("shoulder_right", "z"): 12}
@@ -187,7 +188,7 @@ def test_views_of_one_person_share_outfit_and_studio():
 
 
 def stored(directory):
-    prepared = records.open(directory)
+    prepared = records.open_prepared(directory)
     return {
         path.rsplit("/", 1)[1]: pathlib.Path(path).read_bytes()
         for several in prepared.files.values()
@@ -200,7 +201,7 @@ def test_what_is_written_does_not_depend_on_the_number_of_workers(tmp_path):
     directory = synthetic.generate(tmp_path / "one", workers=1, **size)
     synthetic.generate(tmp_path / "three", workers=3, **size)
     assert stored(tmp_path / "one") == stored(tmp_path / "three")
-    prepared = records.open(directory)
+    prepared = records.open_prepared(directory)
     assert prepared.items == {"train": 3, "test": 2}
     assert json.loads((directory / "dataset_info.json").read_text())["name"] == "synthetic"
 
@@ -232,3 +233,11 @@ def test_what_a_killed_generation_left_behind_is_no_data_set(tmp_path):
     assert synthetic.is_missing(tmp_path)
     (tmp_path / "synthetic").mkdir()
     assert not synthetic.is_missing(tmp_path)
+
+
+def test_other_people_than_were_asked_for_are_not_taken(tmp_path):
+    synthetic.generate(tmp_path, people=1, test_people=0, views=2, image_size=16, seed=1, workers=1)
+    synthetic.refuse_others(tmp_path, views=2, seed=1)
+    for others in ({"seed": 0}, {"views": 3, "seed": 1}, {"seed": 1, "views": 2, "white": True}):
+        with pytest.raises(UserError, match=r"holds other people \(.*seed 1, 2 views.*; give another --data_dir"):
+            synthetic.refuse_others(tmp_path, **{"views": 2} | others)

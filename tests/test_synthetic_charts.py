@@ -55,7 +55,7 @@ def course(maps, part):
 SIDES = [(side, part) for side in FRAMES for part in SEEN[side]]
 
 
-@pytest.mark.parametrize(("side", "part"), SIDES, ids=[f"{side}-{iuv.PARTS[part]}" for side, part in SIDES])
+@pytest.mark.parametrize(("side", "part"), SIDES, ids=[f"{side}-{iuv.PART_NAMES[part]}" for side, part in SIDES])
 def test_u_and_v_run_as_on_real_maps(real_maps, side, part):
     real, ours = course(real_maps[side], part), course(synthetic_maps(side), part)
     for channel, name in enumerate("UV"):
@@ -77,7 +77,7 @@ def test_the_table_has_every_part_and_says_which_axis_each_coordinate_follows():
 
 def test_the_other_side_is_the_mirror_image():
     for left, right in zip(charts.PIECES["leg_left"], charts.PIECES["leg_right"], strict=True):
-        assert iuv.MIRROR[left.part] == right.part
+        assert iuv.MIRRORED[left.part] == right.part
         assert (left.u, left.v, left.phi) == (right.u, right.v, right.phi)
 
 

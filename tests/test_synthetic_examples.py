@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf import iuv
-from dpt_tf.iuv import MIRROR, PARTS
+from dpt_tf.iuv import MIRRORED, PART_NAMES
 from dpt_tf.synthetic import examples
 from dpt_tf.synthetic.dataset import number
 
-FRONT, BACK = PARTS.index("torso front"), PARTS.index("torso back")
+FRONT, BACK = PART_NAMES.index("torso front"), PART_NAMES.index("torso back")
 
 
 def pixels_of(made, part):
@@ -51,9 +51,9 @@ def test_the_turn_goes_all_the_way_round_in_even_steps():
     front = [pixels_of(made, FRONT) for made in frames]
     back = [pixels_of(made, BACK) for made in frames]
     assert front[0] > 50 and back[0] == 0 and back[12] > 50 and front[12] == 0
-    for part, mirrored in enumerate(MIRROR):
+    for part, mirrored in enumerate(MIRRORED):
         if part:  # what is right on one half of the way is left on the other
-            assert abs(pixels_of(frames[7], part) - pixels_of(frames[-7], mirrored)) <= 4, PARTS[part]
+            assert abs(pixels_of(frames[7], part) - pixels_of(frames[-7], mirrored)) <= 4, PART_NAMES[part]
     heights = [np.ptp(np.nonzero(made[..., 0])[0]) for made in frames]
     assert max(heights) - min(heights) <= 2  # the camera stands still
 

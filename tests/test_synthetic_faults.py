@@ -36,7 +36,7 @@ def test_confused_parts_become_their_mirror_image_or_their_back(clean):
         spoiled = faults.confused(clean, np.random.default_rng(seed))
         np.testing.assert_array_equal(spoiled[..., 1:], clean[..., 1:])
         for was, now in zip(*(m[spoiled[..., 0] != clean[..., 0], 0] for m in (clean, spoiled)), strict=True):
-            assert now in (iuv.MIRROR[was], faults._TURNED[was])
+            assert now in (iuv.MIRRORED[was], faults._TURNED[was])
 
 
 def test_only_values_next_to_zero_wrap_around_and_mostly_on_the_head(clean):

@@ -66,23 +66,23 @@ def made(**ssim):
 
 def test_an_order_has_three_verdicts():
     order = Ordering("SSIM", ("a", "b", "c"))
-    found = verdicts.judge(order, made(a=[0.9, 0.8, 0.7], b=[0.8, 0.71, 0.6], c=[0.5, 0.4, 0.31]))
+    found = verdicts.verdict_of(order, made(a=[0.9, 0.8, 0.7], b=[0.8, 0.71, 0.6], c=[0.5, 0.4, 0.31]))
     assert found.verdict == verdicts.HELD, "seeds differ more than rows, but not within a seed"
     assert found.numbers[0] == "a - b: +0.0967 (standard error 0.0033, 3 seeds)"
     assert len(found.numbers) == 2
-    found = verdicts.judge(order, made(a=[0.5, 0.5, 0.51], b=[0.6, 0.6, 0.6], c=[0.2, 0.21, 0.2]))
+    found = verdicts.verdict_of(order, made(a=[0.5, 0.5, 0.51], b=[0.6, 0.6, 0.6], c=[0.2, 0.21, 0.2]))
     assert found.verdict == verdicts.NOT_HELD
-    found = verdicts.judge(order, made(a=[0.5, 0.6, 0.5], b=[0.55, 0.5, 0.5], c=[0.2, 0.21, 0.2]))
+    found = verdicts.verdict_of(order, made(a=[0.5, 0.6, 0.5], b=[0.55, 0.5, 0.5], c=[0.2, 0.21, 0.2]))
     assert found.verdict == verdicts.OPEN
-    found = verdicts.judge(order, made(a=[0.9], b=[0.8], c=[0.5]))
+    found = verdicts.verdict_of(order, made(a=[0.9], b=[0.8], c=[0.5]))
     assert found.verdict == verdicts.OPEN
     assert found.numbers[0] == "a - b: +0.1000, one seed"
-    assert verdicts.judge(order, made(a=[0.9, 0.9], b=[0.9, 0.9], c=[0.9, 0.9])).verdict == verdicts.OPEN
+    assert verdicts.verdict_of(order, made(a=[0.9, 0.9], b=[0.9, 0.9], c=[0.9, 0.9])).verdict == verdicts.OPEN
 
 
 def test_ends_that_are_seen_to_be_reversed_refute_an_order_whose_steps_are_not():
     order = Ordering("SSIM", ("a", "b", "c"))
-    found = verdicts.judge(order, made(a=[0.50, 0.50], b=[0.50, 0.58], c=[0.58, 0.59]))
+    found = verdicts.verdict_of(order, made(a=[0.50, 0.50], b=[0.50, 0.58], c=[0.58, 0.59]))
     assert found.verdict == verdicts.NOT_HELD
     assert found.numbers[2].startswith("a - c: -0.0850")
 
@@ -90,17 +90,17 @@ def test_ends_that_are_seen_to_be_reversed_refute_an_order_whose_steps_are_not()
 def test_only_seeds_that_both_rows_have_are_compared():
     order = Ordering("SSIM", ("a", "b"))
     results = made(a=[0.5, 0.6, 0.1], b=[0.4, 0.51])
-    assert "(standard error 0.0050, 2 seeds)" in verdicts.judge(order, results).numbers[0]
-    assert verdicts.judge(order, {"a": {0: {}}, "b": {1: {}}}).verdict == verdicts.OPEN
+    assert "(standard error 0.0050, 2 seeds)" in verdicts.verdict_of(order, results).numbers[0]
+    assert verdicts.verdict_of(order, {"a": {0: {}}, "b": {1: {}}}).verdict == verdicts.OPEN
 
 
 def test_the_bound_is_twice_the_standard_error():
     order = Ordering("SSIM", ("a", "b"))
     zero = [0.0, 0.0]
     # Differences d and d + 2: mean d + 1, standard error 1.
-    assert verdicts.judge(order, made(a=[0.99, 2.99], b=zero)).verdict == verdicts.OPEN
-    assert verdicts.judge(order, made(a=[1.01, 3.01], b=zero)).verdict == verdicts.HELD
-    assert verdicts.judge(order, made(a=[-3.01, -1.01], b=zero)).verdict == verdicts.NOT_HELD
+    assert verdicts.verdict_of(order, made(a=[0.99, 2.99], b=zero)).verdict == verdicts.OPEN
+    assert verdicts.verdict_of(order, made(a=[1.01, 3.01], b=zero)).verdict == verdicts.HELD
+    assert verdicts.verdict_of(order, made(a=[-3.01, -1.01], b=zero)).verdict == verdicts.NOT_HELD
 
 
 def test_rows_are_chosen_by_number_name_or_label():

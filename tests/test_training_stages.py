@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from toy import TINY, make_item
 
-from dpt_tf import config
-from dpt_tf.data import records
+from dpt_tf import config, iuv
+from dpt_tf.data import fingerprint, records
+from dpt_tf.system import locks
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, loop, run, stages
 
@@ -202,9 +203,50 @@ def test_a_stage_is_not_continued_with_other_vgg_weights(made):
     folder, _ = made
     run._write_facts(folder, "joint", {"dataset": "folder", "vgg": "imagenet"})
     with pytest.raises(UserError, match="--vgg=imagenet, not random"):
-        run._compare_facts(folder, "joint", {"dataset": "folder", "vgg": "random"})
+        run._compare_vgg(folder, "joint", {"dataset": "folder", "vgg": "random"})
+
+
+def write_people(data_dir, shift=0):
+    item = make_item("person", 3, size=32)
+    for view in item["views"]:
+        view["image"] = iuv.encode(np.full((32, 32, 3), 90 + shift, np.uint8))
+    records.write(data_dir, "toy", {"train": [item]}, 32, "toy")
+    return data_dir
+
+
+def test_a_run_does_not_go_on_with_other_people_wherever_they_lie(tmp_path):
+    theirs, others = write_people(tmp_path / "theirs"), write_people(tmp_path / "others", shift=1)
+    folder, hparams, said = tmp_path / "run", TINY.replace(predictive_steps=1), []
+    run.train(folder, theirs, hparams, ["predictive"], say=said.append)
+    assert stages.provenance(folder, "predictive")["data"] == fingerprint.of(theirs)
+    for more in (hparams, hparams.replace(predictive_steps=2)):  # trained already, and to be gone on with
+        with pytest.raises(UserError) as refused:
+            run.train(folder, others, more, ["predictive"], say=said.append)
+        assert f"was trained on another data set ({theirs}, 3 views, digest" in str(refused.value)
+        assert f"than {others} (3 views, digest" in str(refused.value)
+    moved = (tmp_path / "theirs").rename(tmp_path / "moved")
+    run.train(folder, moved, hparams, ["predictive"], say=said.append)
+    assert said[-1] == "predictive: trained already, 1 steps; nothing to do"
+
+
+def test_a_later_stage_does_not_see_other_people_than_the_earlier_ones(tmp_path):
+    theirs, others = write_people(tmp_path / "theirs"), write_people(tmp_path / "others", shift=1)
+    hparams = TINY.replace(predictive_steps=1, inpainting_steps=1)
+    run.train(tmp_path / "run", theirs, hparams, ["predictive"])
+    with pytest.raises(UserError, match=r"the predictive stage of .* was trained on another data set"):
+        run.train(tmp_path / "run", others, hparams, ["inpainting"])
+    assert not (tmp_path / "run" / "inpainting").exists()
+
+
+def test_a_run_that_noted_no_data_goes_on(tmp_path):
+    data_dir, hparams = write_people(tmp_path / "data"), TINY.replace(predictive_steps=1)
+    run.train(tmp_path / "run", data_dir, hparams, ["predictive"])
+    noted = stages.provenance(tmp_path / "run", "predictive")
+    run._write_facts(tmp_path / "run", "predictive", {key: noted[key] for key in ("dataset", "data_dir", "vgg")})
+    run.train(tmp_path / "run", data_dir, hparams.replace(predictive_steps=2), ["predictive"])
+    assert stages.provenance(tmp_path / "run", "predictive")["data"] == fingerprint.of(data_dir)
 
 
 def test_two_programs_do_not_train_in_one_folder(tmp_path):
-    with run._lock(tmp_path), pytest.raises(UserError, match="another program"):
+    with locks.claimed(tmp_path), pytest.raises(UserError, match="another program"):
         run.train(tmp_path, tmp_path / "data", TINY)

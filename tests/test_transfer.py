@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from exporting import R, X, make_run
+from exporting import R, X
 from PIL import Image
 
 from dpt_tf.commands import main
@@ -17,7 +17,7 @@ from dpt_tf.transfer import painter
 
 
 def mirror(inputs):
-    """A stand-in for a generator: it paints the source as it is."""
+    """A toy generator: it paints the source as it is."""
     source = tf.convert_to_tensor(inputs["source"])
     seen = tf.cast(tf.convert_to_tensor(inputs["target_iuv"])[..., :1] > 0, tf.float32)
     return {
@@ -64,11 +64,9 @@ def test_what_the_network_paints_is_what_comes_out(paint):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(toy_export):
     """A run and its export."""
-    run, exported = make_run(tmp_path_factory.mktemp("runs") / "toy"), tmp_path_factory.mktemp("models") / "dpt"
-    assert main.dispatch(["export", f"--workdir={run}", f"--export_dir={exported}", "--device=cpu"]) == 0
-    return {"run": painter.load(run), "export": painter.load(exported)}
+    return {"run": painter.load(toy_export / "run"), "export": painter.load(toy_export / "dpt")}
 
 
 @pytest.mark.parametrize("form", ["run", "export"])
@@ -128,11 +126,64 @@ def test_a_dumps_map_is_found_by_the_photos_name_and_pasted_on_its_size(tmp_path
 
 def test_several_poses_want_a_folder(tmp_path):
     poses = [tmp_path / "a_IUV.png", tmp_path / "b_IUV.png"]
-    assert [path.name for path in command._outputs(tmp_path / "out", poses)] == ["a_IUV.png", "b_IUV.png"]
+    assert [path.name for path in command._outputs(tmp_path / "out", poses)] == ["a.png", "b.png"]
     with pytest.raises(UserError, match=r"out\.png is one picture but there are 2 poses"):
         command._outputs(tmp_path / "out.png", poses)
     with pytest.raises(UserError, match="one file name"):
         command._outputs(tmp_path / "out", [poses[0], tmp_path / "other" / "a_IUV.png"])
+    with pytest.raises(UserError, match=r"one file name, a\.png"):
+        command._outputs(tmp_path / "out", [poses[0], tmp_path / "a.png"])
+
+
+@pytest.fixture
+def given(tmp_path):
+    """A photo beside its map, a pose, and other names for them."""
+    files = tmp_path / "files"
+    files.mkdir()
+    for name, picture in {"a.png": np.zeros((32, 32, 3), np.uint8), "a_IUV.png": person(32, 32)}.items():
+        Image.fromarray(picture).save(files / name)
+    Image.fromarray(person(32, 32)).save(files / "b_IUV.png")
+    (tmp_path / "linked").symlink_to(files)
+    (tmp_path / "link.png").symlink_to(files / "a.png")
+    (tmp_path / "hard.png").hardlink_to(files / "b_IUV.png")
+    return tmp_path
+
+
+def run(given, *flags):
+    """The exit code."""
+    inputs = [f"--{name}={given / 'files' / file}" for name, file in INPUTS.items()]
+    return main.guarded(lambda: main.dispatch(["transfer", "--model=run", *inputs, *flags]))
+
+
+INPUTS = {"source": "a.png", "source_iuv": "a_IUV.png", "target_iuv": "b_IUV.png"}
+
+
+@pytest.mark.parametrize("flag", ["output", "sheet"])
+@pytest.mark.parametrize(
+    "path", ["files/a.png", "files/a_IUV.png", "files/b_IUV.png", "linked/a.png", "link.png", "hard.png"]
+)
+def test_what_was_given_is_not_overwritten(given, monkeypatch, capsys, flag, path):
+    monkeypatch.setattr(command.quiet, "start_tensorflow", lambda: pytest.fail("it went to work"))
+    before = {file: file.read_bytes() for file in given.rglob("*.png")}
+    others = ["--output=out.png"] if flag == "sheet" else []
+    assert run(given, *others, f"--{flag}={given / path}") == 2
+    what = {"output": "a picture; give another --output", "sheet": "the sheet; give another --sheet"}[flag]
+    assert capsys.readouterr().err == f"{given / path} would be overwritten by {what}\n"
+    assert {file: file.read_bytes() for file in given.rglob("*.png")} == before
+
+
+def test_nor_is_the_photo_beside_a_pose_or_a_picture_by_the_sheet(given, capsys):
+    files = given / "files"
+    flags = [f"--target_iuv={files / 'a_IUV.png'}", f"--output={files}"]
+    assert run(given, *flags) == 2
+    assert capsys.readouterr().err == f"{files / 'a.png'} would be overwritten by a picture; give another --output\n"
+    (files / "a.png").rename(given / "moved.png")
+    flags = [f"--source={given / 'moved.png'}", f"--output={files}", f"--sheet={given / 'linked' / 'b.png'}"]
+    assert run(given, *flags) == 2
+    assert "b.png is the name of a picture, too; give another --sheet" in capsys.readouterr().err
+    (files / "a.png").write_bytes(b"somebody's photo")
+    assert run(given, *flags[:2], f"--target_iuv={files / 'a_IUV.png'}") == 2
+    assert f"{files / 'a.png'} would be overwritten" in capsys.readouterr().err
 
 
 def test_a_photo_that_is_no_picture_is_named(tmp_path):

@@ -8,7 +8,6 @@ import damaged
 import numpy as np
 import pytest
 import web_toys as toys
-from exporting import make_run
 from PIL import Image
 
 from dpt_tf.commands import main
@@ -26,9 +25,8 @@ PAINT, TURN = "Paint the poses", "Turn the person round"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    run = make_run(tmp_path_factory.mktemp("runs") / "toy")
-    with toys.running(run, tmp_path_factory.mktemp("page")) as (address, log):
+def served(toy_export, tmp_path_factory):
+    with toys.running(toy_export / "run", tmp_path_factory.mktemp("page")) as (address, log):
         yield address
         assert log.read_text() == ""  # no traceback, no warning, whatever users did
 

@@ -13,7 +13,7 @@ import web_toys as toys
 from web_toys import save, visualisation
 
 from dpt_tf.synthetic import examples
-from serving.web import __main__ as demo
+from serving.web import __main__ as command
 from serving.web import layout
 
 
@@ -42,6 +42,8 @@ def test_every_pose_becomes_a_row_and_the_bar_moves(clicks, person, tmp_path):
     assert order == sorted(order) and "<i>" not in rows
     assert rows.count("<img") == 16 and text(rows).count("of the body is seen") == 4
     assert "tinted: imagined" in text(rows)
+    downloads = re.findall('download="([^"]*)"', rows)
+    assert downloads == ["Front.png", "Back.png", "b&lt;i&gt;.png", "z.png"]
 
 
 def test_the_share_seen_is_told_in_per_cent(clicks, person, tmp_path):
@@ -101,7 +103,7 @@ def test_a_person_is_shown_as_far_as_it_is_there(clicks, person, tmp_path):
 
 def bad_start(capsys, *flags):
     with pytest.raises(SystemExit) as left:
-        demo.main(flags)
+        command.main(flags)
     printed = capsys.readouterr()
     lines = printed.err.strip().splitlines()
     assert left.value.code == 2 and len(lines) == 1 and not printed.out, printed

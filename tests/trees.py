@@ -23,7 +23,7 @@ import random
 import numpy as np
 from PIL import Image
 
-from dpt_tf.data import records
+from dpt_tf.data import pairing, records
 from dpt_tf.data.prepare.catalogue import KEYPOINT_FRAME
 from dpt_tf.synthetic import dataset
 
@@ -130,7 +130,7 @@ def _deepfashion_lists(tree: Tree, made: list[list[tuple[str, np.ndarray]]]) -> 
             ]
             lines = [f"{name}: {points[:, 0].tolist()}: {points[:, 1].tolist()}" for name, points in shifted]
             _write_lines(tree.folder / f"{prefix}annotation-{split}.csv", ["name:keypoints_y:keypoints_x", *lines])
-        pairs = records.ordered_pairs(dict(rows))
+        pairs = pairing.ordered_pairs(dict(rows))
         rng.shuffle(pairs)
         if split == "test":
             _write_lines(tree.folder / "fasion-pairs-test.csv", ["from,to", *(",".join(pair) for pair in pairs)])

@@ -1,4 +1,4 @@
-"""What the tests of the page share: files, a stand-in for a model, the page as a process."""
+"""What the tests of the page share: files, a toy model, the page as a process."""
 
 import contextlib
 import os

@@ -37,8 +37,8 @@ QUICK = Scale(people=4, test_people=2, views=3, pairs=4, predictive_steps=2, inp
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, help="default: runs/demo, or runs/demo-quick")
-    parser.add_argument("--data_dir", type=pathlib.Path, help="default: data/demo, or data/demo-quick")
+    parser.add_argument("--workdir", type=pathlib.Path, help="the run; default runs/demo[-quick][-SEED]")
+    parser.add_argument("--data_dir", type=pathlib.Path, help="the people; default data/demo[-quick][-SEED]")
     parser.add_argument("--seed", type=int, default=0, help="of the people and of the networks")
     parser.add_argument(
         "--quick", action="store_true", help="a few people and steps, to see that all works; its pictures mean nothing"
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Data, the three stages, the table and the sheet, files to try; goes on where an earlier call was stopped."""
     training_data.check_synthetic()
     scale, name = (QUICK, "demo-quick") if args.quick else (FULL, "demo")
+    name += f"-{args.seed}" if args.seed else ""
     workdir, data_dir = args.workdir or pathlib.Path("runs", name), args.data_dir or pathlib.Path("data", name)
     quiet.start_tensorflow()
     from dpt_tf import synthetic
@@ -71,8 +72,10 @@ def run(args: argparse.Namespace) -> int:
             image_size=hparams.image_size,
             seed=args.seed,
         )
+    else:
+        synthetic.refuse_others(data_dir, scale.views, args.seed)
     training.train(workdir, data_dir, hparams, dataset="synthetic")
-    evaluate.evaluate(workdir, data_dir, limit=scale.pairs)
+    evaluate.evaluate(workdir, data_dir, limit=scale.pairs, output=workdir / "evaluation")
     examples.write(workdir / EXAMPLES, EXAMPLE_SIZE)
     print(f"photos, maps and poses to try: {workdir / EXAMPLES}")
     print(f"TensorBoard:   {sys.executable} -m tensorboard.main --logdir {workdir}")

@@ -11,7 +11,7 @@ import pathlib
 from typing import Any
 
 from dpt_tf.commands import score_flags
-from dpt_tf.system import quiet
+from dpt_tf.system import atomic, quiet
 from dpt_tf.system.errors import UserError
 
 _BATCH = 8
@@ -27,7 +27,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, help="at most so many pairs, spread over the people")
     parser.add_argument("--seed", type=int, default=0, help="draws the sources where the split has many")
     score_flags.add(parser)
-    parser.add_argument("--output", type=_folder, help="folder of the report; default WORKDIR/evaluation")
+    parser.add_argument(
+        "--output",
+        type=_folder,
+        help="folder of the report; default WORKDIR/evaluation, with what is unusual behind it",
+    )
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
 
 
@@ -84,51 +88,46 @@ def evaluate(
     """Scores the run in `workdir`, or the pictures in `pictures_dir`, on pairs of a split of `data_dir`; reports."""
     quiet.start_tensorflow()
     from dpt_tf import config
-    from dpt_tf.data import read, records
-    from dpt_tf.evaluation import identity, ready_pictures, score_set, scoring
+    from dpt_tf.data import fingerprint, read, records
+    from dpt_tf.evaluation import digests, places, ready_pictures, score_set, scoring
+    from dpt_tf.system import locks
     from dpt_tf.training import stages
 
     networks = networks or score_set.Networks()
     facts: dict[str, Any] = {"data_dir": str(data_dir), "split": split, "limit": limit, "seed": seed}
     # What goes into a scoring beside its names, so that one that was stopped goes on with nothing else.
-    digests = networks.digests()
+    digested = networks.digests()
     if workdir is not None:
         model, hparams, weights = stages.load_generator(workdir)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         paint: scoring.Painter = scoring.ModelPainter(model)
-        output = output or workdir / "evaluation"
-        digests["weights"] = identity.of_checkpoint(pathlib.Path(weights["checkpoint"]))
+        digested["weights"] = digests.of_checkpoint(pathlib.Path(weights["checkpoint"]))
+        base, own = workdir / "evaluation", weights.get("data", {}).get("digest")
     else:
         assert pictures_dir is not None
-        size = records.open(data_dir).image_size
+        size = records.open_prepared(data_dir).image_size
         hparams = config.preset("small").replace(image_size=size, batch_size=_BATCH)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         pairs = read.list_eval_pairs(data_dir, split, limit, seed)
         others = read.list_eval_pairs(data_dir, split, None, seed) if limit else ()
         files = ready_pictures.find(pictures_dir, pairs, others)
-        paint = scoring.GivenPainter(files, size)
-        output = output or _beside(pictures_dir)
+        paint = scoring.ReadyPictures(files, size)
         weights = {"pictures": str(pictures_dir)}
-        digests["pictures"] = identity.of_pictures(files)
-    digests["data"] = identity.of_data(data_dir)["digest"]
+        digested["pictures"] = digests.of_pictures(files)
+        base, own = (output or places.beside(pictures_dir)), None
+    digested["data"] = fingerprint.of(data_dir)["digest"]
     make, labels = score_set.of(protocol, hparams.image_size, chosen.count(), networks)
-    facts |= {"weights": weights, "digests": digests, "protocol": protocol, "networks": labels}
+    facts |= {"weights": weights, "digests": digested, "protocol": protocol, "networks": labels}
     facts |= {"detector_classes": networks.detector_classes, "saved_pictures": save_pictures}
-    with identity.claimed(output):
+    output = output or places.usual(base, facts, own)
+    with locks.claimed(output):
+        places.refuse_another(output, facts)
         report = scoring.score(paint, chosen, make, output, facts, output / "pictures" if save_pictures else None)
         for scores in report.table.values():
             scores |= score_set.impossible(protocol, hparams.image_size)
         if workdir is not None:
             facts["hparams"] = dataclasses.asdict(hparams)
         _write(report, facts, scoring.cases(paint, chosen, output, _main(report)), output)
-
-
-def _beside(pictures: pathlib.Path) -> pathlib.Path:
-    """Where the report of a folder of pictures goes if nobody says: next to it, not into it."""
-    named = pictures if pictures.name not in ("", "..") else pictures.resolve()
-    if not named.name:
-        raise UserError(f"--pictures={pictures} has no place beside it for the report; give --output=FOLDER")
-    return named.with_name(f"{named.name}-evaluation")
 
 
 def _main(report) -> str:
@@ -140,7 +139,6 @@ def _write(report, facts: dict[str, Any], shown: dict[str, list], output: pathli
     """Everything but `pairs.csv`, which is there already; each file whole or not at all."""
     from dpt_tf.evaluation import scoring
     from dpt_tf.evaluation.report import to_tensorboard
-    from dpt_tf.experiments import tabulate
     from dpt_tf.images import display
 
     sheet = scoring.sheet([case for cases in shown.values() for case in cases])
@@ -153,8 +151,8 @@ def _write(report, facts: dict[str, Any], shown: dict[str, list], output: pathli
     text += "".join(f"{name}: {label}\n" for name, label in facts["networks"].items())
     facts |= {"pairs": report.pairs, "scores": _for_json(report.table), "left_out": report.left_out}
     facts["shown"] = {kind: [[case.name, case.score] for case in cases] for kind, cases in shown.items()}
-    tabulate.write_text(output / "report.md", text)
-    tabulate.write(output / "report.json", facts)
+    atomic.write_text(output / "report.md", text)
+    atomic.write_json(output / "report.json", facts)
     print(f"\n{text}")
     print(f"contact sheet: {output / 'sheet.png'} (best, median and worst by {_main(report)})")
     print(f"report:        {output / 'report.json'}, every pair's scores in {output / 'pairs.csv'}")

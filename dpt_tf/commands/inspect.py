@@ -112,7 +112,7 @@ def _print(name: str, examined: iuv.Examined) -> None:
     print(_printable(f"{name}: {examined.form}, {examined.order}, {width} x {height}"))
     sizes = ", ".join(map(str, examined.people[:8])) + (", ..." if len(examined.people) > 8 else "")
     print(f"  people   {len(examined.people)} ({sizes} pixels)")
-    parts = (f"{part} {iuv.PARTS[part]} {count}" for part, count in examined.parts().items())
+    parts = (f"{part} {iuv.PART_NAMES[part]} {count}" for part, count in examined.parts().items())
     print(f"  parts    {', '.join(parts)}")
     print(f"  mended   {'; '.join(examined.mended) or 'nothing'}")
 

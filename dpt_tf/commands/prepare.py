@@ -1,7 +1,10 @@
 """`dpt prepare`: photos with their IUV files -> a prepared data set.
 
-The splits: `--hold_out N` keeps every n-th view of a person (the n-th, the 2n-th, ... by name) for testing;
-`--test_people K` keeps the last K people (by name) whole. What is read is checked before anything is written.
+The splits: `--hold_out N` keeps every n-th view of a person (the n-th, the 2n-th, ...) for testing, as suits photos;
+`--hold_out_block SHARE` a stretch of each person's views in one piece, as suits the frames of a video, the last or one
+from `--hold_out_from` on; `--test_people K` the last K people whole. Views and people are in the order of their names,
+numbers in them by value, so that the same folder is always split alike. What is read is checked before anything is
+written.
 """
 
 import argparse
@@ -11,13 +14,16 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from dpt_tf.data import keypoints, records
-from dpt_tf.data.prepare import folders
+from dpt_tf.data.prepare import folders, held_out
 from dpt_tf.iuv import NotIUV
 from dpt_tf.system import atomic, quiet
 from dpt_tf.system.errors import UserError
 
 _SHOWN = 10
+_FEW = 10  # test pairs
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +32,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=pathlib.Path, required=True, help="where to write; later the --data_dir")
     parser.add_argument("--size", type=int, default=256, help="pixels of the stored pictures (256)")
     parser.add_argument("--hold_out", type=int, default=0, metavar="N", help="keep every N-th view for testing")
+    parser.add_argument(
+        "--hold_out_block",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="keep a part of each person's views in one piece, 0.2 for a fifth: for the frames of a video",
+    )
+    parser.add_argument(
+        "--hold_out_from",
+        type=float,
+        metavar="SHARE",
+        help="where that part begins, 0.4 for two fifths of the way (the last part)",
+    )
     parser.add_argument("--test_people", type=int, default=0, metavar="K", help="keep the last K people for testing")
     parser.add_argument("--person", type=int, help="whom to keep where a map shows several; 1 = the largest (default)")
     parser.add_argument(
@@ -59,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
             f"Photos of {args.folder.resolve().name} with their DensePose maps.",
         )
     _report(prepared, len(items), found, tally)
+    _report_test(prepared, found, args)
     if args.keypoints:
         _report_keypoints(prepared, tally)
     return 0
@@ -81,8 +101,18 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--hold_out={args.hold_out} would leave nothing to train on; give 2 or more, or 0 for none")
     if args.test_people < 0:
         raise UserError(f"--test_people={args.test_people}: give 0 or more")
-    if args.hold_out and args.test_people:
-        raise UserError("--hold_out and --test_people are two ways to make the test split; give one of them")
+    if not 0 <= args.hold_out_block < 1:
+        raise UserError(
+            f"--hold_out_block={args.hold_out_block:g}: give the share to hold out, between 0 and 1 (0.2 for a fifth), "
+            "or 0 for none"
+        )
+    if args.hold_out_from is not None and not args.hold_out_block:
+        raise UserError("--hold_out_from says where --hold_out_block begins; give both, or neither")
+    if args.hold_out_from is not None and not 0 <= args.hold_out_from < 1:
+        raise UserError(f"--hold_out_from={args.hold_out_from:g}: give a share between 0 and 1 (0.4 for two fifths)")
+    ways = [f"--{flag}" for flag in ("hold_out", "hold_out_block", "test_people") if getattr(args, flag)]
+    if len(ways) > 1:
+        raise UserError(f"{' and '.join(ways)} are {len(ways)} ways to make the test split; give one of them")
     if args.output.exists() and not args.output.is_dir():
         raise UserError(f"{args.output}: is a file; give --output a folder")
 
@@ -120,7 +150,7 @@ def _read(
 
     items: list[tuple[pathlib.Path, int]] = []
     with tqdm(total=sum(map(len, found.people.values())), unit="view", desc="reading", leave=False) as bar:
-        for name, files in sorted(found.people.items()):
+        for name, files in found.people.items():
             views = list(_views(files, read, args, tally, bar))
             if len(views) < 2:
                 message = (
@@ -130,13 +160,22 @@ def _read(
                     raise UserError(message)
                 tally.left_out.append(message)
                 continue
-            for number, view in enumerate(views, start=1):
-                view["held_out"] = bool(args.hold_out) and number % args.hold_out == 0
+            for view, held in zip(views, _held_out(len(views), args), strict=True):
+                view["held_out"] = bool(held)
             items.append((spool / f"{len(items)}.pickle", sum(view["held_out"] for view in views)))
             items[-1][0].write_bytes(pickle.dumps({"id": name, "views": views}))
     if not items:
         raise UserError(f"{args.folder}: nobody with two usable views; the first fault: {tally.left_out[0]}")
     return items
+
+
+def _held_out(views: int, args: argparse.Namespace) -> np.ndarray:
+    """Which of a person's views are kept for testing, bool `[views]`."""
+    if args.hold_out:
+        return held_out.every_nth(views, args.hold_out)
+    if args.hold_out_block:
+        return held_out.stretch(views, args.hold_out_block, args.hold_out_from)
+    return np.zeros(views, bool)
 
 
 def _views(files, read, args: argparse.Namespace, tally: folders.Tally, bar) -> Iterator[records.View]:
@@ -158,7 +197,7 @@ def _split(items: list[tuple[pathlib.Path, int]], args: argparse.Namespace) -> t
                 f"--test_people={args.test_people} of {len(files)} people leaves nobody to train on; give fewer"
             )
         return files[: -args.test_people], files[-args.test_people :]
-    test = [file for file, held_out in items if held_out]
+    test = [file for file, held in items if held]
     if args.hold_out and not test:
         raise UserError(f"--hold_out={args.hold_out}: nobody has so many views; give a smaller number")
     return files, test
@@ -180,6 +219,23 @@ def _report(prepared: records.Prepared, people: int, found: folders.Found, tally
     _list("IUV files without a photo, left out", list(map(str, found.maps_alone)))
     _list("files .pkl that are no dumps of maps, left out", found.no_dumps)
     _list("left out", tally.left_out)
+
+
+def _report_test(prepared: records.Prepared, found: folders.Found, args: argparse.Namespace) -> None:
+    """What scores on the test split are worth, where that is little."""
+    pairs = prepared.pairs.get("test", _FEW)
+    if pairs < _FEW:
+        counted = f"{pairs} test {'pair' if pairs == 1 else 'pairs'}"
+        print(f"  note   {counted}: scores of fewer than {_FEW} mean little; hold out more, or add photos")
+    if not args.hold_out:
+        return
+    for person, files in found.people.items():
+        if held_out.look_like_frames(photo.stem for photo, _ in files):
+            print(
+                f"  note   the photos of {person} are numbered in a row; if they are frames of a video, use "
+                "--hold_out_block=0.2: a held-out frame between two training frames is interpolated, which flatters"
+            )
+            return
 
 
 def _report_keypoints(prepared: records.Prepared, tally: folders.Tally) -> None:

@@ -1,4 +1,4 @@
-"""The flags that say by which rulers pictures are scored: for `dpt evaluate` and `dpt experiment` alike."""
+"""The flags that say which scores pictures get: for `dpt evaluate` and `dpt experiment` alike."""
 
 import argparse
 
@@ -15,7 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def networks(args: argparse.Namespace):
-    """The `evaluation.rulers.Networks` of the flags."""
+    """The `evaluation.score_set.Networks` of the flags."""
     from dpt_tf.evaluation.score_set import Networks
 
     return Networks(args.inception, args.detector, args.detector_classes, args.lpips)

@@ -18,8 +18,8 @@ dpt build datasets/mvc_pairs --manual_dir=FOLDER --data_dir={{data_dir}}   (docs
 }
 
 
-def find(dataset: str, given: pathlib.Path | None, image_size: int) -> pathlib.Path:
-    """The prepared data set, `given` or in its usual place; the synthetic one is made where it is missing.
+def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathlib.Path:
+    """The prepared data set, in `data_dir` or in its usual place; the synthetic one is made where it is missing.
 
     Raises:
       UserError: a folder is wanted and none given, a collection has not been built, or what makes synthetic people is
@@ -27,10 +27,10 @@ def find(dataset: str, given: pathlib.Path | None, image_size: int) -> pathlib.P
     """
     if dataset == "synthetic":
         check_synthetic()
-    if dataset == "folder" and given is None:
+    if dataset == "folder" and data_dir is None:
         raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
     default = f"data/synthetic-{image_size}" if dataset == "synthetic" else f"data/{dataset}"
-    data_dir = given or pathlib.Path(default)
+    data_dir = data_dir or pathlib.Path(default)
     if dataset in _BY_HAND and not records.directories(data_dir):
         raise UserError(f"{data_dir} holds no {dataset}: " + _BY_HAND[dataset].format(data_dir=data_dir))
     if dataset == "synthetic":

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from dpt_tf.images import photos
+from dpt_tf.images import naming, photos
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
 
@@ -21,13 +21,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--target_iuv", type=pathlib.Path, required=True, nargs="+", action="extend", help="the poses to paint"
     )
     parser.add_argument(
-        "--output", type=pathlib.Path, required=True, help="a picture; with several poses a folder, one picture each"
+        "--output",
+        type=pathlib.Path,
+        required=True,
+        help="a picture; or a folder, one picture a pose",
     )
     parser.add_argument("--sheet", type=pathlib.Path, help="also write a contact sheet here")
 
 
 def run(args: argparse.Namespace) -> int:
     """Paints; prints the path of each picture."""
+    outputs = _outputs(args.output, args.target_iuv)
+    _keep_inputs(args, outputs)
     quiet.start_tensorflow()
     from dpt_tf import iuv
     from dpt_tf.images import display
@@ -41,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
             f"{args.source} is {photo.shape[1]} x {photo.shape[0]} but {args.source_iuv} is {source_iuv.shape[1]} x "
             f"{source_iuv.shape[0]}: give the map that was made from this very photo"
         )
-    outputs = _outputs(args.output, args.target_iuv)
     paint = painter.load(args.model)
     rows = []
     for pose, output in zip(poses, outputs, strict=True):
@@ -75,10 +79,30 @@ def _outputs(output: pathlib.Path, poses: list[pathlib.Path]) -> list[pathlib.Pa
       UserError: several poses for one file, or two poses of one name.
     """
     if len(poses) == 1:
-        return [output / f"{poses[0].stem}.png" if output.is_dir() else output]
+        return [output / naming.of_pose(poses[0]) if output.is_dir() else output]
     if output.suffix:
         raise UserError(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
-    files = [output / f"{pose.stem}.png" for pose in poses]
-    if len(set(files)) < len(files):
-        raise UserError("two of the poses have one file name; their pictures would overwrite each other: rename one")
+    files = [output / naming.of_pose(pose) for pose in poses]
+    if name := naming.twice(files):
+        raise UserError(
+            f"two of the poses have one file name, {name}; their pictures would overwrite each other: rename one"
+        )
     return files
+
+
+def _keep_inputs(args: argparse.Namespace, outputs: list[pathlib.Path]) -> None:
+    """Nothing that was given is written over, nor the photo beside a pose, which a picture would be called like.
+
+    Raises:
+      UserError: an output, or the sheet, is such a file, or the sheet is one of the outputs.
+    """
+    given = [args.source, args.source_iuv, *args.target_iuv]
+    photos_beside = [naming.beside(pose) for pose in args.target_iuv] if outputs != [args.output] else []
+    if taken := naming.overwritten(outputs, given + photos_beside):
+        raise UserError(f"{taken} would be overwritten by a picture; give another --output")
+    if args.sheet is None:
+        return
+    if naming.overwritten([args.sheet], given):
+        raise UserError(f"{args.sheet} would be overwritten by the sheet; give another --sheet")
+    if args.sheet.resolve() in {output.resolve() for output in outputs}:
+        raise UserError(f"--sheet={args.sheet} is the name of a picture, too; give another --sheet")

@@ -1,13 +1,18 @@
 """From people's files to batches: `prepare` writes `records`, and `read` makes batches of them.
 
+  a folder of photos, DeepFashion, MVC  --prepare-->  records on disk  --read-->  batches of (inputs, target)
+
 keypoints/   where joints are, and the file forms that say so
-matching     which entry of a list belongs to which photo
-pairing      which views make pairs
-records      the one stored form of every data set
-prepare/     folders, DeepFashion, MVC -> records
-read/        records -> batches of (inputs, target)
+matching     which entry of a list, a dump or another folder belongs to which photo
+pairing      the rules: which views make pairs, for training and for testing
+records      the one stored form of every data set: items with all their views, written and opened
+prepare/     photos and maps -> records: `prepare.folders` reads a folder of one's own (written by
+             `commands.prepare`), `prepare.pipeline` a collection
+read/        records -> batches: `read.training` draws the pairs and neighbours of an epoch, `read.evaluation` lists
+             the pairs to score, `read.stored` decodes
 """
 
-from dpt_tf.data.keypoints import ordered_pairs, read_keypoints
+from dpt_tf.data.keypoints import read_keypoints
+from dpt_tf.data.pairing import ordered_pairs
 
 __all__ = ["ordered_pairs", "read_keypoints"]

@@ -11,6 +11,7 @@ paper's tables have it. A published list of test pairs goes before the rule, in 
 import csv
 import dataclasses
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 from etils import epath
@@ -30,8 +31,20 @@ def usable(keypoints: np.ndarray, rule: str) -> np.ndarray:
     return np.all(np.asarray(keypoints)[:, list(NEEDED)] >= 0, axis=(1, 2))
 
 
-def train_pairs(views: int) -> int:
-    """How many ordered pairs `views` usable training views give, identical ones included."""
+def ordered_pairs(keypoints: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
+    """All (from, to) of distinct views of one item that are usable by `joints`, in the order of `keypoints`.
+
+    The item is the name up to its last underscore. From DSC's annotations this gives the paper's 8,670 test pairs.
+    """
+    items: dict[str, list[str]] = {}
+    for name, points in keypoints.items():
+        if usable(points[None], "joints")[0]:
+            items.setdefault(name.rsplit("_", 1)[0], []).append(name)
+    return [pair for views in items.values() for pair in itertools.permutations(views, 2)]
+
+
+def train_pairs(views):
+    """How many ordered pairs `views` usable training views give, identical ones included; whole numbers or a tensor."""
     return views * views
 
 
@@ -54,7 +67,7 @@ def test_pairs(held_out: np.ndarray, seed: int = 0, may: np.ndarray | None = Non
 
 
 @dataclasses.dataclass
-class Census:
+class SplitCounts:
     """What a split comes to; sums, so that parts of it can be counted apart."""
 
     items: int = 0
@@ -73,7 +86,7 @@ class Census:
         )
         self.keypoints &= bool((keypoints[may] >= 0).any((1, 2)).all())
 
-    def merge(self, other: "Census") -> None:
+    def merge(self, other: "SplitCounts") -> None:
         """Adds what was counted elsewhere."""
         self.items += other.items
         self.views += other.views

@@ -28,29 +28,13 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from dpt_tf.data.keypoints import JOINTS, ordered_pairs, read_keypoints
-from dpt_tf.data.pairing import Census, test_pairs, train_pairs
+from dpt_tf.data.keypoints import JOINTS
+from dpt_tf.data.pairing import SplitCounts
 from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
 
-__all__ = [
-    "JOINTS",
-    "Item",
-    "Prepared",
-    "View",
-    "features",
-    "no_keypoints",
-    "open",
-    "ordered_pairs",
-    "read_keypoints",
-    "test_pairs",
-    "train_pairs",
-    "write",
-]
-
 VERSION = "1.0.0"
 PAIR_LIST = "pairs_test.csv"
-_REMEDY = "write one with `dpt prepare PHOTOS --output {}` or with `dpt build`"
 
 
 class View(TypedDict):
@@ -75,6 +59,7 @@ class Prepared:
     """A prepared data set on disk; the dicts go by split, `train` and perhaps `test`."""
 
     directory: pathlib.Path
+    description: str
     image_size: int
     keypoints: bool
     """Whether every usable view has keypoints."""
@@ -114,7 +99,7 @@ def write(
     final = root / name / VERSION
     partial = f"{name}.partial"
     aside = atomic.named(root, partial)
-    filled = {split: items for split, items in ((s, _peek(i)) for s, i in splits.items()) if items is not None}
+    filled = {split: items for split, items in ((s, _none_if_empty(i)) for s, i in splits.items()) if items is not None}
     if not filled:
         raise UserError(f"nothing to write to {final}: no item in any split")
     try:
@@ -128,10 +113,10 @@ def write(
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return open(final)
+    return open_prepared(final)
 
 
-def open(data_dir: str | os.PathLike) -> Prepared:
+def open_prepared(data_dir: str | os.PathLike) -> Prepared:
     """Opens the prepared data set in `data_dir`, or the only one below it.
 
     Raises:
@@ -154,17 +139,18 @@ def open(data_dir: str | os.PathLike) -> Prepared:
         raise UserError(f"{root} holds several data sets; name one: {', '.join(map(str, found))}")
     try:
         builder = tfds.builder_from_directory(found[0])
-        metadata: Any = builder.info.metadata
+        facts: Any = builder.info.metadata
         return Prepared(
             directory=found[0],
-            image_size=int(metadata["image_size"]),
-            keypoints=bool(metadata["keypoints"]),
-            rule=metadata.get("rule", "all"),
+            description=builder.info.description,
+            image_size=int(facts["image_size"]),
+            keypoints=bool(facts["keypoints"]),
+            rule=facts.get("rule", "all"),
             pair_list=found[0] / PAIR_LIST if (found[0] / PAIR_LIST).is_file() else None,
             files={name: [str(path) for path in split.filepaths] for name, split in builder.info.splits.items()},
             items={name: split.num_examples for name, split in builder.info.splits.items()},
-            views=dict(metadata["views"]),
-            pairs=dict(metadata["pairs"]),
+            views=dict(facts["views"]),
+            pairs=dict(facts["pairs"]),
             num_bytes={name: int(split.num_bytes) for name, split in builder.info.splits.items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -189,7 +175,7 @@ def directories(root: pathlib.Path) -> list[pathlib.Path]:
     return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts)]
 
 
-def _peek(items: Iterable[Item]) -> Iterator[Item] | None:
+def _none_if_empty(items: Iterable[Item]) -> Iterator[Item] | None:
     iterator = iter(items)
     first = next(iterator, None)
     return None if first is None else itertools.chain([first], iterator)
@@ -200,19 +186,19 @@ def _prepare(
 ) -> None:
     import tensorflow_datasets as tfds
 
-    metadata = tfds.core.MetadataDict(image_size=image_size, keypoints=True, rule="all", views={}, pairs={})
+    facts = metadata(image_size, "all")
 
     class Builder(tfds.dataset_builders.AdhocBuilder, skip_registration=True):  # type: ignore[call-arg]
         def _info(self):
             return tfds.core.DatasetInfo(
-                builder=self, description=description, features=features(image_size), metadata=metadata
+                builder=self, description=description, features=features(image_size), metadata=facts
             )
 
     builder = Builder(
         name=name,
         version=VERSION,
         features=features(image_size),
-        split_datasets={split: _examples(split, items, metadata) for split, items in splits.items()},
+        split_datasets={split: _examples(split, items, facts) for split, items in splits.items()},
         data_dir=directory,
         file_format="tfrecord",
     )
@@ -258,14 +244,21 @@ def features(image_size: int):
     )
 
 
-def _examples(split: str, items: Iterable[Item], metadata: Any) -> Iterator[tuple[str, Item]]:
-    census = Census()
+def metadata(image_size: int, rule: str):
+    """What `open_prepared` wants to know beside TFDS's own: TFDS's metadata, of which the counts are still to come."""
+    import tensorflow_datasets as tfds
+
+    return tfds.core.MetadataDict(image_size=image_size, keypoints=True, rule=rule, views={}, pairs={})
+
+
+def _examples(split: str, items: Iterable[Item], facts: Any) -> Iterator[tuple[str, Item]]:
+    counts = SplitCounts()
     for item in items:
         kept = [view for view in item["views"] if split != "train" or not view["held_out"]]
         if not kept:
             continue
         keypoints, held_out = (np.array([view[field] for view in kept]) for field in ("keypoints", "held_out"))
-        census.add(split, keypoints, held_out, "all")
-        metadata["keypoints"] &= census.keypoints
-        metadata["views"][split], metadata["pairs"][split] = census.views, census.pairs
+        counts.add(split, keypoints, held_out, "all")
+        facts["keypoints"] &= counts.keypoints
+        facts["views"][split], facts["pairs"][split] = counts.views, counts.pairs
         yield item["id"], {"id": item["id"], "views": kept}

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from dpt_tf.metrics import Scores
+from dpt_tf.system import atomic
 
 TABLE = "pairs.csv"
 _STATE = "progress.npz"
@@ -28,20 +29,20 @@ class Progress:
     """The scores of each row, and where they stand."""
 
     def __init__(
-        self, folder: pathlib.Path, rows: Sequence[str], make: Callable[[], Scores], same: Mapping[str, object]
+        self, folder: pathlib.Path, rows: Sequence[str], make: Callable[[], Scores], fingerprint: Mapping[str, object]
     ):
-        """Goes on where a scoring in `folder` stopped, if it was the `same`; else begins anew.
+        """Goes on where a scoring in `folder` stopped, if it has this `fingerprint`; else begins anew.
 
         Args:
           folder: of the report.
           rows: names of the kinds of pictures that are scored.
           make: the scores of one row.
-          same: what makes a scoring the same, for JSON.
+          fingerprint: what tells this scoring from another, for JSON.
         """
         self.scores = {row: make() for row in rows}
         self.done = 0
         self._torn = False
-        self._folder, self._same = folder, json.dumps(same, sort_keys=True)
+        self._folder, self._fingerprint = folder, json.dumps(fingerprint, sort_keys=True)
         folder.mkdir(parents=True, exist_ok=True)
         end = self._restore()
         self._file = (folder / TABLE).open("r+b" if end else "w+b")
@@ -69,11 +70,9 @@ class Progress:
         self._file.flush()
         os.fsync(self._file.fileno())
         state = {f"{row}/{key}": value for row, scores in self.scores.items() for key, value in scores.state().items()}
-        aside = self._folder / f".{_STATE}.partial"
-        with aside.open("wb") as file:
-            state |= {"same": np.array(self._same), "at": np.array([self.done, self._file.tell()])}
+        state |= {"fingerprint": np.array(self._fingerprint), "at": np.array([self.done, self._file.tell()])}
+        with atomic.written(self._folder / _STATE) as aside, aside.open("wb") as file:
             np.savez(file, **state)  # type: ignore[arg-type]
-        aside.replace(self._folder / _STATE)
         self._saved = time.monotonic()
 
     def __enter__(self) -> "Progress":
@@ -95,11 +94,11 @@ class Progress:
                 state = dict(saved)
         except (FileNotFoundError, ValueError, OSError, zipfile.BadZipFile):
             return 0
-        if not {"at", "same"} <= state.keys():
+        if not {"at", "fingerprint"} <= state.keys():
             return 0
         done, end = (int(number) for number in state["at"])
         table = self._folder / TABLE
-        if str(state["same"]) != self._same or not table.is_file() or table.stat().st_size < end:
+        if str(state["fingerprint"]) != self._fingerprint or not table.is_file() or table.stat().st_size < end:
             return 0
         for row, scores in self.scores.items():
             scores.restore({key.removeprefix(f"{row}/"): state[key] for key in state if key.startswith(f"{row}/")})

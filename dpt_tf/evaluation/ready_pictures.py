@@ -1,4 +1,4 @@
-"""Ready pictures of any system, so that it can be scored by the same ruler.
+"""Ready pictures of any system, so that it can be scored as a run is.
 
 A picture belongs to a pair of views by its name: the names of source and target, in this order, with `___`, `_to_` or
 `_2_` between them, with or without `.jpg` or `.png` behind each, `_vis` at the end or not. Names are those that the
@@ -16,7 +16,6 @@ from dpt_tf.images import photos
 from dpt_tf.system.errors import UserError
 
 _BETWEEN = ("___", "_to_", "_2_")
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _SHOWN = 3
 
 
@@ -37,7 +36,7 @@ def find(folder: pathlib.Path, pairs: Iterable[Pair], others: Iterable[Pair] = (
     found: dict[Pair, pathlib.Path] = {}
     strangers = []
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+        if path.suffix.lower() not in photos.SUFFIXES or path.name.startswith("."):
             continue
         readings = set(_readings(path.stem))
         fitting = sorted(readings & wanted.keys())
@@ -118,4 +117,4 @@ def _known(name: str) -> str:
 
 def _plain(name: str) -> str:
     stem, suffix = os.path.splitext(name.replace("/", "-"))
-    return stem if suffix.lower() in _SUFFIXES else name.replace("/", "-")
+    return stem if suffix.lower() in photos.SUFFIXES else name.replace("/", "-")

@@ -14,7 +14,7 @@ ROWS = {
     "pasted": "warped, pasted",
     "predicted": "predicted only",
     "full": "full",
-    "given": "given pictures",
+    "ready": "ready pictures",
 }
 _DECIMALS = {"PSNR": 2, "FID": 2, "IS": 3}
 _UNRANKED = "IS deviation"  # says how far the splits are apart, not which row is better

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dpt_tf.evaluation import identity
+from dpt_tf.evaluation import digests
 from dpt_tf.metrics import SSIM_PROTOCOLS, Scores, detection, fid, inception, lpips, networks
 from dpt_tf.metrics.ms_ssim import LEAST
 from dpt_tf.system.errors import UserError
@@ -26,18 +26,18 @@ class Networks:
 
     def digests(self) -> dict[str, str]:
         """Of those that lie in folders, whose names may come to stand for other networks."""
-        found = {name: identity.of_network(getattr(self, name)) for name in ("inception", "detector", "lpips")}
+        found = {name: digests.of_network(getattr(self, name)) for name in ("inception", "detector", "lpips")}
         return {name: digest for name, digest in found.items() if digest}
 
 
-def of(protocol: str, size: int, pairs: int, given: Networks) -> tuple[Callable[[], Scores], dict[str, str]]:
+def of(protocol: str, size: int, pairs: int, behind: Networks) -> tuple[Callable[[], Scores], dict[str, str]]:
     """What makes the scores of one row of pictures, and the networks behind them: `{score: which}`.
 
     Args:
       protocol: one of `PROTOCOLS`, or SSIM protocols of `metrics.SSIM_PROTOCOLS` joined by `+`.
       size: of the pictures, in pixels.
       pairs: how many there will be.
-      given: the networks.
+      behind: the networks that scores stand on.
 
     Raises:
       UserError: no such protocol, or one that is not for pictures of this size; a network that cannot be had, or fails
@@ -56,7 +56,7 @@ def of(protocol: str, size: int, pairs: int, given: Networks) -> tuple[Callable[
     for name in ssims:
         if not _fits(name, size):
             raise UserError(f"--protocol={protocol}: {name} is not for pictures of {size} pixels; take dsc or skimage")
-    makers, labels = _networks(given, pairs)
+    makers, labels = _networks(behind, pairs)
     # What a network cannot do should not come to light behind the pictures, let alone behind a training.
     grey = np.full((1, size, size, 3), 128, np.uint8)
     for make_one in makers:
@@ -84,10 +84,10 @@ def _fits(ssim: str, size: int) -> bool:
     return (size == _FULL_SIZE or "@" not in ssim) and (size >= _LARGEST_WINDOW or "win51" not in ssim)
 
 
-def _networks(given: Networks, pairs: int) -> tuple[Sequence[Callable], dict[str, str]]:
+def _networks(behind: Networks, pairs: int) -> tuple[Sequence[Callable], dict[str, str]]:
     makers: list[Callable] = []
     labels = {}
-    if given.inception is None:
+    if behind.inception is None:
         makers += [lambda: networks.absent("IS", "inception"), lambda: networks.absent("FID", "inception")]
     else:
         if pairs < inception.SPLITS:
@@ -95,19 +95,19 @@ def _networks(given: Networks, pairs: int) -> tuple[Sequence[Callable], dict[str
                 f"--inception: the Inception score is a mean over {inception.SPLITS} splits and needs as many pairs, "
                 f"here are {pairs}; score more, or leave --inception out"
             )
-        shared = networks.Inception(given.inception)
+        shared = networks.Inception(behind.inception)
         makers += [lambda: inception.InceptionScore(shared, pairs), lambda: fid.FrechetDistance(shared)]
         labels["IS, FID"] = shared.label
-    if given.detector is None:
+    if behind.detector is None:
         makers.append(lambda: networks.absent("DS", "detector"))
     else:
-        found = networks.detector(given.detector)
-        makers.append(lambda: detection.DetectionScore(found, given.detector_classes))
-        labels["DS"] = f"{given.detector}, classes of {given.detector_classes}"
-    if given.lpips is None:
+        found = networks.detector(behind.detector)
+        makers.append(lambda: detection.DetectionScore(found, behind.detector_classes))
+        labels["DS"] = f"{behind.detector}, classes of {behind.detector_classes}"
+    if behind.lpips is None:
         makers.append(lambda: networks.absent("LPIPS", "lpips"))
     else:
-        distance = networks.perceptual(given.lpips)
+        distance = networks.perceptual(behind.lpips)
         makers.append(lambda: lpips.Lpips(distance))
-        labels["LPIPS"] = given.lpips
+        labels["LPIPS"] = behind.lpips
     return makers, labels

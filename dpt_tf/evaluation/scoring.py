@@ -5,7 +5,7 @@ warped     the warping stream alone
 pasted     the same before the source's backdrop
 predicted  the predictive stream alone
 full       the blended result
-given      ready pictures
+ready      ready pictures, of any system
 """
 
 import concurrent.futures
@@ -28,8 +28,8 @@ from dpt_tf.evaluation.report import Report
 from dpt_tf.images import display
 from dpt_tf.metrics import Scores
 
-_SHOWN = ("warped", "predicted", "full", "given")
-_CAPTIONS = {"full": "result", "given": "given"}
+_SHOWN = ("warped", "predicted", "full", "ready")
+_CAPTIONS = {"full": "result", "ready": "ready"}
 
 
 class Painter(Protocol):
@@ -69,10 +69,10 @@ class ModelPainter:
         return shown
 
 
-class GivenPainter:
+class ReadyPictures:
     """Ready pictures, and what copying gives."""
 
-    rows: tuple[str, ...] = ("copy", "given")
+    rows: tuple[str, ...] = ("copy", "ready")
     scaled = False
 
     def __init__(self, files: Mapping[Pair, pathlib.Path], size: int):
@@ -82,8 +82,8 @@ class GivenPainter:
     def __call__(self, inputs: Mapping[str, tf.Tensor], pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
         """Reads a batch's pictures."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            ready = list(pool.map(lambda pair: ready_pictures.read(self._files[pair], self._size), pairs))
-        return {"copy": inputs["source"].numpy(), "given": np.stack(ready)}
+            found = list(pool.map(lambda pair: ready_pictures.read(self._files[pair], self._size), pairs))
+        return {"copy": inputs["source"].numpy(), "ready": np.stack(found)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +120,7 @@ def score(
     split: Split,
     make: Callable[[], Scores],
     folder: pathlib.Path,
-    same: Mapping[str, Any],
+    fingerprint: Mapping[str, Any],
     outputs: pathlib.Path | None = None,
 ) -> Report:
     """Scores every row of `paint` on every pair of `split`; a call that was stopped goes on.
@@ -130,16 +130,16 @@ def score(
       split: the pairs.
       make: the scores of one row.
       folder: where `pairs.csv` grows.
-      same: what makes it the same scoring, beside rows, pairs and scores.
+      fingerprint: what tells this scoring from another, beside rows, pairs and scores.
       outputs: a folder for every picture of the last row.
 
     Raises:
-      UserError: a given picture is missing or wrong.
+      UserError: a ready picture is missing or wrong.
     """
     count = split.count()
-    same = {**same, "rows": paint.rows, "pairs": count, "scores": make().names, "split": str(split)}
+    whole = {**fingerprint, "rows": paint.rows, "pairs": count, "scores": make().names, "split": str(split)}
     with (
-        Progress(folder, paint.rows, make, same) as progress,
+        Progress(folder, paint.rows, make, whole) as progress,
         tqdm(total=count, initial=progress.done, desc="scoring", unit="pair", leave=False) as bar,
         # A row's scores keep one core busy, so rows go side by side; the sums of each are its own.
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,

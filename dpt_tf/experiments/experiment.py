@@ -19,12 +19,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dpt_tf.data import read, records
-from dpt_tf.evaluation import identity, score_set, scoring
+from dpt_tf.data import fingerprint, read, records
+from dpt_tf.evaluation import digests, score_set, scoring
 from dpt_tf.evaluation.report import to_tensorboard
 from dpt_tf.experiments import gallery, tables, tabulate
 from dpt_tf.experiments.runs import SPLIT, Pace, Plan, Run
 from dpt_tf.models import vgg
+from dpt_tf.system import atomic, locks
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, run, stages
 
@@ -51,27 +52,27 @@ def carry_out(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
     make, labels = score_set.of(plan.protocol, plan.base.image_size, pairs, plan.networks)
     if any(stages.looks_at_features(one.hparams) for one in runs):
         vgg.build(plan.vgg_weights)
-    with identity.claimed(plan.workdir):
+    with locks.claimed(plan.workdir):
         _compare(plan)
-        same = _facts(plan, pairs, labels)
-        todo = [one for one in runs if not _is_finished(one, same[one.name])]
+        facts = _facts(plan, pairs, labels)
+        todo = [one for one in runs if not _is_finished(one, facts[one.name])]
         _announce(plan, runs, todo, pairs, say)
         pace = Pace()
         for number, one in enumerate(todo):
             say(f"\nrun {number + 1} of {len(todo)}: {one.name}")
             begun = time.monotonic()
             _train(one, pace, say)
-            scores = _score(one, make, same[one.name], pace)
+            scores = _score(one, make, facts[one.name], pace)
             say(f"{one.name}: {_line(scores)}; {_spell(time.monotonic() - begun)}")
             if todo[number + 1 :]:
                 say(f"{len(todo) - number - 1} runs to go, about {_spell(pace.left(todo[number + 1 :]))}")
-            _report(plan, same, labels, pairs)
-        return _report(plan, same, labels, pairs)
+            _report(plan, facts, labels, pairs)
+        return _report(plan, facts, labels, pairs)
 
 
 def _facts(plan: Plan, pairs: int, labels: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """What makes a scoring the same, for every run there may be: one whose report says this is finished."""
-    common = {"data": _fingerprint(plan), "split": SPLIT, "limit": plan.limit, "pairs": pairs}
+    """What every run there may be is scored on: one whose report says this is finished."""
+    common = {"data": _data_facts(plan), "split": SPLIT, "limit": plan.limit, "pairs": pairs}
     networks = labels | {"detector_classes": plan.networks.detector_classes}
     networks |= {f"{name}, digest": digest for name, digest in plan.networks.digests().items()}
     common |= {"protocol": plan.protocol, "networks": networks}
@@ -81,14 +82,14 @@ def _facts(plan: Plan, pairs: int, labels: dict[str, str]) -> dict[str, dict[str
     }
 
 
-def _fingerprint(plan: Plan) -> dict[str, Any]:
-    return {"dataset": plan.dataset, **identity.of_data(plan.data_dir)}
+def _data_facts(plan: Plan) -> dict[str, Any]:
+    return {"dataset": plan.dataset, **fingerprint.of(plan.data_dir)}
 
 
 def _check_keypoints(plan: Plan) -> None:
     """Refuses rows that read keypoints where the data set has none."""
     reading = [row.name for row in plan.rows if row.hparams(plan.base, 0).keypoints_needed()]
-    if not reading or (prepared := records.open(plan.data_dir)).keypoints:
+    if not reading or (prepared := records.open_prepared(plan.data_dir)).keypoints:
         return
     others = ",".join(row.name for row in plan.rows if row.name not in reading)
     remedy = f", or leave them out by --rows={others}" if others else ""
@@ -109,13 +110,13 @@ def _compare(plan: Plan) -> None:
         if differ:
             values = ", ".join(f"{key} is {theirs.get(key)} there and {ours[key]} here" for key in differ)
             raise UserError(f"{plan.workdir} holds another experiment: {values}; use the same, or another --workdir")
-    tabulate.write(path, ours)
+    atomic.write_json(path, ours)
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
     """What an experiment is, whichever of its rows and seeds are wanted."""
-    data_facts = {f"data: {key}": value for key, value in _fingerprint(plan).items()}
-    return {"table": plan.table.number, "vgg": _vgg(plan), **_shared_hparams(plan), **data_facts}
+    of_data = {f"data: {key}": value for key, value in _data_facts(plan).items()}
+    return {"table": plan.table.number, "vgg": _vgg(plan), **_shared_hparams(plan), **of_data}
 
 
 def beside(plan: Plan, folder: pathlib.Path) -> Plan:
@@ -220,7 +221,7 @@ def _score(one: Run, make: Callable, facts: dict[str, Any], pace: Pace) -> dict[
     paint, split = _ResultPainter(model), one.split()
     # The sums of a scoring that was stopped are gone on with where the weights are the same.
     checkpoint = pathlib.Path(provenance["checkpoint"])
-    weights = {"checkpoint": checkpoint.name, "digest": identity.of_checkpoint(checkpoint)}
+    weights = {"checkpoint": checkpoint.name, "digest": digests.of_checkpoint(checkpoint)}
     scored = scoring.score(paint, split, make, one.folder / "evaluation", facts | weights)
     scores = scored.table["full"] | score_set.impossible(one.plan.protocol, hparams.image_size)
     gallery.paint(paint, split, facts["pairs"], one.folder)
@@ -232,7 +233,7 @@ def _score(one: Run, make: Callable, facts: dict[str, Any], pace: Pace) -> dict[
     report |= {"data_dir": str(one.plan.data_dir), "weights": provenance, "left_out": scored.left_out}
     sheet, _ = gallery.sheets({one.row.name: one.folder}, split, facts["pairs"])
     to_tensorboard(one.folder / "evaluation", int(provenance["step"]), scores, "pairs", sheet)
-    tabulate.write(one.folder / "report.json", report | {"scores": scores})
+    atomic.write_json(one.folder / "report.json", report | {"scores": scores})
     return scores
 
 
@@ -264,15 +265,15 @@ def _spell(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _report(plan: Plan, same: dict[str, dict], labels: dict[str, str], pairs: int) -> dict[str, Any]:
+def _report(plan: Plan, facts: dict[str, dict], labels: dict[str, str], pairs: int) -> dict[str, Any]:
     """Report and pictures of all rows of the table that are finished with the seeds of the plan."""
-    finished = [one for one in plan.runs(plan.table.rows) if _is_finished(one, same[one.name])]
-    facts = {"dataset": plan.dataset, "data_dir": str(plan.data_dir), "split": SPLIT, "pairs": pairs}
-    facts |= {"limit": plan.limit, "protocol": plan.protocol, "networks": labels, "vgg": _vgg(plan)}
-    facts |= {"hparams": _shared_hparams(plan)}
-    report = tabulate.compose(plan.table, [tabulate.read(one.folder / "report.json") or {} for one in finished], facts)
-    tabulate.write(plan.workdir / "report.json", report)
-    tabulate.write_text(plan.workdir / "report.md", tabulate.markdown(report))
+    finished = [one for one in plan.runs(plan.table.rows) if _is_finished(one, facts[one.name])]
+    common = {"dataset": plan.dataset, "data_dir": str(plan.data_dir), "split": SPLIT, "pairs": pairs}
+    common |= {"limit": plan.limit, "protocol": plan.protocol, "networks": labels, "vgg": _vgg(plan)}
+    common |= {"hparams": _shared_hparams(plan)}
+    report = tabulate.compose(plan.table, [tabulate.read(one.folder / "report.json") or {} for one in finished], common)
+    atomic.write_json(plan.workdir / "report.json", report)
+    atomic.write_text(plan.workdir / "report.md", tabulate.markdown(report))
     shown = {one.row.name: one for one in finished if one.seed == finished[0].seed}
     if shown:
         folders = {name: one.folder for name, one in shown.items()}

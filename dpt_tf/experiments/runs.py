@@ -11,6 +11,7 @@ from dpt_tf.data import read
 from dpt_tf.evaluation import score_set, scoring
 from dpt_tf.experiments import tabulate
 from dpt_tf.experiments.tables import Row, Table
+from dpt_tf.system import atomic
 from dpt_tf.training import checkpoints, loop, stages
 
 SPLIT = "test"
@@ -129,7 +130,7 @@ class Run:
         before = costs.get(what)
         costs[what] = cost + before if isinstance(cost, float) and isinstance(before, float) else cost
         self.folder.mkdir(parents=True, exist_ok=True)
-        tabulate.write(self.folder / "costs.json", costs)
+        atomic.write_json(self.folder / "costs.json", costs)
 
 
 # Asked for again and again, and every answer opens the data set.

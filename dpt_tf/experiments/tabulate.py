@@ -12,24 +12,12 @@ _PAPER_SCORES = ("SSIM", "MS-SSIM", "IS", "DS")
 
 
 def read(path: pathlib.Path) -> dict[str, Any] | None:
-    """What `write` wrote; None where there is nothing, or nothing that can be read."""
+    """A report or an experiment as JSON; None where there is nothing, or nothing that can be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def write(path: pathlib.Path, facts: dict[str, Any]) -> None:
-    """Writes JSON, whole or not at all."""
-    write_text(path, json.dumps(facts, indent=2) + "\n")
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text, whole or not at all."""
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
 
 
 def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +45,7 @@ def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, An
         rows.append(entry | {"seconds": sum(_seconds(report["costs"]) for report in of_row)})
     judged = []
     for ordering in table.orderings:
-        found = verdicts.judge(ordering, results)
+        found = verdicts.verdict_of(ordering, results)
         judged.append(
             {"score": ordering.score, "order": list(ordering.names), "where": ordering.where}
             | {"verdict": found.verdict, "numbers": list(found.numbers)}

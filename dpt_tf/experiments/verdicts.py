@@ -36,7 +36,7 @@ def find(score: str, names: Iterable[str]) -> str | None:
     return next((name for name in fit if "(dsc)" in name), fit[0] if fit else None)
 
 
-def judge(ordering: Ordering, results: Results) -> Verdict:
+def verdict_of(ordering: Ordering, results: Results) -> Verdict:
     """Whether the rows came out in the paper's order, by the differences of rows trained with the same seed.
 
     A step of the order is seen where the mean difference is at least twice its standard error, and not zero. The order

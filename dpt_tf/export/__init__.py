@@ -47,9 +47,11 @@ def export(
       mixed_precision: what the networks compute in, `float32` or `bfloat16`; inputs and outputs are float32.
 
     Raises:
-      UserError: no usable run, one that was trained on keypoints, or a version or folder that cannot be written.
+      UserError: no messages of TensorFlow Serving here, no usable run, one that was trained on keypoints, or a version
+        or folder that cannot be written.
       OSError: the disk is full.
     """
+    warmup.refuse()
     versions.refuse(folder, version)
     model, hparams, facts = stages.load_generator(run_dir, mixed_precision)
     if hparams.keypoints_needed():

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dpt_tf.ops.atlas import PARTS
+from dpt_tf.iuv import NUM_PARTS
 
 _BEYOND = 1.001  # rounding may leave [-1, 1] by a hair
 
@@ -26,7 +26,7 @@ def refuse(bad: tf.Tensor, *pieces: Piece) -> tf.Operation:
     return tf.debugging.Assert(tf.logical_not(bad), [sentence(*pieces)])
 
 
-def refuse_any(bad: tf.Tensor, name: str, say: Callable[[tf.Tensor], Sequence[Piece]]) -> tf.Operation:
+def refuse_any(bad: tf.Tensor, name: Piece, say: Callable[[tf.Tensor], Sequence[Piece]]) -> tf.Operation:
     """Refuses if an example is bad: `bad` `[B]`; `say` gives the words that follow `name[i]` for the first one, i."""
     first = tf.argmax(tf.cast(bad, tf.int32), output_type=tf.int32)
     return refuse(tf.reduce_any(bad), name, "[", first, "] ", *say(first))
@@ -80,12 +80,12 @@ def maps(name: str, iuv: tf.Tensor) -> list[tf.Operation]:
     highest = tf.cast(tf.reduce_max(iuv[..., 0], [1, 2]), tf.int32)
     return [
         refuse_any(
-            highest > PARTS,
+            highest > NUM_PARTS,
             name,
-            lambda i: ("has part ", highest[i], f"; its channels should be I, U, V with I in 0..{PARTS}"),
+            lambda i: ("has part ", highest[i], f"; its channels should be I, U, V with I in 0..{NUM_PARTS}"),
         ),
         refuse_any(
-            highest == 0, name, lambda i: (f"shows no person: I is 0 everywhere; it should be 1..{PARTS} on one",)
+            highest == 0, name, lambda i: (f"shows no person: I is 0 everywhere; it should be 1..{NUM_PARTS} on one",)
         ),
     ]
 

@@ -6,24 +6,34 @@ Which channel is I is decided by content, damage is refused, wrap-around of U an
 several people `dpt_tf.iuv` keeps one, and here a map of several is refused.
 """
 
+import functools
+
 import tensorflow as tf
 
 from dpt_tf.export import checks
 from dpt_tf.export.components import components, pairs
+from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.iuv.faults import HIGH, LOW, MOST_LONELY, MOST_LONELY_SMALL, MOST_STAINED, MOSTLY
 from dpt_tf.iuv.people import SMALLEST, TRUNK
-from dpt_tf.ops.atlas import PARTS
 
 
 def read(name: str, pixels: tf.Tensor) -> tf.Tensor:
-    """`pixels -> iuv`; `name` is the input's, for what is said of a map that is refused."""
+    """`pixels -> iuv`; `name` is the input's, for what is said of a map that is refused.
+
+    Note: one graph for maps of one size, whatever they are called.
+    """
+    return _read(tf.constant(name), pixels)
+
+
+@functools.partial(tf.function, autograph=False)
+def _read(name: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     iuv = _ordered(name, pixels)
     iuv = checks.after([_refuse_damaged(name, iuv)], iuv)
     iuv = checks.after([_refuse_several(name, iuv)], iuv)
     return tf.stack([iuv[..., 0], *(_undo_wrap_around(iuv[..., 0], iuv[..., channel]) for channel in (1, 2))], -1)
 
 
-def _ordered(name: str, pixels: tf.Tensor) -> tf.Tensor:
+def _ordered(name: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     """I is the first channel or the last: the one that stays at 24 or below.
 
     Where both do, the one that is 0 on the background only, and where that does not tell either, the one that changes
@@ -31,7 +41,7 @@ def _ordered(name: str, pixels: tf.Tensor) -> tf.Tensor:
     """
     ends = first, last = pixels[..., 0], pixels[..., 2]
     highest = [tf.cast(tf.reduce_max(channel, [1, 2]), tf.int32) for channel in ends]
-    first_small, last_small = (most <= PARTS for most in highest)
+    first_small, last_small = (most <= NUM_PARTS for most in highest)
     empty = tf.reduce_all(pixels == 0, [1, 2, 3])
     alike = tf.reduce_all(tf.equal(first, last), [1, 2])
     background = tf.reduce_all(pixels == 0, -1)
@@ -49,7 +59,7 @@ def _ordered(name: str, pixels: tf.Tensor) -> tf.Tensor:
                 highest[0][i],
                 " and blue up to ",
                 highest[1][i],
-                f"; one of them should be the part number, 0..{PARTS}",
+                f"; one of them should be the part number, 0..{NUM_PARTS}",
             ],
         ),
         checks.refuse_any(
@@ -66,7 +76,7 @@ def _changes(channel: tf.Tensor) -> tf.Tensor:
     return tf.add_n([tf.math.count_nonzero(d, [1, 2]) for d in differ])
 
 
-def _refuse_damaged(name: str, iuv: tf.Tensor) -> tf.Operation:
+def _refuse_damaged(name: tf.Tensor, iuv: tf.Tensor) -> tf.Operation:
     """A body whose part numbers are no patches, or colour where no body is."""
     part = iuv[..., 0]
     body = part > 0
@@ -94,7 +104,7 @@ def _refuse_damaged(name: str, iuv: tf.Tensor) -> tf.Operation:
     )
 
 
-def _refuse_several(name: str, iuv: tf.Tensor) -> tf.Operation:
+def _refuse_several(name: tf.Tensor, iuv: tf.Tensor) -> tf.Operation:
     """People as `iuv.people` tells them: pieces with torso or head that the largest has too, and not tiny."""
     part = tf.cast(iuv[..., 0], tf.int32)
     batch, count = tf.shape(part)[0], tf.size(part)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from dpt_tf.export import checks, maps
+from dpt_tf.ops import picture_files
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _SHORTEST_PNG = 57  # signature, IHDR, an IDAT of nothing, IEND
@@ -108,8 +109,7 @@ def _png_photo(called: tf.Tensor, data: tf.Tensor, size: int) -> tf.Tensor:
 def _jpeg_photo(called: tf.Tensor, data: tf.Tensor, size: int) -> tf.Tensor:
     shape = tf.io.extract_jpeg_shape(data)
     data = checks.after([_refuse_size(called, shape[0], shape[1], size)], data)
-    pixels = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
-    return tf.ensure_shape(pixels, [size, size, 3])
+    return tf.ensure_shape(picture_files.decode(data), [size, size, 3])
 
 
 def _refuse_size(called: tf.Tensor, height: tf.Tensor, width: tf.Tensor, size: int) -> tf.Operation:

@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from dpt_tf.config import HParams
 from dpt_tf.export import checks, reading
+from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.ops import atlas
 
 _TAKES = {
@@ -45,7 +46,7 @@ class Signatures:
     def __init__(self, model: keras.Model, hparams: HParams):
         """`model` is a generator that no keypoints condition, `hparams` its own."""
         self._size, resolution = hparams.image_size, hparams.atlas_size
-        photo, sheets = [self._size, self._size, 3], [atlas.PARTS, resolution, resolution]
+        photo, sheets = [self._size, self._size, 3], [NUM_PARTS, resolution, resolution]
         self._inner = {"source": photo, "source_iuv": photo, "target_iuv": photo}
         self._inner |= {"texture": [*sheets, 3], "observed": [*sheets, 1]}
         self._inner |= {"source_bytes": [], "source_iuv_bytes": [], "target_iuv_bytes": []}
@@ -54,14 +55,13 @@ class Signatures:
         self._unwrap = keras.Model(of_source, {name: warp.output[name] for name in ("texture", "observed")})
         self._blend = model.get_layer("blending") if hparams.blocks != "predictive" else None
         # Concrete functions: traced once, stored once, called by several signatures.
-        _, self._texture = self._traced(self._source_half, _TAKES["texture"])
-        _, self._render = self._traced(self._target_half, _TAKES["render"], observed=tf.float32)
+        self._texture = self._traced(self._source_half, _TAKES["texture"])
+        self._render = self._traced(self._target_half, _TAKES["render"], observed=tf.float32)
 
     def add_to(self, archive: keras.export.ExportArchive) -> None:
         """Adds every signature as an endpoint."""
         for name, takes in _TAKES.items():
-            traced, _ = self._traced(getattr(self, name), takes)
-            archive.add_endpoint(name, traced)
+            archive.add_endpoint(name, self._thin(self._traced(getattr(self, name), takes), takes))
 
     def serving_default(self, source_bytes, source_iuv_bytes, target_iuv_bytes) -> Tensors:
         """Files to files."""
@@ -119,10 +119,16 @@ class Signatures:
             refusals += checks.flags("observed", tensors["observed"])
         return {name: checks.after(refusals, tensor) for name, tensor in tensors.items()}
 
-    def _traced(self, function: Callable, takes: Sequence[str], **dtypes: tf.DType) -> tuple[Any, Any]:
-        """The function and its one graph. With an `input_signature` it would be traced again while it is saved."""
-        traced = tf.function(function, autograph=False)
-        return traced, traced.get_concrete_function(*(self._spec(name, dtypes.get(name)) for name in takes))
+    def _traced(self, function: Callable, takes: Sequence[str], **dtypes: tf.DType) -> Any:
+        """The function's one graph."""
+        specs = (self._spec(name, dtypes.get(name)) for name in takes)
+        return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+    def _thin(self, traced: Any, takes: Sequence[str]) -> Any:
+        """A function of nothing but a call: whatever function an archive is given is traced again while it is saved."""
+        thin = tf.function(lambda *inputs: traced(*inputs), autograph=False)
+        thin.get_concrete_function(*map(self._spec, takes))
+        return thin
 
     def _spec(self, name: str, dtype: tf.DType | None = None) -> tf.TensorSpec:
         dtype = dtype or {"source": tf.float32, "texture": tf.float32}.get(name, tf.uint8)

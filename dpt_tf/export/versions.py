@@ -5,7 +5,6 @@ nothing of it before. One that is there is never overwritten.
 """
 
 import contextlib
-import os
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -60,7 +59,7 @@ def write(folder: pathlib.Path, version: int | None, fill: Callable[[pathlib.Pat
     aside.mkdir()
     try:
         fill(aside)
-        _flush(aside)
+        atomic.flush(aside)
         final = _place(aside, folder, version)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
@@ -86,12 +85,3 @@ def _place(aside: pathlib.Path, folder: pathlib.Path, version: int | None) -> pa
 
 def _taken(folder: pathlib.Path, version: int) -> UserError:
     return UserError(f"{folder / str(version)} exists; leave --version out for the next free one, or give another")
-
-
-def _flush(folder: pathlib.Path) -> None:
-    for path in (*folder.rglob("*"), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -3,23 +3,36 @@
 `assets.extra/tf_serving_warmup_requests`: a TFRecord of PredictionLog, one for each signature, batch 1.
 """
 
+import importlib.util
 import io
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from dpt_tf import iuv
 from dpt_tf.config import HParams
-from dpt_tf.ops.atlas import PARTS
+from dpt_tf.iuv import NUM_PARTS
+from dpt_tf.system.errors import UserError
 
 FILE = "tf_serving_warmup_requests"
 
 
+def refuse() -> None:
+    """Says at once what would come to light after minutes.
+
+    Raises:
+      UserError: the messages of TensorFlow Serving, in which the requests are written, are not installed.
+    """
+    if importlib.util.find_spec("tensorflow_serving") is None:
+        raise UserError("tensorflow-serving-api is not installed; an export needs it: pip install 'dpt_tf[export]'")
+
+
 def write(folder: pathlib.Path, hparams: HParams, model_name: str) -> None:
     """Writes the requests into `folder`."""
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
     with tf.io.TFRecordWriter(str(folder / FILE)) as writer:
         for signature, inputs in requests(hparams).items():
             request = predict_pb2.PredictRequest()
@@ -43,7 +56,7 @@ def requests(hparams: HParams) -> dict[str, dict[str, np.ndarray]]:
     files = {"source_bytes": buffer.getvalue(), "source_iuv_bytes": iuv.encode(body)}
     files["target_iuv_bytes"] = files["source_iuv_bytes"]
     source: dict[str, np.ndarray] = {"source": photo[None].astype(np.float32) / 127.5 - 1, "source_iuv": body[None]}
-    sheets = (1, PARTS, resolution, resolution)
+    sheets = (1, NUM_PARTS, resolution, resolution)
     unwrapped: dict[str, np.ndarray] = {
         "texture": np.zeros((*sheets, 3), np.float32),
         "observed": np.zeros((*sheets, 1), np.uint8),

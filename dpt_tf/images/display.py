@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from dpt_tf.system import atomic
+
 _PARTS = 24
 _CAPTION = 14  # pixels of a caption's line
 
@@ -69,6 +71,5 @@ def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = ()) -> 
 def save(path: pathlib.Path, picture: np.ndarray) -> None:
     """Writes a PNG, whole or not at all, and the folders above it where they are missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".partial")
-    Image.fromarray(picture).save(aside, format="PNG")
-    aside.replace(path)
+    with atomic.written(path) as aside:
+        Image.fromarray(picture).save(aside, format="PNG")

@@ -11,6 +11,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dpt_tf.images import framing
 from dpt_tf.system.errors import UserError
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+"""How a photo's file name ends, in lower case."""
+
 _ORIENTATION = 0x0112
 _ON_ITS_SIDE = (5, 6, 7, 8)
 

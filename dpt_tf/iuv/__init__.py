@@ -2,9 +2,10 @@
 
   iuv `[H, W, 3]` uint8 `(I, U, V)`: body part I in 0..24, 0 = background; U and V in 0..255 stand for 0..1.
 
-Left and right are the person's. A map is resized by taking the nearest pixel, always: the mean of two part numbers is
-a third part. Files are recognised by content, never by name: `forms` decodes them, `people` keeps one person, `faults`
-mends what is known to go wrong with real ones.
+A map is resized by taking the nearest pixel, always: the mean of two part numbers is a third part.
+`PART_NAMES` are the parts, `MIRRORED` what each becomes when left and right change places. Files are recognised by
+content, never by name: `forms` decodes them, `people` keeps one person, `faults` mends what is known to go wrong with
+real ones.
 """
 
 import contextlib
@@ -17,40 +18,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from dpt_tf.iuv import dumps, faults, forms, people, sources
+from dpt_tf.iuv.parts import MIRRORED, NUM_PARTS, PART_NAMES
 from dpt_tf.iuv.sources import NotIUV
 
-__all__ = ["MIRROR", "PARTS", "Examined", "NotIUV", "decode", "encode", "examine", "photos", "read", "resize"]
-
-PARTS = (
-    "background",
-    "torso back",
-    "torso front",
-    "right hand",
-    "left hand",
-    "left foot",
-    "right foot",
-    "upper leg right back",
-    "upper leg left back",
-    "upper leg right front",
-    "upper leg left front",
-    "lower leg right back",
-    "lower leg left back",
-    "lower leg right front",
-    "lower leg left front",
-    "upper arm left inside",
-    "upper arm right inside",
-    "upper arm left outside",
-    "upper arm right outside",
-    "lower arm left inside",
-    "lower arm right inside",
-    "lower arm left outside",
-    "lower arm right outside",
-    "head right",
-    "head left",
-)
-
-# MIRROR[p] is what part p becomes when left and right change places.
-MIRROR = (0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23)
+__all__ = [
+    "MIRRORED",
+    "NUM_PARTS",
+    "PART_NAMES",
+    "Examined",
+    "NotIUV",
+    "decode",
+    "encode",
+    "examine",
+    "photos",
+    "read",
+    "resize",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +53,8 @@ class Examined:
 
     def parts(self) -> dict[int, int]:
         """Pixels per part that is present."""
-        counts = np.bincount(self.iuv[..., 0].ravel(), minlength=len(PARTS))
-        return {part: int(counts[part]) for part in range(1, len(PARTS)) if counts[part]}
+        counts = np.bincount(self.iuv[..., 0].ravel(), minlength=1 + NUM_PARTS)
+        return {part: int(counts[part]) for part in range(1, 1 + NUM_PARTS) if counts[part]}
 
 
 def read(

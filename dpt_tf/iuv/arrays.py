@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from dpt_tf.iuv.pictures import LAST_PART, last_is_part
+from dpt_tf.iuv.parts import NUM_PARTS
+from dpt_tf.iuv.pictures import last_is_part
 from dpt_tf.iuv.sources import MOST_PIXELS, NOBODY, REMEDY, Decoded, NotIUV, Source, Wanted
 
 _LONGEST_HEADER = 10_000
@@ -87,8 +88,8 @@ def _from_floats(array: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         part, uv = block[..., 0], block[..., 1:]
         if not np.isfinite(block).all():
             raise NotIUV("holds NaN or infinity; save the map again without them")
-        if (part != np.round(part)).any() or part.min() < 0 or part.max() > LAST_PART:
-            raise NotIUV(f"its first channel is not a part number 0..{LAST_PART}; save the channels as I, U, V")
+        if (part != np.round(part)).any() or part.min() < 0 or part.max() > NUM_PARTS:
+            raise NotIUV(f"its first channel is not a part number 0..{NUM_PARTS}; save the channels as I, U, V")
         if uv.min() < -0.1 or uv.max() > 1.1:
             raise NotIUV(f"U and V run from {uv.min():.3g} to {uv.max():.3g}; as floats they lie in 0..1")
         clipped += int(((uv < 0) | (uv > 1)).any(-1).sum())

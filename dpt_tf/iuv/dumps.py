@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf.iuv import tensors
+from dpt_tf.iuv.parts import NUM_PARTS
 from dpt_tf.iuv.sources import MOST_PIXELS, NOBODY, REMEDY, Decoded, NotIUV, Source, Wanted, opened
 from dpt_tf.iuv.tensors import Tensor
 from dpt_tf.iuv.unpickle import Function, Record
@@ -210,8 +211,8 @@ def _shape(result: Record) -> tuple[int, int]:
 def _map(source: Source, result: Record) -> tuple[np.ndarray, list[str]]:
     """`[H, W, 3]` uint8. A network's U and V overshoot 0..1 a little and are clipped, as Detectron2 does."""
     labels = result["labels"].read(source)
-    if labels.min() < 0 or labels.max() > 24:
-        raise NotIUV(f"labels from {labels.min()} to {labels.max()}; parts are 0..24: write the dump again")
+    if labels.min() < 0 or labels.max() > NUM_PARTS:
+        raise NotIUV(f"labels from {labels.min()} to {labels.max()}; parts are 0..{NUM_PARTS}: write the dump again")
     iuv = np.zeros((*labels.shape, 3), np.uint8)
     iuv[..., 0] = labels
     body = iuv[..., 0] > 0

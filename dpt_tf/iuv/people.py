@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from dpt_tf.iuv.parts import NUM_PARTS
 from dpt_tf.iuv.sources import NOBODY, NotIUV
 
 _EIGHT = np.ones((3, 3), bool)
@@ -28,7 +29,7 @@ def choose(iuv: np.ndarray, person: int | None = None) -> tuple[np.ndarray, list
     people = [order[0]]
     if count > 1:
         wanted = np.zeros(256, bool)
-        wanted[list(TRUNK)] = np.bincount(part[labels == order[0]], minlength=25)[list(TRUNK)] > 0
+        wanted[list(TRUNK)] = np.bincount(part[labels == order[0]], minlength=1 + NUM_PARTS)[list(TRUNK)] > 0
         with_trunk = np.bincount(labels[wanted[part]], minlength=count + 1) > 0
         large = sizes >= SMALLEST * sizes[order[0] - 1]
         people += [piece for piece in order[1:] if large[piece - 1] and with_trunk[piece]]

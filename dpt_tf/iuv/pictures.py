@@ -5,9 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from dpt_tf.iuv.parts import NUM_PARTS
 from dpt_tf.iuv.sources import MOST_PIXELS, NOBODY, REMEDY, Decoded, NotIUV, Source, Wanted
-
-LAST_PART = 24
 
 
 def png(source: Source, _wanted: Wanted) -> Decoded:
@@ -81,13 +80,13 @@ def last_is_part(pixels: np.ndarray) -> bool:
       NotIUV: neither can be I.
     """
     first, last = pixels[..., 0], pixels[..., 2]
-    small = [bool(channel.max() <= LAST_PART) for channel in (first, last)]
+    small = [bool(channel.max() <= NUM_PARTS) for channel in (first, last)]
     if not any(small):
         if np.ptp(pixels, axis=-1).max() == 0:
             raise NotIUV("a grey picture without part numbers; " + REMEDY)
         raise NotIUV(
             "a colour visualisation (dp_segm, dp_u, dp_v, image-densepose), a photo, an atlas or a damaged map: "
-            f"neither the first nor the last channel holds part numbers 0..{LAST_PART}; {REMEDY}"
+            f"neither the first nor the last channel holds part numbers 0..{NUM_PARTS}; {REMEDY}"
         )
     if small[0] != small[1]:
         return small[1]

@@ -3,6 +3,10 @@
 A pickle is a program. Python's own machine for it imports what it is told to and calls it; this one has the few
 instructions that plain data need, knows no function but those it is given, and its time and memory are bounded:
 nothing is allocated because a pickle says so, nothing recurses. Byte strings are not read, only located.
+
+Note: `pickle.Unpickler` with a `find_class` that knows few names would be much shorter, and run nothing foreign either.
+But its machine in C makes its memo as large as an index in the pickle says, before anything can be asked: the nine
+bytes 80 02 4e 72 ff ff ff 0f 2e take 4 GiB (Python 3.11).
 """
 
 import dataclasses

@@ -6,10 +6,9 @@ image `[B, H, W, C]`   iuv `[B, H, W, 3]` uint8 (I, U, V)   atlas `[B, 24, R, R,
 from dpt_tf.layers.conv import Conv2D
 from dpt_tf.layers.geometry import Sample, Unwrap
 from dpt_tf.layers.norm import InstanceNorm
-from dpt_tf.layers.parts import PARTS, JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
+from dpt_tf.layers.parts import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
 
 __all__ = [
-    "PARTS",
     "Conv2D",
     "InstanceNorm",
     "JoinParts",

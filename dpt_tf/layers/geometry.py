@@ -5,6 +5,7 @@
 import keras
 import tensorflow as tf
 
+from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.ops import atlas
 
 
@@ -19,7 +20,7 @@ class Unwrap(keras.layers.Layer):
 
     def call(self, image, iuv):
         texture, observed = atlas.unwrap(image, iuv, self.resolution, self.radius)
-        shape = [image.shape[0], atlas.PARTS, self.resolution, self.resolution]
+        shape = [image.shape[0], NUM_PARTS, self.resolution, self.resolution]
         return tf.ensure_shape(texture, [*shape, image.shape[-1]]), tf.ensure_shape(observed, [*shape, 1])
 
     def get_config(self):

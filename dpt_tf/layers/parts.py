@@ -12,9 +12,6 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.layers.norm import instance_norm
-from dpt_tf.ops.atlas import PARTS
-
-__all__ = ["PARTS", "JoinParts", "PartConv", "PartConvTranspose", "PartNorm", "SplitParts"]
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
@@ -102,7 +99,7 @@ class PartConvTranspose(_PartLayer):
         spread = tf.tile(context[:, None, None, :], [1, 2, 2, 1])
         outputs = []
         for x, k, k_shared, b in zip(parts, own, shared, biases, strict=True):
-            y = _inside_out(self.convolve(spread, k_shared), x.shape[1], x.shape[2])
+            y = _at_every_position(self.convolve(spread, k_shared), x.shape[1], x.shape[2])
             outputs.append(self.activation(tf.nn.bias_add(self.convolve(x, k) + y, b)))
         return outputs
 
@@ -115,7 +112,7 @@ class PartConvTranspose(_PartLayer):
         return [(b, 2 * h, 2 * w, self.filters) for b, h, w, _ in parts_shape]
 
 
-def _inside_out(y, height, width):
+def _at_every_position(y, height, width):
     """Of a transposed convolution of a constant, `[B, 4, 4, C]` for 2x2 positions to `[B, 2H, 2W, C]` for H x W.
 
     The first two rows, where the image begins, stay; the other two repeat; columns likewise.

@@ -7,7 +7,7 @@ gives float32 `[B]`, over the whole picture or, given a `foreground` `[B, H, W]`
   ssim      SSIM; its module has the table of protocols
   ms_ssim   SSIM over five scales
   scores    the bundle an evaluation uses
-  streams   the interface of a metric, and means that stream, resume and merge
+  streams   the interface of a metric, and means that stream and resume
 """
 
 from dpt_tf.metrics.ms_ssim import ms_ssim

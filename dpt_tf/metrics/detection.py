@@ -83,7 +83,3 @@ class DetectionScore:
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """See `streams.Means`."""
         self._means.restore(state)
-
-    def merge(self, other: "DetectionScore") -> None:
-        """See `streams.Means`."""
-        self._means.merge(other._means)

@@ -60,15 +60,6 @@ class FrechetDistance:
         for side, sums in (("real", self._real), ("generated", self._generated)):
             sums.restore({name: state[f"{side}_{name}"] for name in ("count", "sum", "outer")})
 
-    def merge(self, other: "FrechetDistance") -> None:
-        """Adds another's sums.
-
-        Raises:
-          ValueError: the other is of a network with another number of features.
-        """
-        self._real.merge(other._real)
-        self._generated.merge(other._generated)
-
 
 def distance(mean: np.ndarray, covariance: np.ndarray, mean_2: np.ndarray, covariance_2: np.ndarray) -> float:
     """The squared Frechet (2-Wasserstein) distance of two Gaussians, `[D]` and `[D, D]` each; never negative."""
@@ -111,12 +102,6 @@ class _Moments:
         upper[np.triu_indices(len(self._sum))] = state["outer"]
         self._count, self._sum = int(state["count"]), np.array(state["sum"])
         self._outer = upper + np.triu(upper, 1).T
-
-    def merge(self, other: "_Moments") -> None:
-        self._expect(len(other._sum))
-        self._count += other._count
-        self._sum += other._sum
-        self._outer += other._outer
 
     def _expect(self, features: int) -> None:
         if features != len(self._sum):

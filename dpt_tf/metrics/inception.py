@@ -25,13 +25,12 @@ class InceptionScore:
 
     higher_is_better = True
 
-    def __init__(self, network: networks.Inception, pairs: int, start: int = 0):
+    def __init__(self, network: networks.Inception, pairs: int):
         """An empty score.
 
         Args:
           network: shared with the Frechet distance, so that each batch is computed once.
           pairs: how many there are in all.
-          start: the place of the first pair seen here, for a worker that scores a later part.
 
         Raises:
           UserError: fewer pairs than splits.
@@ -41,7 +40,7 @@ class InceptionScore:
         self.names = (network.named("IS"), network.named("IS deviation"))
         self._network = network
         self._ends = np.arange(1, SPLITS + 1) * pairs // SPLITS
-        self._place = start
+        self._place = 0
         self._counts = np.zeros(SPLITS)
         self._p = np.zeros((SPLITS, network.classes))
         self._p_log_p = np.zeros(SPLITS)
@@ -69,7 +68,7 @@ class InceptionScore:
         """Mean and deviation over the splits.
 
         Raises:
-          ValueError: pairs are missing, or some were added twice.
+          ValueError: pairs are missing.
         """
         sizes = np.diff(self._ends, prepend=0)
         if not np.array_equal(self._counts, sizes):
@@ -97,18 +96,6 @@ class InceptionScore:
         self._expect(state["ends"], state["p"])
         self._place = int(state["place"])
         self._counts, self._p, self._p_log_p = (np.array(state[name]) for name in ("counts", "p", "p_log_p"))
-
-    def merge(self, other: "InceptionScore") -> None:
-        """Adds another's sums; what follows continues after the later of the two.
-
-        Raises:
-          ValueError: the other is of another number of pairs or of another network.
-        """
-        self._expect(other._ends, other._p)
-        self._place = max(self._place, other._place)
-        self._counts += other._counts
-        self._p += other._p
-        self._p_log_p += other._p_log_p
 
     def _expect(self, ends: np.ndarray, p: np.ndarray) -> None:
         if not np.array_equal(ends, self._ends) or p.shape != self._p.shape:

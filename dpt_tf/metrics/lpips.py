@@ -53,7 +53,3 @@ class Lpips:
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """See `streams.Means`."""
         self._means.restore(state)
-
-    def merge(self, other: "Lpips") -> None:
-        """See `streams.Means`."""
-        self._means.merge(other._means)

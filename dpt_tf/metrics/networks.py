@@ -45,7 +45,7 @@ class Absent:
         self._text = f"not computed: give --{flag}=HANDLE_OR_FOLDER"
 
     def update(self, y, y_hat, foreground=None) -> dict[str, np.ndarray]:
-        """Nothing."""
+        """Looks at nothing; `{}`, for no pair has a value."""
         return {}
 
     def result(self) -> dict[str, str]:
@@ -57,10 +57,7 @@ class Absent:
         return {"name": np.array(self.names[0])}
 
     def restore(self, state) -> None:
-        """Nothing."""
-
-    def merge(self, other) -> None:
-        """Nothing."""
+        """Leaves it as it is: there are no sums."""
 
 
 def absent(name: str, flag: str) -> Absent:

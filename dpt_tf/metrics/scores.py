@@ -91,10 +91,6 @@ class Scores:
             name: value for metric in self._others.values() for name, value in metric.result().items()
         }
 
-    def deviation(self) -> dict[str, float]:
-        """sqrt(E[x^2] - E[x]^2) over the pairs, for all but the other metrics."""
-        return {name: value for means in self._means.values() for name, value in means.deviation().items()}
-
     @property
     def left_out(self) -> dict[str, int]:
         """How many pairs had no foreground, for each score over the foreground."""
@@ -117,16 +113,6 @@ class Scores:
         self._expect(set(saved))
         for part, held in self._parts():
             held.restore(saved[part])
-
-    def merge(self, other: "Scores") -> None:
-        """Adds another's sums: those of two parts make those of the whole.
-
-        Raises:
-          ValueError: the other has other scores.
-        """
-        self._expect({part for part, _ in other._parts()})
-        for (_, ours), (_, theirs) in zip(self._parts(), other._parts(), strict=True):
-            ours.merge(theirs)
 
     def _parts(self) -> list[tuple[str, Any]]:
         return [*self._means.items(), *self._others.items()]

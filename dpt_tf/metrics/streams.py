@@ -1,11 +1,10 @@
-"""Means of per-pair values that stream, stop and resume, and merge.
+"""Means of per-pair values that stream, stop and resume.
 
-A mean needs the number of pairs, the sum and the sum of squares, all float64: nothing grows with the pairs. Values that
-were computed as float32 add up exactly as long as their sum has room in 53 bits (a score in [0.001, 1) over a hundred
-thousand pairs has), so neither the order of the pairs nor the place where a stream is cut or merged changes a mean.
+A mean needs the number of pairs and the sum, float64: nothing grows with the pairs. Values that were computed as
+float32 add up exactly as long as their sum has room in 53 bits (a score in [0.001, 1) over a hundred thousand pairs
+has), so neither the order of the pairs nor the place where a stream is cut changes a mean.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -33,17 +32,14 @@ class Metric(Protocol):
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Replaces the sums by a `state`."""
 
-    def merge(self, other) -> None:
-        """Adds the sums of another metric of the same names."""
-
 
 class Means:
-    """Mean and deviation over pairs of one or more named values."""
+    """Mean over pairs of one or more named values."""
 
     def __init__(self, names: Sequence[str]):
         """`names` of the values, in the order they are printed."""
         self.names = tuple(names)
-        self._sums = np.zeros((4, len(self.names)))  # pairs, pairs left out, sum, sum of squares
+        self._sums = np.zeros((3, len(self.names)))  # pairs, pairs left out, sum
 
     def add(self, values: Mapping[str, np.ndarray], where: np.ndarray | None = None) -> None:
         """Adds `{name: [B]}`, one entry for each name; pairs where `where` `[B]` is false are left out, and counted.
@@ -58,12 +54,7 @@ class Means:
             kept = value if where is None else value[np.asarray(where, bool)]
             if np.isnan(kept).any():
                 raise ValueError(f"{name} of a pair is NaN")
-            self._sums[:, i] += len(kept), len(value) - len(kept), kept.sum(), (kept**2).sum()
-
-    @property
-    def pairs(self) -> dict[str, int]:
-        """How many pairs each mean is over."""
-        return {name: int(count) for name, count in zip(self.names, self._sums[0], strict=True)}
+            self._sums[:, i] += len(kept), len(value) - len(kept), kept.sum()
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -76,43 +67,23 @@ class Means:
         Raises:
           ValueError: one of them is over no pair.
         """
-        return {name: total / count for name, count, total, _ in self._columns()}
-
-    def deviation(self) -> dict[str, float]:
-        """sqrt(E[x^2] - E[x]^2): how far pairs are from the mean; infinite where a value is. Raises like `mean`."""
-        return {
-            name: math.sqrt(max(0.0, squares / count - (total / count) ** 2)) if math.isfinite(squares) else math.inf
-            for name, count, total, squares in self._columns()
-        }
+        for name, count in zip(self.names, self._sums[0], strict=True):
+            if not count:
+                raise ValueError(f"no pair has a value of {name}: there is no mean")
+        return dict(zip(self.names, (self._sums[2] / self._sums[0]).tolist(), strict=True))
 
     def state(self) -> dict[str, np.ndarray]:
-        """The names and their sums, `[4, names]`: pairs, pairs left out, sum, sum of squares."""
+        """The names and their sums, `[3, names]`: pairs, pairs left out, sum."""
         return {"names": np.array(self.names), "sums": self._sums.copy()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Replaces the sums.
 
         Raises:
-          ValueError: the state is of other names.
+          ValueError: the state is of other names, or of other sums.
         """
-        self._expect(tuple(str(name) for name in state["names"]))
-        self._sums = np.array(state["sums"], np.float64)
-
-    def merge(self, other: "Means") -> None:
-        """Adds another's sums.
-
-        Raises:
-          ValueError: the other has other names.
-        """
-        self._expect(other.names)
-        self._sums += other._sums
-
-    def _expect(self, names: tuple[str, ...]) -> None:
-        if names != self.names:
-            raise ValueError(f"sums of {', '.join(names)} do not belong to the means of {', '.join(self.names)}")
-
-    def _columns(self):
-        for name, (count, _, total, squares) in zip(self.names, self._sums.T, strict=True):
-            if not count:
-                raise ValueError(f"no pair has a value of {name}: there is no mean")
-            yield name, int(count), float(total), float(squares)
+        names, sums = tuple(str(name) for name in state["names"]), np.array(state["sums"], np.float64)
+        if names != self.names or sums.shape != self._sums.shape:
+            found = f"sums of {', '.join(names)} {list(sums.shape)}"
+            raise ValueError(f"{found} do not belong to means of {', '.join(self.names)} {list(self._sums.shape)}")
+        self._sums = sums

@@ -1,12 +1,20 @@
-"""The networks, one file each; `build(...)` of each returns a functional `keras.Model`."""
+"""The networks, one file each; `build(...)` of each returns a functional `keras.Model`.
+
+`blocks` and `conditioning` are what they share. A module is loaded when its name is first used.
+"""
 
 import importlib
-from typing import Any
+import pkgutil
+from types import ModuleType
 
-_MODULES = ("blending", "blocks", "discriminator", "generator", "inpainting", "predictive", "vgg", "warping")
+_MODULES = sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> ModuleType:
     if name in _MODULES:
-        return importlib.import_module(f"dpt_tf.models.{name}")
-    raise AttributeError(f"module 'dpt_tf.models' has no attribute {name!r}")
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return _MODULES

@@ -32,6 +32,6 @@ def build(image_size=256, width=64, residuals=3, sees_warped=True):
     for i in range(residuals):
         x = blocks.residual(x, f"residual_{i + 1}")
     nearly_nothing = keras.initializers.VarianceScaling(1e-4)
-    x = blocks.conv(x, 3, "decode", norm=False, activation=None, initializer=nearly_nothing)
+    x = blocks.last(x, 3, "decode", initializer=nearly_nothing)
     image = keras.layers.Add(dtype="float32", name="image")([inputs["predicted"], x])
     return keras.Model(inputs, image, name="blending")

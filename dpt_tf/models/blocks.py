@@ -1,6 +1,7 @@
 """The pieces that the networks share: functions `x -> x` with a name, for functional models.
 
-Every layer but a network's last is convolution, instance norm, ReLU (Sec. 3.1), without a bias: the norm has one.
+Every layer but a network's last is convolution, instance norm, ReLU (Sec. 3.1), without a bias: the norm has one. The
+last is `last`, in float32 whatever the policy.
 """
 
 import keras
@@ -8,20 +9,16 @@ import keras
 from dpt_tf.layers import Conv2D, InstanceNorm
 
 
-def conv(x, filters, name, kernel=3, strides=1, norm=True, activation="relu", initializer="glorot_uniform"):
-    """Convolution, instance norm, activation: `[B, H, W, C] -> [B, H/strides, W/strides, filters]`.
-
-    Without `norm` the convolution has a bias. `activation` may be None, a name, or a layer.
-    """
-    layer = Conv2D
-    x = layer(filters, kernel, strides, "same", use_bias=not norm, kernel_initializer=initializer, name=name)(x)
-    return _norm_activation(x, name, norm, activation)
+def conv(x, filters, name, strides=1, activation="relu"):
+    """3x3 convolution, instance norm, activation: `[B, H, W, C] -> [B, H/strides, W/strides, filters]`."""
+    x = Conv2D(filters, 3, strides, "same", use_bias=False, name=name)(x)
+    return _norm_activation(x, name, activation)
 
 
 def deconv(x, filters, name):
     """3x3 transposed convolution of stride 2, instance norm, ReLU: `[B, H, W, C] -> [B, 2H, 2W, filters]`."""
     x = keras.layers.Conv2DTranspose(filters, 3, 2, padding="same", use_bias=False, name=name)(x)
-    return _norm_activation(x, name, True, "relu")
+    return _norm_activation(x, name, "relu")
 
 
 def residual(x, name):
@@ -31,14 +28,19 @@ def residual(x, name):
     return keras.layers.Add(name=name)([x, y])
 
 
-def picture(x, name):
-    """Whatever the precision inside, a network's output is float32."""
-    return keras.layers.Activation("linear", dtype="float32", name=name)(x)
+def last(x, filters, name, activation=None, initializer="glorot_uniform"):
+    """3x3 convolution with bias, activation: `[B, H, W, C] -> [B, H, W, filters]`, float32.
+
+    In bfloat16 tanh is exactly 1 from a logit of 3.5 on, and its gradient exactly 0.
+    """
+    x = Conv2D(filters, 3, 1, "same", kernel_initializer=initializer, dtype="float32", name=name)(x)
+    if activation is not None:
+        x = keras.layers.Activation(activation, dtype="float32", name=f"{name}_{activation}")(x)
+    return x
 
 
-def _norm_activation(x, name, norm, activation):
-    if norm:
-        x = InstanceNorm(name=f"{name}_norm")(x)
+def _norm_activation(x, name, activation):
+    x = InstanceNorm(name=f"{name}_norm")(x)
     if activation is not None:
         x = keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
     return x

@@ -1,4 +1,4 @@
-"""Discriminator (Sec. 3.4): a 70 x 70 patch GAN (Isola et al., 2017) that judges an image beside its conditions z."""
+"""Discriminator (Sec. 3.4): a 70 x 70 patch GAN (Isola et al., 2017) that scores an image beside its conditions z."""
 
 import keras
 

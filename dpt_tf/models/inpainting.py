@@ -5,8 +5,8 @@ Every part has an encoder and a decoder of its own; one context vector tells the
 
 import keras
 
-from dpt_tf.layers import PARTS, JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
-from dpt_tf.models import blocks
+from dpt_tf.iuv import NUM_PARTS
+from dpt_tf.layers import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
 
 
 def build(atlas_size=256, width=32, context_size=256, colour_path=False):
@@ -29,7 +29,7 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
       decoder all that G has to say about a part of which nothing was seen, but for what leaks through borders. With
       `colour_path` the context also reads each part's mean colour, and the last layer, which has no norm, reads G.
     """
-    texture = keras.Input([PARTS, atlas_size, atlas_size, 3], name="texture")
+    texture = keras.Input([NUM_PARTS, atlas_size, atlas_size, 3], name="texture")
     x = SplitParts(name="split")(texture)  # 24 x [B, R, R, 3]
     for i, filters in enumerate((width, width, 2 * width, 4 * width)):
         x = PartConv(filters, name=f"encode_{i + 1}")(x)
@@ -37,7 +37,7 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
     codes = x  # 24 x [B, R/16, R/16, 128]
     g = keras.layers.Flatten(name="flatten")(JoinParts(name="codes")(codes))  # [B, 24 * R/16 * R/16 * 128]
     if colour_path:
-        colours = keras.layers.Reshape([PARTS, atlas_size**2, 3], name="texels")(texture)
+        colours = keras.layers.Reshape([NUM_PARTS, atlas_size**2, 3], name="texels")(texture)
         colours = keras.ops.mean(colours, axis=2)  # [B, 24, 3]
         g = keras.layers.Concatenate(name="codes_colours")([g, keras.layers.Flatten(name="colours")(colours)])
     g = keras.layers.Dense(context_size, "relu", name="context_1")(g)
@@ -48,6 +48,8 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
         # The first decoder layer sees [E_i, G], 128 + 256 channels.
         x = PartConvTranspose(filters, name=f"decode_{i + 1}")(x, *([g] if i == 0 else []))
         x = PartNorm(name=f"decode_{i + 1}_norm")(x)
-    x = PartConvTranspose(3, "tanh", name="decode_4")(x, *([g] if colour_path else []))  # 24 x [B, R, R, 3]
-    x = JoinParts(name="join")(x)  # [B, 24, R, R, 3]
-    return keras.Model(texture, blocks.picture(x, "inpainted"), name="inpainting")
+    # As in every network the last layer is float32, whatever the policy.
+    last = PartConvTranspose(3, "tanh", dtype="float32", name="decode_4")
+    x = last(x, *([g] if colour_path else []))  # 24 x [B, R, R, 3]
+    x = JoinParts(dtype="float32", name="inpainted")(x)  # [B, 24, R, R, 3]
+    return keras.Model(texture, x, name="inpainting")

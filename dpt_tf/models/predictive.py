@@ -34,5 +34,5 @@ def build(image_size=256, width=64, residuals=6, source_pose="densepose", target
         x = blocks.residual(x, f"residual_{i + 1}")
     x = blocks.deconv(x, 2 * width, "decode_1")  # [B, S/2, S/2, 128]
     x = blocks.deconv(x, width, "decode_2")  # [B, S, S, 64]
-    x = blocks.conv(x, 3, "decode_3", norm=False, activation="tanh")
-    return keras.Model(inputs, blocks.picture(x, "image"), name="predictive")
+    image = blocks.last(x, 3, "decode_3", "tanh")
+    return keras.Model(inputs, image, name="predictive")

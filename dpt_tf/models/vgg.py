@@ -12,7 +12,6 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.layers import Conv2D
-from dpt_tf.models import blocks
 from dpt_tf.system.errors import UserError
 
 _FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -28,7 +27,7 @@ class CaffeInput(keras.layers.Layer):
 
 
 def build(weights="imagenet", image_size=None):
-    """VGG19 up to conv5_2, frozen; one forward pass gives all five features.
+    """VGG19 up to conv5_2, frozen, float32 whatever the policy; one forward pass gives all five features.
 
     Args:
       weights: `imagenet` (Keras downloads them once), `random` (the same ones every time, for tests and speed), or the
@@ -46,13 +45,14 @@ def build(weights="imagenet", image_size=None):
     features = []
     for b, (filters, convolutions) in enumerate(_BLOCKS):
         if b > 0:
-            x = keras.layers.MaxPooling2D(name=f"block{b}_pool")(x)
+            x = keras.layers.MaxPooling2D(dtype="float32", name=f"block{b}_pool")(x)
         for c in range(convolutions):
             initializer = keras.initializers.HeNormal(seed=10 * b + c)
             name = f"block{b + 1}_conv{c + 1}"
-            x = Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=initializer, name=name)(x)
+            options = {"activation": "relu", "kernel_initializer": initializer, "dtype": "float32", "name": name}
+            x = Conv2D(filters, 3, padding="same", **options)(x)
             if c == 1:
-                features.append(blocks.picture(x, f"conv{b + 1}_2"))
+                features.append(x)
     model = keras.Model(image, features, name="vgg")
     if weights != "random":
         trained = _trained(weights)

@@ -1,1 +1,17 @@
-"""Pure functions on tensors: no weights, no state."""
+"""Pure functions on tensors: no weights, no state. A module is loaded when its name is first used."""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+_MODULES = sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return _MODULES

@@ -11,10 +11,9 @@ differentiable by colour and by uv.
 
 import tensorflow as tf
 
+from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.ops import pyramid
 from dpt_tf.ops.device import custom_gradient
-
-PARTS = 24
 
 # A texel that got less weight than this was grazed by rounding only, and counts as not hit.
 _LEAST_WEIGHT = 1e-3
@@ -29,7 +28,8 @@ def coordinates(iuv: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def splat(image: tf.Tensor, part: tf.Tensor, uv: tf.Tensor, resolution: int) -> tf.Tensor:
     """Adds each pixel, with bilinear weights, to the four texels round it: `[B, H, W, C] -> [B, 24, R, R, C]`.
 
-    A sum, not a mean: the exact transpose of `lookup`. Background goes nowhere.
+    A sum, not a mean (`unwrap` has the means): the exact transpose of `lookup`, by which each of the two is the other's
+    proof. Background goes nowhere.
     """
     texel, weight = _taps(part, uv, resolution)
     return _as_atlas(_scatter(weight * _pixels(image), texel, _texels(part, resolution)), resolution)
@@ -38,8 +38,8 @@ def splat(image: tf.Tensor, part: tf.Tensor, uv: tf.Tensor, resolution: int) -> 
 def lookup(texture: tf.Tensor, part: tf.Tensor, uv: tf.Tensor) -> tf.Tensor:
     """Bilinear lookup, 0 on background: `[B, 24, R, R, C] -> [B, H, W, C]`. The exact transpose of `splat`."""
     texture = tf.cast(texture, tf.float32)
-    if texture.shape.rank != 5 or texture.shape[1] != PARTS or texture.shape[2] != texture.shape[3]:
-        raise ValueError(f"a texture is [B, {PARTS}, R, R, C], this one is {texture.shape}")
+    if texture.shape.rank != 5 or texture.shape[1] != NUM_PARTS or texture.shape[2] != texture.shape[3]:
+        raise ValueError(f"a texture is [B, {NUM_PARTS}, R, R, C], this one is {texture.shape}")
     resolution, channels = texture.shape[3], texture.shape[4]
     texel, weight = _taps(part, uv, resolution)
     colour = _gather(tf.reshape(texture, [-1, channels]), texel)
@@ -105,10 +105,10 @@ def _taps(part, uv, resolution):
     (right, down), (j, i) = tf.unstack(place - corner, axis=-1), tf.unstack(tf.cast(corner, tf.int32), axis=-1)
     weight = tf.stack([(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right], axis=-1)
 
-    sheet = tf.range(tf.shape(part)[0])[:, None, None] * PARTS + part - 1
+    sheet = tf.range(tf.shape(part)[0])[:, None, None] * NUM_PARTS + part - 1
     first = (sheet * resolution + i) * resolution + j
     texel = first[..., None] + [0, 1, resolution, resolution + 1]
-    on_body = ((part > 0) & (part <= PARTS))[..., None]
+    on_body = ((part > 0) & (part <= NUM_PARTS))[..., None]
     texel = tf.where(on_body, texel, -1)
     weight = tf.where(on_body, weight, 0.0)
     return tf.reshape(texel, [-1, 4]), tf.reshape(weight, [-1, 4, 1])
@@ -134,8 +134,8 @@ def _pixels(image):
 
 
 def _texels(part, resolution):
-    return tf.shape(part)[0] * (PARTS * resolution * resolution)
+    return tf.shape(part)[0] * (NUM_PARTS * resolution * resolution)
 
 
 def _as_atlas(flat, resolution):
-    return tf.reshape(flat, [-1, PARTS, resolution, resolution, flat.shape[-1]])
+    return tf.reshape(flat, [-1, NUM_PARTS, resolution, resolution, flat.shape[-1]])

@@ -14,6 +14,8 @@ the part of the other hand (only hands and feet run U the other way on the right
 
 import dataclasses
 
+from dpt_tf.iuv import MIRRORED
+
 Corners = tuple[tuple[float, float], tuple[float, float]]
 
 
@@ -71,12 +73,10 @@ _FOOT_RIGHT = (
     Chart(6, "heel", "toe", (90, 270), _along(196, 46), _round(210, 72)),
 )
 
-# The same limb on the other side; `iuv.MIRROR` says the same of finished maps.
-_RIGHT = {8: 7, 10: 9, 12: 11, 14: 13, 15: 16, 17: 18, 19: 20, 21: 22}
-
 
 def _mirror(charts: tuple[Chart, ...]) -> tuple[Chart, ...]:
-    return tuple(dataclasses.replace(chart, part=_RIGHT[chart.part]) for chart in charts)
+    """The same limb on the other side."""
+    return tuple(dataclasses.replace(chart, part=MIRRORED[chart.part]) for chart in charts)
 
 
 PIECES: dict[str, tuple[Chart, ...]] = {

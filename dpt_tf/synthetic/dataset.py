@@ -22,6 +22,7 @@ from dpt_tf.synthetic import faults as densepose_faults
 from dpt_tf.synthetic.figure import person
 from dpt_tf.synthetic.render import Camera, render
 from dpt_tf.synthetic.skeleton import sample_pose
+from dpt_tf.system.errors import UserError
 
 _MOST = 1 << 24  # people in a split
 _SPLITS = {"train": 0, "test": 1}
@@ -100,11 +101,30 @@ def generate(
     with tqdm(total=len(orders) * views, unit="view", desc="synthetic people", smoothing=0.05) as bar:
         made = _make_all(orders, workers or os.cpu_count() or 1)
         splits = {split: _take(made, count, bar) for split, count in counts.items()}
-        description = (
-            f"Procedural people with exact IUV: seed {seed}, {views} views, faults {'on' if faults else 'off'}"
-            + (", white backdrops" if white else "")
-        )
+        description = _description(views, seed, faults, white)
         return records.write(data_dir, "synthetic", splits, image_size, description).directory
+
+
+def refuse_others(
+    data_dir: str | os.PathLike, views: int = 8, seed: int = 0, faults: bool = True, white: bool = False
+) -> None:
+    """Whether the people in `data_dir` are those that `generate` would make, however many.
+
+    Raises:
+      UserError: they are others, or no such people are there.
+    """
+    from dpt_tf.data import records
+
+    there, wanted = records.open_prepared(data_dir).description, _description(views, seed, faults, white)
+    if there != wanted:
+        raise UserError(f"{data_dir} holds other people ({there}) than these ({wanted}); give another --data_dir")
+
+
+def _description(views: int, seed: int, faults: bool, white: bool) -> str:
+    backdrops = ", white backdrops" if white else ""
+    return (
+        f"Procedural people with exact IUV: seed {seed}, {views} views, faults {'on' if faults else 'off'}{backdrops}"
+    )
 
 
 def make_item(order: Order) -> Item:

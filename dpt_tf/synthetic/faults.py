@@ -6,7 +6,7 @@ All of them keep `iuv` uint8 `[H, W, 3]` (I, U, V) and leave their argument alon
 import numpy as np
 from numpy.typing import NDArray
 
-from dpt_tf.iuv import MIRROR
+from dpt_tf.iuv import MIRRORED
 
 Map = NDArray[np.uint8]
 
@@ -60,7 +60,7 @@ def confused(iuv: Map, rng: np.random.Generator) -> Map:
         y, x, radius = rows[k], columns[k], iuv.shape[0] * rng.uniform(0.015, 0.05)
         down, right = np.ogrid[: iuv.shape[0], : iuv.shape[1]]
         patch = ((down - y) ** 2 + (right - x) ** 2 < radius**2) & (part == part[y, x])
-        swap = np.array(MIRROR, np.uint8) if rng.random() < 0.5 else _TURNED
+        swap = np.array(MIRRORED, np.uint8) if rng.random() < 0.5 else _TURNED
         result[patch, 0] = swap[part[patch]]
     return result
 

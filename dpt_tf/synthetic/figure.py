@@ -27,7 +27,7 @@ class Mesh:
     spans: tuple[slice, ...]  # each surface's points
 
 
-def _inside_out(surface: Surface, faces: NDArray) -> bool:
+def _faces_inwards(surface: Surface, faces: NDArray) -> bool:
     """Whether the triangles of a tube face inwards."""
     out = surface.points - surface.points.mean(1, keepdims=True)
     return bool((normals(surface.points.reshape(-1, 3), faces) * out.reshape(-1, 3)).sum() < 0)
@@ -41,7 +41,7 @@ def _join(surfaces: list[Surface]) -> Mesh:
         flat = surface.points.reshape(-1, 3)
         points.append(flat)
         vertex, corner = surface.triangles()
-        if surface.closed and _inside_out(surface, vertex):
+        if surface.closed and _faces_inwards(surface, vertex):
             vertex, corner = vertex[:, ::-1], corner[:, ::-1]
         faces.append(vertex + np.int32(start))
         corners.append(surface.corner_grid().reshape(-1, 2)[corner])

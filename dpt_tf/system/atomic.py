@@ -1,17 +1,64 @@
-"""One folder takes another's place, and what a process that died on the way left behind.
+"""Files and folders that are there whole or not at all, and what a process that died on the way left behind.
 
-Between the two renames the old folder bears another name, which ends in the process's number and machine. Whoever finds
-it and no such process puts it back, or clears it away where the new folder has come.
+A file is written under another name beside its own and renamed. Of a folder that takes another's place there are two
+renames; between them the old one bears another name, which ends in the process's number and machine. Whoever finds it
+and no such process puts it back, or clears it away where the new folder has come.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
 import socket
 import time
+from collections.abc import Iterator
+from typing import Any
 
+_WINDOWS = os.name == "nt"
 _LONG = 60.0  # seconds; the two renames take microseconds
+
+
+@contextlib.contextmanager
+def written(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A name beside `path` to write to; at the end of the block that file becomes `path`.
+
+    Where the block fails, what stood at `path` is untouched and nothing is left of the new one.
+    """
+    aside = path.with_name(path.name + ".partial")
+    try:
+        yield aside
+        aside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a text in UTF-8."""
+    with written(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: pathlib.Path, facts: Any) -> None:
+    """Writes what JSON can say."""
+    write_text(path, json.dumps(facts, indent=2) + "\n")
+
+
+def flush(path: pathlib.Path) -> None:
+    """Waits until a file, or a folder with all that is in it, is on the disk.
+
+    Note: Windows opens no folders; there the disk keeps names in its own order.
+    """
+    for one in (*path.rglob("*"), path) if path.is_dir() else (path,):
+        if _WINDOWS and one.is_dir():
+            continue
+        descriptor = os.open(one, os.O_RDWR if _WINDOWS else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def replace(new: pathlib.Path, final: pathlib.Path) -> None:
@@ -88,7 +135,7 @@ def _dead(owner: str) -> bool | None:
     Note: on Windows nobody can ask without harm.
     """
     number, _, machine = owner.partition("@")
-    if machine != socket.gethostname() or not number.isdecimal() or os.name != "posix":
+    if machine != socket.gethostname() or not number.isdecimal() or _WINDOWS:
         return None
     try:
         if int(number) != os.getpid():

@@ -16,7 +16,7 @@ class Adam(keras.optimizers.Adam):
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        """Moves one variable and its two moments; `variable` is this replica's own."""
+        """Updates one variable and its two moments; `variable` is this replica's own."""
         variable = variable.value if isinstance(variable, keras.Variable) else variable
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices) or variable.dtype != tf.float32:
             super().update_step(gradient, variable, learning_rate)

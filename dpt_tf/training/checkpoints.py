@@ -10,7 +10,6 @@ sub-network of its own.
 
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
 
 Variables = Mapping[str, Sequence[Any]]  # group -> Keras variables
@@ -55,16 +55,15 @@ def save(folder: pathlib.Path, step: int, variables: Variables, keep: int = 3) -
     try:
         _trackable(variables).write(str(aside / _PREFIX))
         files = {path.name: _describe(path) for path in sorted(aside.iterdir())}
-        (aside / _MANIFEST).write_text(json.dumps({"step": step, "files": files}, indent=2) + "\n", encoding="utf-8")
-        for path in (*aside.iterdir(), aside):
-            _flush(path)
+        atomic.write_json(aside / _MANIFEST, {"step": step, "files": files})
+        atomic.flush(aside)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     if final.exists():  # a damaged one, or `latest` would have gone on from it
         shutil.rmtree(final)
     aside.replace(final)
-    _flush(folder)
+    atomic.flush(folder)
     for old in all_of(folder)[:-keep]:
         shutil.rmtree(old)
     return final
@@ -137,14 +136,3 @@ def _describe(path: pathlib.Path) -> dict[str, Any]:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
-
-
-def _flush(path: pathlib.Path) -> None:
-    # Windows opens no folders, and flushes only what is open for writing.
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,12 +6,10 @@ runs/NAME/<stage>/{provenance.json, checkpoints/, tensorboard/}
 
 import contextlib
 import dataclasses
-import fcntl
 import gc
 import importlib.metadata
-import json
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -20,9 +18,9 @@ from tqdm import tqdm
 
 from dpt_tf import config
 from dpt_tf.config import HParams
-from dpt_tf.data import read
+from dpt_tf.data import fingerprint, read
 from dpt_tf.models import vgg
-from dpt_tf.system import quiet
+from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, loop, stages
 
@@ -72,17 +70,18 @@ def train(
             f"batch_size is {hparams.batch_size}, too small for {distribution.num_replicas_in_sync} devices; "
             "give at least one example to each (--hparams=batch_size=…)"
         )
-    run_dir.mkdir(parents=True, exist_ok=True)
     chief = loop.is_chief(distribution)
-    with _lock(run_dir) if chief else contextlib.nullcontext():
+    with locks.claimed(run_dir) if chief else contextlib.nullcontext():
         _compare(run_dir, hparams)
+        data_facts = {"dataset": dataset, "data_dir": str(data_dir), "data": fingerprint.of(data_dir)}
+        _compare_data(run_dir, data_facts)
         per_epoch = {name: read.steps_per_epoch(data_dir, hparams, name) for name in names}
         if "joint" in names and stages.looks_at_features(hparams):
             vgg.build(vgg_weights)  # a missing file should not come to light after the earlier stages
         if chief:
             hparams.save(run_dir / "hparams.json")
         for name in names:
-            facts = _facts(name, hparams, dataset, data_dir, vgg_weights)
+            facts = data_facts | _facts(name, hparams, vgg_weights)
             _train_stage(
                 name, run_dir, data_dir, hparams, per_epoch[name], vgg_weights, facts, schedule, distribution, say
             )
@@ -118,7 +117,7 @@ def _train_stage(
         say(f"{name}: trained already, {start} steps; nothing to do")
         return
     if latest:
-        _compare_facts(run_dir, name, facts)
+        _compare_vgg(run_dir, name, facts)
     if loop.is_chief(distribution):
         _write_facts(run_dir, name, facts)
     with distribution.scope():
@@ -156,47 +155,52 @@ def _compare(run_dir: pathlib.Path, hparams: HParams) -> None:
         raise UserError(f"{run_dir} was trained differently: {values}; use the same values, or another --workdir")
 
 
-def _facts(
-    name: str, hparams: HParams, dataset: str, data_dir: pathlib.Path, vgg_weights: str
-) -> dict[str, str | None]:
-    """Where the weights of a stage come from."""
-    facts = {
-        "dataset": dataset,
-        "data_dir": str(data_dir),
-        "vgg": vgg_weights if name == "joint" and stages.looks_at_features(hparams) else None,
-    }
+def _facts(name: str, hparams: HParams, vgg_weights: str) -> dict[str, Any]:
+    """Where the weights of a stage come from, beside its data."""
+    facts: dict[str, Any] = {"vgg": vgg_weights if name == "joint" and stages.looks_at_features(hparams) else None}
     for package in ("dpt_tf", "tensorflow", "keras"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             facts[package] = importlib.metadata.version(package)
     return facts
 
 
-def _compare_facts(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> None:
-    noted = stages.provenance(run_dir, name)
-    for key in ("dataset", "vgg"):
-        if noted and noted.get(key) != facts[key]:
+def _compare_data(run_dir: pathlib.Path, facts: dict[str, Any]) -> None:
+    """Refuses another data set than that which stages of the run were trained on."""
+    for name in config.STAGES:
+        noted = stages.provenance(run_dir, name) if checkpoints.all_of(stages.folder(run_dir, name)) else {}
+        if noted.get("dataset", facts["dataset"]) != facts["dataset"]:
             raise UserError(
-                f"the {name} stage of {run_dir} was begun with --{key}={noted.get(key)}, not {facts[key]}; "
+                f"the {name} stage of {run_dir} was begun with --dataset={noted['dataset']}, not {facts['dataset']}; "
                 f"use the same, or another --workdir"
             )
+        # A run of an earlier version noted no data.
+        if noted.get("data", facts["data"]) != facts["data"]:
+            raise UserError(
+                f"the {name} stage of {run_dir} was trained on another data set ({noted.get('data_dir')}, "
+                f"{_told(noted['data'])}) than {facts['data_dir']} ({_told(facts['data'])}); use that one, or another "
+                f"--workdir"
+            )
+
+
+def _told(data: Any) -> str:
+    """A data set in a few words: how many training views, and its digest."""
+    try:
+        return f"{data['views']['train']} views, digest {data['digest']}"
+    except (KeyError, TypeError):
+        return "no digest"
+
+
+def _compare_vgg(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> None:
+    """Refuses other features than those that a stage of the run has looked at."""
+    noted = stages.provenance(run_dir, name)
+    if noted and noted.get("vgg") != facts["vgg"]:
+        raise UserError(
+            f"the {name} stage of {run_dir} was begun with --vgg={noted.get('vgg')}, not {facts['vgg']}; "
+            f"use the same, or another --workdir"
+        )
 
 
 def _write_facts(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> None:
     path = run_dir / name / "provenance.json"
     path.parent.mkdir(exist_ok=True)
-    aside = path.with_suffix(".json.partial")
-    aside.write_text(json.dumps(facts, indent=2) + "\n")
-    aside.replace(path)
-
-
-@contextlib.contextmanager
-def _lock(run_dir: pathlib.Path) -> Iterator[None]:
-    """Two programs must not write into one run. The system lets go of the lock however the program ends."""
-    with (run_dir / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(
-                f"another program is training in {run_dir}; wait for it, or use another --workdir"
-            ) from None
-        yield
+    atomic.write_json(path, facts)

@@ -17,9 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from dpt_tf import config
+from dpt_tf import config, models
 from dpt_tf.config import HParams
-from dpt_tf.models import discriminator, generator, inpainting, predictive, vgg
 from dpt_tf.ops import atlas
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, steps, summaries
@@ -67,7 +66,7 @@ def build(
       hparams: sizes, loss weights, seed.
       vgg_weights: as `models.vgg.build` takes them; read only where a loss looks at features.
       steps_in_all: how long the stage is, which a cooldown of the learning rate has to know; without it there is none.
-      optimizer: makes one for each network that moves; Adam as in Sec. 4.1 if None.
+      optimizer: makes one for each network that is trained; Adam as in Sec. 4.1 if None.
     """
     rate: Any = hparams.learning_rate
     if hparams.cooldown and steps_in_all:
@@ -172,22 +171,24 @@ def precision(mixed_precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _predictive(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
-    network = predictive.build(
+def _predictive(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
+    network = models.predictive.build(
         hparams.image_size, hparams.width, hparams.residuals, hparams.source_pose, hparams.target_pose
     )
-    moves = _built(optimizer(), network)
+    optimizer = _built(make_optimizer(), network)
 
     def pictures(x, y):
         return _pair(x, y) | {"predicted": summaries.photos(network(x))}
 
-    variables = {"predictive": network.variables, "optimizer": moves.variables}
-    return Stage("predictive", steps.predictive(network, moves, hparams), variables, network, moves, pictures)
+    variables = {"predictive": network.variables, "optimizer": optimizer.variables}
+    return Stage("predictive", steps.predictive(network, optimizer, hparams), variables, network, optimizer, pictures)
 
 
-def _inpainting(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
-    network = inpainting.build(hparams.atlas_size, hparams.coder_width, hparams.context_size, bool(hparams.colour_path))
-    moves = _built(optimizer(), network)
+def _inpainting(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
+    network = models.inpainting.build(
+        hparams.atlas_size, hparams.coder_width, hparams.context_size, bool(hparams.colour_path)
+    )
+    optimizer = _built(make_optimizer(), network)
 
     def pictures(x, neighbours):
         texture, _ = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
@@ -198,20 +199,23 @@ def _inpainting(hparams: HParams, optimizer: MakeOptimizer) -> Stage:
             "texture/inpainted": summaries.textures(network(texture)),
         }
 
-    variables = {"inpainting": network.variables, "optimizer": moves.variables}
-    return Stage("inpainting", steps.inpainting(network, moves, hparams), variables, network, moves, pictures)
+    variables = {"inpainting": network.variables, "optimizer": optimizer.variables}
+    return Stage("inpainting", steps.inpainting(network, optimizer, hparams), variables, network, optimizer, pictures)
 
 
-def _joint(hparams: HParams, vgg_weights: str, optimizer: MakeOptimizer) -> Stage:
+def _joint(hparams: HParams, vgg_weights: str, make_optimizer: MakeOptimizer) -> Stage:
     network = generator_of(hparams)
-    moves = _built(optimizer(), network)
-    variables = {"generator": network.variables, "optimizer": moves.variables}
-    features = vgg.build(vgg_weights, hparams.image_size) if looks_at_features(hparams) else None
-    judge = judge_moves = None
+    optimizer = _built(make_optimizer(), network)
+    variables = {"generator": network.variables, "optimizer": optimizer.variables}
+    features = models.vgg.build(vgg_weights, hparams.image_size) if looks_at_features(hparams) else None
+    discriminator = discriminator_optimizer = None
     if hparams.gan_weight:
-        judge = discriminator.build(hparams.image_size, hparams.discriminator_width)
-        judge_moves = _built(optimizer(), judge)
-        variables |= {"discriminator": judge.variables, "discriminator_optimizer": judge_moves.variables}
+        discriminator = models.discriminator.build(hparams.image_size, hparams.discriminator_width)
+        discriminator_optimizer = _built(make_optimizer(), discriminator)
+        variables |= {
+            "discriminator": discriminator.variables,
+            "discriminator_optimizer": discriminator_optimizer.variables,
+        }
 
     def pictures(x, y):
         outputs = network(x)
@@ -224,11 +228,11 @@ def _joint(hparams: HParams, vgg_weights: str, optimizer: MakeOptimizer) -> Stag
             **({"texture/inpainted": summaries.textures(outputs["texture"])} if hparams.inpaints() else {}),
         }
 
-    step = steps.joint(network, moves, hparams, features, judge, judge_moves)
+    step = steps.joint(network, optimizer, hparams, features, discriminator, discriminator_optimizer)
     earlier = {"predictive": network.get_layer("predictive").variables}
     if hparams.inpaints():
         earlier["inpainting"] = network.get_layer("warping").get_layer("inpainting").variables
-    return Stage("joint", step, variables, network, moves, pictures, earlier, judge)
+    return Stage("joint", step, variables, network, optimizer, pictures, earlier, discriminator)
 
 
 def looks_at_features(hparams: HParams) -> bool:
@@ -238,7 +242,7 @@ def looks_at_features(hparams: HParams) -> bool:
 
 def generator_of(hparams: HParams) -> keras.Model:
     """The generator of these sizes, with fresh weights."""
-    return generator.build(
+    return models.generator.build(
         hparams.image_size,
         hparams.atlas_size,
         hparams.width,

@@ -5,8 +5,8 @@
     z      what the discriminator sees besides: the source image and the target's pose
     T      a texture [b, 24, R, R, 3]; T_hat, what the inpainting makes of it
 
-A step sees one replica's share b of a global batch, moves the weights once, and returns the loss terms: unweighted, and
-such that their sum over the replicas is the mean over the global batch.
+A step sees one replica's share b of a global batch, updates the weights once, and returns the loss terms: unweighted,
+and such that their sum over the replicas is the mean over the global batch.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def inpainting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
 
     Args:
       network: texture -> texture.
-      optimizer: moves its weights.
+      optimizer: updates its weights.
       hparams: atlas_size, batch_size.
 
     Returns:
@@ -70,16 +70,16 @@ def joint(
 ) -> Step:
     """Everything end to end: lambda_1 L_1 + lambda_p L_p + lambda_style L_style + lambda_GAN L_GAN (Sec. 3.4, 4.1).
 
-    A term whose weight is 0 is not computed. Generator and discriminator move at once, both by the gradients at the
-    weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
+    A term whose weight is 0 is not computed. Generator and discriminator are updated at once, both by the gradients at
+    the weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
 
     Args:
       generator: x -> dict with `image`.
-      optimizer: moves its weights.
+      optimizer: updates its weights.
       hparams: the four weights, batch_size.
       features: VGG19, image -> its five feature maps; may be None where L_p and L_style have weight 0.
       discriminator: dict source, target_iuv, image -> patch scores; may be None where L_GAN has weight 0.
-      discriminator_optimizer: moves the discriminator's weights.
+      discriminator_optimizer: updates the discriminator's weights.
 
     Returns:
       step(x, y).

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from dpt_tf.images import display, framing
-from dpt_tf.ops.atlas import PARTS
+from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import stages
 
@@ -141,7 +141,7 @@ def _check_picture(name: str, picture: np.ndarray) -> None:
 def _check_map(name: str, iuv: np.ndarray) -> None:
     _check_picture(name, iuv)
     highest = int(iuv[..., 0].max())
-    if highest > PARTS:
-        raise ValueError(f"{name} has part {highest}; channels must be I, U, V with I in 0..{PARTS}")
+    if highest > NUM_PARTS:
+        raise ValueError(f"{name} has part {highest}; channels must be I, U, V with I in 0..{NUM_PARTS}")
     if highest == 0:
         raise ValueError(f"{name} has no person: I is 0 everywhere")

@@ -1,6 +1,6 @@
 """Asks a server for pictures: a photo, its DensePose map and poses in, a PNG for each pose out.
 
-It speaks to TF Serving and to the stand-in alike, and imports neither TensorFlow nor `dpt_tf`.
+It speaks to TF Serving and to the local server alike, and imports neither TensorFlow nor `dpt_tf`.
 A pose that cannot be used is named in a line and left out; the others are painted. Exit codes: 0 all are painted; 1 the
 server gave no answer, or refused; 2 something that was given cannot be used. Pictures are written one by one, whole.
 """
@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from serving.client import BadInput, Client, ServerError, Tls, framing, maps
+from serving.client import BadInput, Client, ServerError, Tls, framing, maps, naming
 
 __all__ = ["BadInput", "Client", "ServerError", "Tls", "main"]
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     photo, source_iuv = framing.read_photo(args.source), maps.read(args.source_iuv)
     poses = _poses(args.target_iuv)
-    outputs = dict(zip(poses, _outputs(args.output, poses, len(poses) == 1 == len(args.target_iuv)), strict=True))
+    outputs = dict(zip(poses, _outputs(args, poses), strict=True))
     taken: list[pathlib.Path] = []
     left_out: list[pathlib.Path] = []
     with _client(args) as client:
@@ -66,17 +66,22 @@ def _poses(given: Sequence[pathlib.Path]) -> list[pathlib.Path]:
     return poses
 
 
-def _outputs(output: pathlib.Path, poses: Sequence[pathlib.Path], one: bool) -> list[pathlib.Path]:
-    """A file for each pose. Raises BadInput where two would be one."""
-    if one and not output.is_dir() and output.suffix:
-        return [output]
+def _outputs(args: argparse.Namespace, poses: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+    """A file for each pose. Raises BadInput where two would be one, or one is written over what was given."""
+    output, given = args.output, [args.source, args.source_iuv, *poses]
     if output.suffix and not output.is_dir():
-        raise BadInput(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
-    files = [output / f"{pose.stem}.png" for pose in poses]
-    if len(set(files)) < len(files):
-        raise BadInput("two of the poses have one file name; their pictures would overwrite each other: rename one")
-    if overwritten := {file.resolve() for file in files} & {pose.resolve() for pose in poses}:
-        raise BadInput(f"{min(overwritten)} would be overwritten by its picture; give another --output")
+        if len(poses) > 1 or len(args.target_iuv) > 1:
+            raise BadInput(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
+        files = [output]
+    else:
+        files = [output / naming.of_pose(pose) for pose in poses]
+        given += [naming.beside(pose) for pose in poses]
+    if name := naming.twice(files):
+        raise BadInput(
+            f"two of the poses have one file name, {name}; their pictures would overwrite each other: rename one"
+        )
+    if taken := naming.overwritten(files, given):
+        raise BadInput(f"{taken} would be overwritten by a picture; give another --output")
     return files
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from serving.client.errors import BadInput, ServerError
-from serving.client.transport import open_bytes
+from serving.client.transport import read_bytes
 
 _NEAREST, _SMOOTH = Image.Resampling.NEAREST, Image.Resampling.LANCZOS
 
@@ -19,7 +19,7 @@ _NEAREST, _SMOOTH = Image.Resampling.NEAREST, Image.Resampling.LANCZOS
 def read_photo(path: str | os.PathLike) -> np.ndarray:
     """A photo's pixels, upright, what is transparent on white. Raises BadInput."""
     try:
-        with Image.open(io.BytesIO(open_bytes(path))) as opened:
+        with Image.open(io.BytesIO(read_bytes(path))) as opened:
             return _pixels(opened)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; give the path of a photo") from None

@@ -1,4 +1,4 @@
-"""The gRPC door: tensors or files, one channel for all calls."""
+"""The gRPC transport: tensors or files, one channel for all calls."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ _OPTIONS = [
 ]
 
 
-class GrpcDoor:
+class GrpcTransport:
     """Calls of one address."""
 
     def __init__(self, address: str, tls: transport.Tls | None):
@@ -39,12 +39,12 @@ class GrpcDoor:
     def describe(self, spec: transport.Spec, seconds: float) -> transport.Model:
         """The model, by GetModelMetadata."""
         request = messages.GetModelMetadataRequest(model_spec=_spec(spec), metadata_field=["signature_def"])
-        with _told():
+        with _server_errors():
             response = self._metadata(request, timeout=seconds)
         signatures = messages.SignatureDefMap.FromString(response.metadata["signature_def"].value).signature_def
         signature, name = transport.SIZED_BY
         if signature not in signatures or name not in signatures[signature].inputs:
-            raise transport.no_model(
+            raise transport.foreign_model(
                 f"it has no signature `{signature}`, only {', '.join(transport.names(signatures))}"
             )
         shape = [dim.size for dim in signatures[signature].inputs[name].tensor_shape.dim]
@@ -74,10 +74,10 @@ class GrpcDoor:
         request = messages.PredictRequest(model_spec=_spec(spec, signature), output_filter=wanted)
         for name, proto in inputs.items():
             request.inputs[name].CopyFrom(proto)
-        with _told():
+        with _server_errors():
             outputs = dict(self._predict(request, timeout=seconds).outputs)
         if missing := set(wanted) - set(outputs):
-            raise transport.no_model(f"`{signature}` does not give {', '.join(sorted(missing))}")
+            raise transport.foreign_model(f"`{signature}` does not give {', '.join(sorted(missing))}")
         return outputs
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ def _spec(spec: transport.Spec, signature: str = "") -> Any:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _server_errors() -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from serving.client.errors import BadInput
-from serving.client.transport import open_bytes
+from serving.client.transport import read_bytes
 
 _PARTS = 24
 _TRUNK = (1, 2, 23, 24)  # a piece without torso and head is somebody's hand or foot
@@ -25,7 +25,7 @@ _HIGH, _LOW, _MOSTLY = 224, 64, 0.9
 def read(path: str | os.PathLike) -> np.ndarray:
     """The map in a file. Raises BadInput."""
     try:
-        with Image.open(io.BytesIO(open_bytes(path))) as opened:
+        with Image.open(io.BytesIO(read_bytes(path))) as opened:
             if opened.format != "PNG" or opened.mode not in ("RGB", "RGBA", "P"):
                 raise BadInput(
                     f"a {opened.format} of mode {opened.mode}; a map is a PNG of three channels, 8 bits each"

@@ -1,4 +1,4 @@
-"""The REST door: files in base64, with nothing but the standard library."""
+"""The REST transport: files in base64, with nothing but the standard library."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ _CODES = {
 }
 
 
-class RestDoor:
+class RestTransport:
     """Calls of one address, a connection each."""
 
     def __init__(self, address: str, tls: transport.Tls | None):
@@ -42,7 +42,7 @@ class RestDoor:
             signatures = document["metadata"]["signature_def"]["signature_def"]
             version = document["model_spec"].get("version")
             if signature not in signatures:
-                raise transport.no_model(
+                raise transport.foreign_model(
                     f"it has no signature `{signature}`, only {', '.join(transport.names(signatures))}"
                 )
             dims = signatures[signature]["inputs"][name]["tensor_shape"]["dim"]

@@ -52,7 +52,7 @@ class Client:
             retries,
             rest,
         )
-        self._door: Any = _rest_door(address, tls) if rest else _grpc_door(address, tls)
+        self._transport: Any = _rest_transport(address, tls) if rest else _grpc_transport(address, tls)
 
     def __enter__(self) -> "Client":
         return self
@@ -62,7 +62,7 @@ class Client:
 
     def close(self) -> None:
         """Ends the connection."""
-        self._door.close()
+        self._transport.close()
 
     def transfer(
         self, photo: np.ndarray, source_iuv: np.ndarray, targets: Iterable[np.ndarray]
@@ -121,7 +121,7 @@ class Client:
 
         def paint(target: np.ndarray) -> np.ndarray:
             files = source | {"target_iuv_bytes": framing.encode(framing.square_map(target, model.size))}
-            return framing.decode(self._ask(lambda seconds: self._door.paint(spec, files, seconds)))
+            return framing.decode(self._ask(lambda seconds: self._transport.paint(spec, files, seconds)))
 
         return paint
 
@@ -129,37 +129,39 @@ class Client:
         model, spec = self._describe()
         for signature in ("texture", "render"):
             if signature not in model.signatures:
-                raise transport.no_model(f"it has no signature `{signature}`, only {', '.join(model.signatures)}")
+                raise transport.foreign_model(f"it has no signature `{signature}`, only {', '.join(model.signatures)}")
         square = framing.square_photo(photo, model.size), framing.square_map(source_iuv, model.size)
-        unwrapped = self._ask(lambda seconds: self._door.texture(spec, *square, seconds))
+        unwrapped = self._ask(lambda seconds: self._transport.texture(spec, *square, seconds))
 
         def paint(target: np.ndarray) -> np.ndarray:
             pose = framing.square_map(target, model.size)
-            return framing.to_uint8(self._ask(lambda seconds: self._door.render(spec, unwrapped, pose, seconds)))
+            return framing.to_uint8(self._ask(lambda seconds: self._transport.render(spec, unwrapped, pose, seconds)))
 
         return paint
 
     def _describe(self) -> tuple[transport.Model, transport.Spec]:
         """The model, and the version to ask from here on."""
-        model = self._ask(lambda seconds: self._door.describe(self._spec, seconds))
+        model = self._ask(lambda seconds: self._transport.describe(self._spec, seconds))
         return model, self._spec if model.version is None else transport.Spec(self._spec.model, model.version)
 
     def _ask(self, call: Callable[[float], Any]) -> Any:
         return retrying.ask(call, self._timeout, self._retries)
 
 
-def _grpc_door(address: str, tls: transport.Tls | None) -> transport.Door:
+def _grpc_transport(address: str, tls: transport.Tls | None) -> transport.Transport:
     try:
-        from serving.client.grpc_transport import GrpcDoor
+        from serving.client.grpc_transport import GrpcTransport
     except ImportError as error:
-        raise BadInput(f"gRPC needs the packages grpcio and protobuf ({error}); REST needs neither") from None
-    return GrpcDoor(address, tls)
+        raise BadInput(
+            f"gRPC needs the packages grpcio and protobuf ({error}): pip install -e '.[serving]'; REST needs neither"
+        ) from None
+    return GrpcTransport(address, tls)
 
 
-def _rest_door(address: str, tls: transport.Tls | None) -> transport.Door:
-    from serving.client.rest_transport import RestDoor
+def _rest_transport(address: str, tls: transport.Tls | None) -> transport.Transport:
+    from serving.client.rest_transport import RestTransport
 
-    return RestDoor(address, tls)
+    return RestTransport(address, tls)
 
 
 def _check_picture(name: str, picture: np.ndarray) -> None:

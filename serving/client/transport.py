@@ -1,6 +1,6 @@
-"""What both ways to a server have in common.
+"""What both transports, gRPC and REST, have in common.
 
-A door's calls take `seconds`, after which they fail with DEADLINE_EXCEEDED, and raise ServerError.
+A transport's calls take `seconds`, after which they fail with DEADLINE_EXCEEDED, and raise ServerError.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ class Tls:
         """The content of one of the three, if it is set. Raises BadInput."""
         path = getattr(self, name)
         try:
-            return None if path is None else open_bytes(path)
+            return None if path is None else read_bytes(path)
         except OSError as error:
             raise BadInput(f"{path}: cannot be read ({error.strerror}); the {name} of TLS is a PEM file") from None
 
@@ -49,7 +49,7 @@ class Model:
     signatures: tuple[str, ...]
 
 
-class Door(Protocol):
+class Transport(Protocol):
     """A way to a server."""
 
     def describe(self, spec: Spec, seconds: float) -> Model:
@@ -62,7 +62,7 @@ class Door(Protocol):
         """Lets the connection go."""
 
 
-def open_bytes(path: str | os.PathLike) -> bytes:
+def read_bytes(path: str | os.PathLike) -> bytes:
     """A file's content."""
     with open(path, "rb") as file:
         return file.read()
@@ -76,10 +76,10 @@ def names(signatures: Iterable[str]) -> tuple[str, ...]:
 def side(shape: list[int]) -> int:
     """S of `[-1, S, S, 3]`. Raises ServerError."""
     if len(shape) != 4 or shape[1] != shape[2] or shape[1] < 1:
-        raise no_model(f"its photos are of shape {shape}, not [batch, S, S, 3]")
+        raise foreign_model(f"its photos are of shape {shape}, not [batch, S, S, 3]")
     return shape[1]
 
 
-def no_model(reason: str) -> ServerError:
+def foreign_model(reason: str) -> ServerError:
     """The error of a server whose model is not one of `dpt export`."""
     return ServerError("FAILED_PRECONDITION", f"the model is none that dpt export wrote: {reason}")

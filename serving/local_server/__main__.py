@@ -1,4 +1,4 @@
-"""A local stand-in for TF Serving: `python -m serving.local_server --model_base_path=models/dpt`.
+"""A local server with TF Serving's APIs: `python -m serving.local_server --model_base_path=models/dpt`.
 
 Flags, APIs, error codes and configuration files are TF Serving's, as far as they go (`--help`); `--host` is its own,
 and so are some defaults: it binds to 127.0.0.1 only, the model's name is `dpt`, and REST is on port 8501.
@@ -9,6 +9,7 @@ Exit codes: 0 stopped; 2 it could not start, and one line says why.
 
 import argparse
 import asyncio
+import importlib.util
 import logging
 import os
 import signal
@@ -17,23 +18,29 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What comes with the extra `serving`.
+PACKAGES = ("grpc", "grpc_health", "grpc_reflection", "prometheus_client", "starlette", "tensorflow_serving", "uvicorn")
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Serves until a signal, and exits."""
     flags = _flags().parse_args(argv)
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            _refuse(f"{package} is not installed; the local server needs it: pip install -e '.[serving]'")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
-    logging.info("This is a local stand-in for TF Serving, for development and demonstrations; it is not TF Serving.")
+    logging.info(
+        "This server is for development and demonstrations; it has TF Serving's APIs, but it is not TF Serving."
+    )
     # The flags are checked before TensorFlow is loaded, which takes seconds.
     from serving.local_server import memory
     from serving.local_server.failures import BadStart
 
-    memory.keep()
+    memory.keep_freed_blocks()
     try:
         asyncio.run(_serve(flags))
     except BadStart as error:
-        print(f"local_server: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(error))
     # A version may be loading in a thread, which can neither be stopped nor outlive the interpreter.
     logging.shutdown()
     os._exit(0)
@@ -44,14 +51,20 @@ async def _serve(flags: argparse.Namespace) -> None:
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def leave() -> None:
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(signum)
-        stop.set()
+    def leave(*_: object) -> None:
+        for signum in before:
+            signal.signal(signum, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stop.set)
 
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, leave)
-    await serve(options(flags), stop, lambda: logging.info("serving"))
+    # Not by `loop.add_signal_handler`, which Windows has not.
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)}
+    for signum in before:
+        signal.signal(signum, leave)
+    try:
+        await serve(options(flags), stop, lambda: logging.info("serving"))
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def options(flags: argparse.Namespace):
@@ -67,7 +80,7 @@ def options(flags: argparse.Namespace):
     if flags.batching_parameters_file and not flags.enable_batching:
         raise BadStart("--batching_parameters_file is set without --enable_batching")
     if flags.monitoring_config_file and not flags.rest_api_port:
-        raise BadStart("--monitoring_config_file needs --rest_api_port: the page for Prometheus is there")
+        raise BadStart("--monitoring_config_file needs --rest_api_port: the metrics for Prometheus is there")
     if not flags.port:
         raise BadStart("--port=0: gRPC needs a port; TF Serving's is 8500")
     if flags.port == flags.rest_api_port:
@@ -76,7 +89,6 @@ def options(flags: argparse.Namespace):
         models = configs.models(flags.model_config_file)
     else:
         models = [configs.ModelConfig(name=flags.model_name, base_path=flags.model_base_path)]
-    bounds, sizes = configs.batching(flags.batching_parameters_file) if flags.enable_batching else (Bounds(), ())
     channel = dict(flags.grpc_channel_arguments)
     max_bytes = channel.get("grpc.max_receive_message_length", Limits.max_bytes)
     return Options(
@@ -84,8 +96,8 @@ def options(flags: argparse.Namespace):
         host=flags.host,
         port=flags.port,
         rest_port=flags.rest_api_port,
-        bounds=bounds,
-        limits=Limits(max_bytes, sizes, flags.enable_serialization_as_tensor_content),
+        bounds=configs.batching(flags.batching_parameters_file) if flags.enable_batching else Bounds(),
+        limits=Limits(max_bytes, flags.enable_serialization_as_tensor_content),
         credentials=configs.credentials(flags.ssl_config_file) if flags.ssl_config_file else None,
         channel=tuple(channel.items()),
         metrics_path=configs.metrics_path(flags.monitoring_config_file) if flags.monitoring_config_file else "",
@@ -97,11 +109,15 @@ def options(flags: argparse.Namespace):
     )
 
 
+def _refuse(line: str) -> NoReturn:
+    print(f"local_server: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line rather than after a page of usage."""
-        print(f"{self.prog}: {message}; {self.prog} --help lists the flags", file=sys.stderr)
-        sys.exit(2)
+        _refuse(f"{message}; --help lists the flags")
 
 
 def _flags() -> argparse.ArgumentParser:
@@ -139,7 +155,7 @@ def _flags() -> argparse.ArgumentParser:
     add("--enable_batching", type=_truth, nargs="?", const=True, default=False, help="merge requests into one call")
     add("--batching_parameters_file", default="", help="BatchingParameters: sizes, waiting time, bound of the queue")
     add("--ssl_config_file", default="", help="SSLConfig: TLS for gRPC")
-    add("--monitoring_config_file", default="", help="MonitoringConfig: the page for Prometheus, on the REST port")
+    add("--monitoring_config_file", default="", help="MonitoringConfig: the metrics for Prometheus, on the REST port")
     add("--grpc_channel_arguments", type=_pairs, default=(), help="KEY=VALUE,...: gRPC's own settings")
     add(
         "--enable_serialization_as_tensor_content",

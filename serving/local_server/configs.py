@@ -53,8 +53,8 @@ def check(listed: Sequence[ModelConfig]) -> None:
             raise invalid(f'model {model.name} is for platform {model.model_platform}; only "tensorflow" is served')
 
 
-def batching(file: str) -> tuple[Bounds, tuple[int, ...]]:
-    """Bounds of the queue, with TF Serving's defaults, and the batch sizes to pad to. No file, all defaults."""
+def batching(file: str) -> Bounds:
+    """Bounds of the queue, with TF Serving's defaults where the file does not say, or there is none."""
     given: Any = read(file, BatchingParameters()) if file else BatchingParameters()
 
     def value(name: str, default: int) -> int:
@@ -75,12 +75,12 @@ def batching(file: str) -> tuple[Bounds, tuple[int, ...]]:
             f"{file}: allowed_batch_sizes must increase and end with max_batch_size ({bounds.max_batch_size})"
         )
     if given.pad_variable_length_inputs:
-        raise BadStart(f"{file}: pad_variable_length_inputs is not implemented by the stand-in; leave it out")
-    return bounds, sizes
+        raise BadStart(f"{file}: pad_variable_length_inputs is not implemented by the local server; leave it out")
+    return bounds
 
 
 def metrics_path(file: str) -> str:
-    """Where Prometheus finds its page; empty where a MonitoringConfig does not enable it."""
+    """Where Prometheus finds the metrics; empty where a MonitoringConfig does not enable it."""
     config: Any = read(file, MonitoringConfig()).prometheus_config
     path = config.path or "/monitoring/prometheus/metrics"
     if not path.startswith("/"):

@@ -1,4 +1,4 @@
-"""The gRPC door: PredictionService, ModelService, health and reflection, on the official stubs."""
+"""The gRPC API: PredictionService, ModelService, health and reflection, on the official stubs."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,7 @@ SERVICES = (
 PREDICT = f"/{SERVICES[0]}/Predict"
 
 
-class Reading(grpc.aio.ServerInterceptor):
+class DecodingInterceptor(grpc.aio.ServerInterceptor):
     """Bytes to messages: those of Predict by `wire`, those that are no message to INTERNAL, as from TF Serving.
 
     The library alone would say UNKNOWN of the latter, and log it.
@@ -65,7 +65,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._predictor = predictor
 
     async def Predict(self, request: wire.Request, context: Any) -> bytes:
-        """Runs a signature; what comes and goes is as `Reading` has it."""
+        """Runs a signature; what comes and goes is as `DecodingInterceptor` has it."""
         try:
             return await self._predictor.answer(request, "GRPC", context.time_remaining())
         except Refusal as refusal:
@@ -81,15 +81,15 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     async def Classify(self, request: Any, context: Any) -> None:
         """UNIMPLEMENTED."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Classify is not implemented by the stand-in")
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Classify is not implemented by the local server")
 
     async def Regress(self, request: Any, context: Any) -> None:
         """UNIMPLEMENTED."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Regress is not implemented by the stand-in")
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Regress is not implemented by the local server")
 
     async def MultiInference(self, request: Any, context: Any) -> None:
         """UNIMPLEMENTED."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "MultiInference is not implemented by the stand-in")
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "MultiInference is not implemented by the local server")
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
@@ -149,7 +149,7 @@ def status(models: Models, request: Any) -> get_model_status_pb2.GetModelStatusR
 
 def build(predictor: Predictor, options: list[tuple[str, Any]]) -> tuple[grpc.aio.Server, Callable]:
     """The server with all services, bound to nothing; and what sets its health: `await set_up(True or False)`."""
-    server = grpc.aio.server(interceptors=[Reading()], options=options)
+    server = grpc.aio.server(interceptors=[DecodingInterceptor()], options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(predictor), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(predictor.models), server)
     healthy = health.aio.HealthServicer()

@@ -6,13 +6,14 @@ to 32 MiB are kept, in two arenas rather than in one or two for every thread.
 """
 
 import ctypes
+import os
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_LIBRARY: Any = ctypes.CDLL(None)
+_LIBRARY: Any = ctypes.CDLL(None) if os.name == "posix" else None
 
 
-def keep() -> bool:
+def keep_freed_blocks() -> bool:
     """Large blocks are kept for the next request from now on; False where that cannot be had."""
     if not hasattr(_LIBRARY, "mallopt"):
         return False
@@ -20,7 +21,7 @@ def keep() -> bool:
     return all(_LIBRARY.mallopt(*each) for each in wanted.items())
 
 
-def give_back() -> None:
+def trim() -> None:
     """What is free goes to the system."""
     if hasattr(_LIBRARY, "malloc_trim"):
         _LIBRARY.malloc_trim(0)

@@ -59,6 +59,6 @@ class Metrics:
         self._rows.observe(rows)
         self._queuing.observe(waited * 1e6)
 
-    def page(self) -> bytes:
-        """Prometheus's text format."""
+    def exposition(self) -> bytes:
+        """All of them in Prometheus's exposition format."""
         return prometheus_client.generate_latest(self.registry)

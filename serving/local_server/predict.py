@@ -1,4 +1,4 @@
-"""One Predict request, from whichever door it came: checked, queued, run, counted, answered."""
+"""One Predict request, from whichever API it came: checked, queued, run, counted, answered."""
 
 import asyncio
 import logging

@@ -1,8 +1,9 @@
-"""The HTTP door: TF Serving's REST API and, where it is configured, the page for Prometheus."""
+"""The HTTP API: TF Serving's REST API and, where it is configured, the metrics for Prometheus."""
 
 import asyncio
 import contextlib
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 
@@ -25,27 +26,31 @@ MODEL = "/v1/models/{name}"
 VERSIONS = ("", "/versions/{version}", "/labels/{label}")
 
 
-def application(predictor: Predictor, max_bytes: int, seconds: float, metrics_path: str, page: Callable[[], bytes]):
+def application(
+    predictor: Predictor, max_bytes: int, seconds: float, metrics_path: str, exposition: Callable[[], bytes]
+):
     """The ASGI application. Bodies up to `max_bytes`, answers within `seconds`; no `metrics_path`, no metrics."""
-    doors = _Doors(predictor, max_bytes, seconds)
+    endpoints = _Endpoints(predictor, max_bytes, seconds)
     routes = []
     for version in VERSIONS:
         path = MODEL + version
-        routes.append(Route(path + ":predict", doors.predict, methods=["POST"]))
-        routes.extend(Route(f"{path}:{verb}", doors.unknown_verb, methods=["POST"]) for verb in ("classify", "regress"))
-        routes.append(Route(path + "/metadata", doors.metadata, methods=["GET"]))
-        routes.append(Route(path, doors.status, methods=["GET"]))
+        routes.append(Route(path + ":predict", endpoints.predict, methods=["POST"]))
+        routes.extend(
+            Route(f"{path}:{verb}", endpoints.unknown_verb, methods=["POST"]) for verb in ("classify", "regress")
+        )
+        routes.append(Route(path + "/metadata", endpoints.metadata, methods=["GET"]))
+        routes.append(Route(path, endpoints.status, methods=["GET"]))
     if metrics_path:
 
         async def metrics(request: Request) -> Response:
-            return Response(page(), media_type="text/plain; version=0.0.4")
+            return Response(exposition(), media_type="text/plain; version=0.0.4")
 
         routes.append(Route(metrics_path, metrics, methods=["GET"]))
-    handlers: Mapping = {HTTPException: _astray, Refusal: _refused, Exception: _refused}
+    handlers: Mapping = {HTTPException: _http_error, Refusal: _refused, Exception: _refused}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-class _Doors:
+class _Endpoints:
     def __init__(self, predictor: Predictor, max_bytes: int, seconds: float):
         self._predictor, self._max_bytes, self._seconds = predictor, max_bytes, seconds
 
@@ -70,7 +75,7 @@ class _Doors:
 
     async def unknown_verb(self, request: Request) -> Response:
         verb = request.url.path.rpartition(":")[2]
-        raise Refusal(grpc.StatusCode.UNIMPLEMENTED, f"{verb} is not implemented by the stand-in")
+        raise Refusal(grpc.StatusCode.UNIMPLEMENTED, f"{verb} is not implemented by the local server")
 
     def _infos(self, spec: model_pb2.ModelSpec, name: str) -> Mapping[str, meta_graph_pb2.TensorInfo]:
         servable, release = self._predictor.models.lease(spec)
@@ -115,7 +120,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     return _json(json.dumps({"error": str(refusal)}), refusal.http)
 
 
-async def _astray(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     """An address that is none, or a method that it has not. TF Serving calls both malformed under /v1."""
     status = getattr(error, "status_code", 500)
     if status in (404, 405):
@@ -144,7 +149,8 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would let two servers have one port
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
     except OSError:
         bound.close()

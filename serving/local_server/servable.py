@@ -24,10 +24,9 @@ MOST_WARM_UPS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Bytes an input may unpack to, the sizes that batches are padded to, and whether answers are tensor_content."""
+    """Bytes an input may unpack to, and whether answers are tensor_content."""
 
     max_bytes: int = 256 * 2**20
-    allowed_batch_sizes: Sequence[int] = ()
     as_content: bool = False
 
 
@@ -45,9 +44,12 @@ class Prepared:
 class Signature:
     """One entry point of a loaded version."""
 
-    def __init__(self, name: str, definition: meta_graph_pb2.SignatureDef, function: Any, limits: Limits):
-        """`function` takes tensors by name and returns a dict of them."""
-        self.name, self.definition, self.limits, self._function = name, definition, limits, function
+    def __init__(
+        self, name: str, definition: meta_graph_pb2.SignatureDef, function: Any, limits: Limits, sizes: Sequence[int]
+    ):
+        """`function` takes tensors by name and returns a dict of them; `sizes`, in order, are what it is padded to."""
+        self.name, self.definition, self.limits = name, definition, limits
+        self._function, self._sizes = function, sizes
 
     def prepare(self, asked: wire.Request) -> Prepared:
         """Raises INVALID_ARGUMENT unless inputs and output filter are the signature's."""
@@ -106,7 +108,7 @@ class Signature:
         if rows == [None]:
             return [{name: np.asarray(value) for name, value in self._function(**members[0]).items()}]
         total = sum(row or 0 for row in rows)
-        padded = next((size for size in self.limits.allowed_batch_sizes if size >= total), total)
+        padded = next((size for size in self._sizes if size >= total), total)
         merged = {}
         for name in members[0]:
             parts = [member[name] for member in members] + [members[-1][name][-1:]] * (padded - total)
@@ -126,13 +128,13 @@ class Signature:
 class Servable:
     """A version in memory. Holds the loaded object: without it the variables of the signatures are gone."""
 
-    def __init__(self, folder: pathlib.Path, name: str, version: int, limits: Limits):
-        """Loads `folder` and replays its warm-up requests. Raises whatever stops that."""
+    def __init__(self, folder: pathlib.Path, name: str, version: int, limits: Limits, sizes: Sequence[int] = ()):
+        """Loads `folder` and replays its warm-up requests; batches are padded to `sizes`. Raises what stops that."""
         self.name, self.version = name, version
         self.definitions = _definitions(folder)
         self._loaded = tf.saved_model.load(str(folder), tags=["serve"])
         self.signatures = {
-            key: Signature(key, self.definitions[key], function, limits)
+            key: Signature(key, self.definitions[key], function, limits, sizes)
             for key, function in self._loaded.signatures.items()
         }
         self.warmed = self._warm(folder / WARM_UP)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import pathlib
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
@@ -52,9 +53,11 @@ async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None]
 
     A version that is being loaded when `stop` comes goes on in a thread of its own: who calls this ends the process.
     """
-    models = versions.Models(
-        lambda folder, name, version: Servable(folder, name, version, options.limits), options.allow_new_labels
-    )
+
+    def load(folder: pathlib.Path, name: str, version: int) -> Servable:
+        return Servable(folder, name, version, options.limits, options.bounds.allowed_batch_sizes)
+
+    models = versions.Models(load, options.allow_new_labels)
     metrics = Metrics()
     if not await _loaded(models, options, stop):
         log.info("stopped before anything was served")
@@ -134,7 +137,7 @@ async def _http(options: Options, predictor: Predictor, metrics: Metrics) -> Asy
     except OSError:
         raise _taken("--rest_api_port", options.host, options.rest_port) from None
     limit = options.limits.max_bytes
-    app = rest.application(predictor, limit, options.rest_seconds, options.metrics_path, metrics.page)
+    app = rest.application(predictor, limit, options.rest_seconds, options.metrics_path, metrics.exposition)
     server = rest.Http(app, GRACE)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     while not server.started and not task.done():

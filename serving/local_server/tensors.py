@@ -82,11 +82,6 @@ def decode(name: str, proto: TensorProto, content: memoryview | None = None) -> 
     return tf.constant(np.frombuffer(content, dtype.as_numpy_dtype).reshape(dims(proto.tensor_shape)))
 
 
-def encode(array: np.ndarray, proto: TensorProto, as_content: bool = False) -> None:
-    """Fills an empty proto with an array."""
-    proto.MergeFromString(b"".join(pieces(array, as_content)))
-
-
 def pieces(array: np.ndarray, as_content: bool = False) -> list[wire.Buffer]:
     """An array as the pieces of a serialised TensorProto: typed fields, or one run of bytes."""
     number = wire.CONTENT if as_content else FIELDS.get(array.dtype)

@@ -199,7 +199,7 @@ class Models:
         if self._litter:
             self._litter = False
             gc.collect()
-            memory.give_back()
+            memory.trim()
 
 
 def wanted_versions(config: Config) -> list[int]:

@@ -1,1 +1,1 @@
-"""The web page: `painting` and `turning` make pictures, `layout` and `showing` show them, `application` serves them."""
+"""The web page: `painting` and `animation` make pictures, `layout` and `markup` show them, `application` serves it."""

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     from dpt_tf.system.errors import UserError
 
     try:
-        with _bound(args.host, args.port) as listening, tempfile.TemporaryDirectory(prefix="dpt_page_") as folder:
+        with _bound(args.host, args.port) as listening, tempfile.TemporaryDirectory(prefix="dpt_web_") as folder:
             _show(args, listening, pathlib.Path(folder))
     except UserError as error:
         _refuse(str(error))
@@ -84,7 +84,8 @@ def _bound(host: str, port: int) -> socket.socket:
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # elsewhere it would let two pages have one port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
         listening.listen()  # of two that are bound, the second one is only refused here

@@ -26,7 +26,7 @@ def build(clicks: layout.Clicks, host: str = "127.0.0.1", port: int = 7860) -> f
         run_history=False,
         ssr_mode=False,
         show_error=True,
-        **layout.dress(clicks),
+        **layout.appearance(clicks),
     )
 
 

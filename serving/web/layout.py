@@ -11,7 +11,7 @@ from PIL import Image
 from dpt_tf.images import display
 from dpt_tf.synthetic import examples
 from dpt_tf.system.errors import UserError
-from serving.web import painting, showing, style, turning
+from serving.web import animation, markup, painting, style
 from serving.web.painting import Pose, Upload
 
 MOST_POSES = 24
@@ -68,7 +68,7 @@ class Clicks:
         except UserError as error:
             sentence = str(error)
         names = photo.name if photo else "", source_iuv.name if source_iuv else ""
-        return showing.person(shown, colours, names), showing.said(sentence)
+        return markup.person(shown, colours, names), markup.said(sentence)
 
     def paint(
         self, photo: Upload | None, source_iuv: Upload | None, chosen: Sequence[str], uploaded: Sequence[Upload]
@@ -83,13 +83,13 @@ class Clicks:
             rows: list[str] = []
             textures = ""
             for done, pose in enumerate(wanted):
-                yield showing.going_on(done, len(wanted), f"painting {pose.name}"), showing.rows(rows), textures
+                yield markup.going_on(done, len(wanted), f"painting {pose.name}"), markup.rows(rows), textures
                 painted = painting.paint(self._transfer, *person, pose)
-                rows.append(showing.row(painted))
-                textures = textures or showing.textures(painted)
-            yield "", showing.rows(rows), textures
+                rows.append(markup.row(painted))
+                textures = textures or markup.textures(painted)
+            yield "", markup.rows(rows), textures
         except UserError as error:
-            yield showing.said(str(error)), "", ""
+            yield markup.said(str(error)), "", ""
 
     def turn(
         self, photo: Upload | None, source_iuv: Upload | None, over: str, uploaded: Sequence[Upload]
@@ -98,7 +98,7 @@ class Clicks:
         try:
             person = painting.read_person(photo, source_iuv)
             if over == _OWN:
-                wanted = turning.in_one_frame(painting.read_poses(uploaded, MOST_FRAMES))
+                wanted = animation.in_one_frame(painting.read_poses(uploaded, MOST_FRAMES))
                 if len(wanted) < 2:
                     raise UserError("an animation needs two poses at least: upload their maps in step 2")
             else:
@@ -108,12 +108,12 @@ class Clicks:
                 image = self._transfer(*person, pose.iuv)["image"]
                 frames.append(painting.enlarged(image))
                 yield (
-                    showing.going_on(done, len(wanted), f"frame {done} of {len(wanted)}"),
-                    showing.frame(painting.enlarged(image, least=1), done, len(wanted)),
+                    markup.going_on(done, len(wanted), f"frame {done} of {len(wanted)}"),
+                    markup.frame(painting.enlarged(image, least=1), done, len(wanted)),
                 )
-            yield "", showing.animation(turning.gif(frames), len(frames))
+            yield "", markup.animation(animation.gif(frames), len(frames))
         except UserError as error:
-            yield showing.said(str(error)), ""
+            yield markup.said(str(error)), ""
 
 
 def upload(sent: dict[str, Any] | None) -> Upload | None:
@@ -180,7 +180,7 @@ def build(clicks: Clicks) -> gr.Blocks:
                     with gr.Row():
                         photo = gr.File(str(first.photo.path), label="or your photo", elem_id="photo", height=160)
                         source_iuv = gr.File(str(first.iuv.path), label="and its IUV map", elem_id="map", height=160)
-                    gr.HTML(f"<p>{showing.MAP_HINT}</p>", elem_classes="hint")
+                    gr.HTML(f"<p>{markup.MAP_HINT}</p>", elem_classes="hint")
                 with gr.Column(scale=4):
                     looked = [gr.HTML(value, elem_id=f"person{k}") for k, value in enumerate(clicks.look(*first))]
         with gr.Column(elem_classes="step"):
@@ -198,7 +198,7 @@ def build(clicks: Clicks) -> gr.Blocks:
                     turn = gr.Button("Turn the person round", variant="primary", elem_id="turn")
                     turn_message = gr.HTML(elem_id="turn_message")
                 with gr.Column(scale=4):
-                    animation = gr.HTML(elem_id="animation")
+                    animated = gr.HTML(elem_id="animation")
 
         quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         raw: dict[str, Any] = quick | {"preprocess": False}  # gradio's own would lose the names of files
@@ -210,14 +210,14 @@ def build(clicks: Clicks) -> gr.Blocks:
             event(do.map, [photo, source_iuv], [who, photo, *looked], **raw)
         for button, told, click, inputs, outputs in (
             (paint, painted[0], do.paint, [photo, source_iuv, chosen, own], painted),
-            (turn, turn_message, do.turn, [photo, source_iuv, over, own], [turn_message, animation]),
+            (turn, turn_message, do.turn, [photo, source_iuv, over, own], [turn_message, animated]),
         ):
-            button.click(lambda: showing.noted(_WAIT), None, told, **quick).then(click, inputs, outputs, **slow)
+            button.click(lambda: markup.noted(_WAIT), None, told, **quick).then(click, inputs, outputs, **slow)
     page.queue(max_size=_WAITING)
     return page
 
 
-def dress(clicks: Clicks) -> dict[str, Any]:
+def appearance(clicks: Clicks) -> dict[str, Any]:
     """Theme, style sheet and script; fonts are the system's, for nothing comes from elsewhere."""
     photos = {name: np.asarray(Image.open(one.photo.path)) for name, one in clicks.examples.items()}
     maps = {name: display.colour_map(made) for name, made in clicks.ready.items()}

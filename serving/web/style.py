@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from serving.web.markup import png
 from serving.web.painting import enlarged
-from serving.web.showing import png
 
 _BASE = """
 .gradio-container { --soft: color-mix(in srgb, var(--body-text-color) 72%, transparent); }

@@ -5,8 +5,8 @@ right are the person's. `annotations` reads the csv of DSC, PATN and their follo
 and tells whose joints are meant, `lookup` finds the joints of each photo of a folder.
 """
 
-from dpt_tf.data.keypoints.annotations import JOINTS, ordered_pairs, read_keypoints
+from dpt_tf.data.keypoints.annotations import JOINTS, read_keypoints
 from dpt_tf.data.keypoints.lookup import Joints, of_photos
 from dpt_tf.data.keypoints.openpose import on_person, read_openpose
 
-__all__ = ["JOINTS", "Joints", "of_photos", "on_person", "ordered_pairs", "read_keypoints", "read_openpose"]
+__all__ = ["JOINTS", "Joints", "of_photos", "on_person", "read_keypoints", "read_openpose"]

@@ -1,11 +1,9 @@
-"""Keypoints as DSC, PATN and their followers publish them, and the pairs of views that follow from them."""
+"""Keypoints as DSC, PATN and their followers publish them."""
 
 import csv
-import itertools
 import json
 import os
 import pathlib
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,7 +17,6 @@ JOINTS = (
 )
 # fmt: on
 
-_NEEDED = [JOINTS.index(name) for name in ("right_shoulder", "left_shoulder", "right_hip", "left_hip")]
 _HEADER = ["name", "keypoints_y", "keypoints_x"]
 
 
@@ -62,15 +59,3 @@ def _line(row: list[str]) -> tuple[str, np.ndarray]:
     if points.ndim != 2 or not np.isfinite(points).all() or np.abs(points).max() > np.iinfo(np.int32).max:
         raise ValueError
     return name, np.rint(points).astype(np.int32)
-
-
-def ordered_pairs(keypoints: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
-    """All (from, to) of distinct views of one item, both with shoulders and hips seen, in the order of `keypoints`.
-
-    The item is the name up to its last underscore. From DSC's annotations this gives the paper's 8,670 test pairs.
-    """
-    items: dict[str, list[str]] = {}
-    for name, points in keypoints.items():
-        if (np.asarray(points)[_NEEDED] >= 0).all():
-            items.setdefault(name.rsplit("_", 1)[0], []).append(name)
-    return [pair for views in items.values() for pair in itertools.permutations(views, 2)]

@@ -40,7 +40,7 @@ def of_photos(source: pathlib.Path, photos: Iterable[pathlib.Path]) -> dict[path
     else:
         table = read_keypoints(source)
         found = matching.match({photo: photo.name for photo in photos}, table, str(source))
-        result = {photo: functools.partial(_same, table[entry]) for photo, entry in found.items()}
+        result = {photo: functools.partial(_of_table, table[entry]) for photo, entry in found.items()}
         wanted = photos[0].name
     if not result:
         raise UserError(
@@ -49,7 +49,7 @@ def of_photos(source: pathlib.Path, photos: Iterable[pathlib.Path]) -> dict[path
     return result
 
 
-def _same(points: np.ndarray, _iuv: np.ndarray) -> np.ndarray | None:
+def _of_table(points: np.ndarray, _iuv: np.ndarray) -> np.ndarray | None:
     return points if (points >= 0).all(axis=1).any() else None
 
 

@@ -78,11 +78,10 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        metadata = tfds.core.MetadataDict(
-            image_size=config.image_size, keypoints=True, rule=config.rule, views={}, pairs={}
-        )
         return self.dataset_info_from_configs(
-            features=records.features(config.image_size), homepage=self.HOMEPAGE, metadata=metadata
+            features=records.features(config.image_size),
+            homepage=self.HOMEPAGE,
+            metadata=records.metadata(config.image_size, config.rule),
         )
 
     def _split_generators(self, dl_manager):
@@ -110,7 +109,7 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
         if catalogue.pairs is not None:
             self._write_pairs(catalogue, outcomes["test"], report)
         self._conclude(report)
-        return [self._name_shards(split, finished) for split, outcome in outcomes.items() if outcome.census.items]
+        return [self._name_shards(split, finished) for split, outcome in outcomes.items() if outcome.counts.items]
 
     def _write_pairs(self, catalogue: Catalogue, test: pipeline.Outcome, report: Report) -> None:
         stored = {(outfit.id, shot.name) for outfit in catalogue.splits["test"] for shot in outfit.shots}
@@ -118,12 +117,12 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
         listed = catalogue.pairs or []
         kept = [pair for pair in listed if {(pair[0], pair[1]), (pair[0], pair[2])} <= stored]
         pairing.write_list(self.data_path / records.PAIR_LIST, kept)
-        test.census.pairs = len(kept)
+        test.counts.pairs = len(kept)
         report.notes.append(f"{len(kept)} of {len(listed)} listed test pairs have both their views")
 
     def _conclude(self, report: Report) -> None:
         """Prints the report and writes it into the data set; beside it where there will be none."""
-        train = report.splits["train"].census
+        train = report.splits["train"].counts
         stop = ""
         if not train.items:
             stop = "nothing is left to train on"
@@ -138,9 +137,9 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
         if stop:
             raise UserError(f"{report.name}: {stop}; {folder / stem}.txt lists all. Nothing was written besides")
         self.info.metadata.update(
-            keypoints=all(outcome.census.keypoints for outcome in report.splits.values()),
-            views={split: outcome.census.views for split, outcome in report.splits.items() if outcome.census.items},
-            pairs={split: outcome.census.pairs for split, outcome in report.splits.items() if outcome.census.items},
+            keypoints=all(outcome.counts.keypoints for outcome in report.splits.values()),
+            views={split: outcome.counts.views for split, outcome in report.splits.items() if outcome.counts.items},
+            pairs={split: outcome.counts.pairs for split, outcome in report.splits.items() if outcome.counts.items},
         )
 
     def _name_shards(
@@ -148,13 +147,13 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
     ) -> tfds.core.SplitInfo:
         """Gives the files of a split their names; a shard of which nothing was left has none."""
         template = self._get_filename_template(split_name=split)
-        filled = [(shard, outcome) for shard, outcome in finished if shard.split == split and outcome.census.items]
+        filled = [(shard, outcome) for shard, outcome in finished if shard.split == split and outcome.counts.items]
         for index, (shard, _) in enumerate(filled):
             path = template.sharded_filepath(shard_index=index, num_shards=len(filled))
             epath.Path(shard.path).rename(path)
         return tfds.core.SplitInfo(
             name=split,
-            shard_lengths=[outcome.census.items for _, outcome in filled],
+            shard_lengths=[outcome.counts.items for _, outcome in filled],
             num_bytes=sum(outcome.num_bytes for _, outcome in filled),
             filename_template=template,
         )

@@ -10,7 +10,7 @@ goes by these names, which all mean `WOMEN-Blouses_Shirts-id_00000442-01_2_side`
   WOMEN#Blouses_Shirts#id_00000442#01_2_side.jpg
 
 Lists: DSC's and PATN's keypoint csv say which items are in which split, and where the joints are. Pairs are all
-ordered pairs of distinct views of an item whose shoulders and hips are seen (`keypoints.ordered_pairs`).
+ordered pairs of distinct views of an item whose shoulders and hips are seen (`pairing.ordered_pairs`).
 """
 
 import collections
@@ -22,7 +22,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dpt_tf.data import keypoints
+from dpt_tf.data import keypoints, pairing
 from dpt_tf.data.prepare.catalogue import Catalogue, Fault, Outfit, Shot, hold_out
 from dpt_tf.data.prepare.listing import Listing, arrange, best_map
 from dpt_tf.system.errors import UserError
@@ -119,7 +119,7 @@ def read_lists(paths: list[str], config: str, folder: str | os.PathLike) -> List
         listed = keypoints.read_keypoints(path)
         splits[split] = {_listed(name, path): _to_square(points, config) for name, points in listed.items()}
         if split == "test":
-            pairs = [(_listed(a, path), _listed(b, path)) for a, b in keypoints.ordered_pairs(listed)]
+            pairs = [(_listed(a, path), _listed(b, path)) for a, b in pairing.ordered_pairs(listed)]
     published = _find_list(paths, config, "pairs-test")
     return Lists(splits, _read_pairs(published) if published else pairs)
 

@@ -26,11 +26,12 @@ from dpt_tf import iuv
 from dpt_tf.data import matching, records
 from dpt_tf.data.keypoints import Joints, on_person
 from dpt_tf.data.matching import KINDS
+from dpt_tf.data.prepare.held_out import by_numbers
 from dpt_tf.images import framing
 from dpt_tf.images import photos as photo_files
 from dpt_tf.system.errors import UserError
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+PHOTOS = photo_files.SUFFIXES
 MAPS = (".png", ".npy")
 DUMPS = ".pkl"
 _SAME_ASPECT = 0.01
@@ -40,7 +41,10 @@ _ALONE = re.compile("person 1 of 1 ")
 
 @dataclasses.dataclass
 class Found:
-    """What lies in a folder: per person the (photo, map) pairs by name, and what has no counterpart."""
+    """What lies in a folder: per person the (photo, map) pairs, and what has no counterpart.
+
+    People and photos are in the order of `held_out.by_numbers`.
+    """
 
     people: dict[str, list[tuple[pathlib.Path, pathlib.Path]]]
     photos_alone: list[pathlib.Path]
@@ -89,17 +93,17 @@ def find(folder: str | os.PathLike) -> Found:
             dumps.append(path)
     if not photos:
         raise UserError(f"{root}: no photo in it ({', '.join(PHOTOS)}); give the folder of photos and IUV files")
-    lonely = [path for key, paths in sorted(photos.items()) if key not in maps for path in paths]
+    lonely = [path for key, paths in _by_name(photos) if key not in maps for path in paths]
     dumped, no_dumps = matching.in_dumps(root, lonely, dumps)
     people: dict[str, list[tuple[pathlib.Path, pathlib.Path]]] = collections.defaultdict(list)
-    for (person, stem), paths in sorted(photos.items()):
+    for (person, stem), paths in _by_name(photos):
         for path in paths:
             if (person, stem) in maps:
                 people[person or root.resolve().name].append((path, maps[person, stem][0]))
             elif path in dumped:
                 people[person or root.resolve().name].append((path, dumped[path][0]))
     photos_alone = [path for path in lonely if path not in dumped]
-    maps_alone = [path for key, paths in sorted(maps.items()) if key not in photos for path in paths]
+    maps_alone = [path for key, paths in _by_name(maps) if key not in photos for path in paths]
     if not people:
         name = photos_alone[0]
         raise UserError(
@@ -108,7 +112,12 @@ def find(folder: str | os.PathLike) -> Found:
             + (f" (not {no_dumps[0]})" if no_dumps else "")
         )
     entries = {path: entry for path, (_, entry) in dumped.items()}
-    return Found(dict(people), photos_alone, maps_alone, entries, no_dumps)
+    people = dict(sorted(people.items(), key=lambda entry: by_numbers(entry[0])))
+    return Found(people, photos_alone, maps_alone, entries, no_dumps)
+
+
+def _by_name(files: dict[tuple[str, str], list[pathlib.Path]]) -> list[tuple[tuple[str, str], list[pathlib.Path]]]:
+    return sorted(files.items(), key=lambda entry: tuple(map(by_numbers, entry[0])))
 
 
 def _files(root: pathlib.Path) -> Iterator[pathlib.Path]:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 
 from dpt_tf import iuv
 from dpt_tf.data.prepare.catalogue import Fault
+from dpt_tf.images import photos as photo_files
 from dpt_tf.system.errors import UserError
 
-PHOTOS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp"))
 _ARRAYS = frozenset((".npy", ".pkl"))
 _MARKS = ("_iuv", "_densepose")
 _MAP_FOLDERS = frozenset(("iuv", "densepose"))
@@ -51,7 +51,7 @@ def arrange(folder: str | os.PathLike, key: Callable[[str], str | None]) -> List
         marked = next((mark for mark in _MARKS if stem.lower().endswith(mark)), "")
         below = os.path.dirname(path).removeprefix(root).lower().replace(os.sep, "/").split("/")
         is_map = marked or suffix.lower() in _ARRAYS or not _MAP_FOLDERS.isdisjoint(below)
-        if suffix.lower() not in PHOTOS | _ARRAYS or stem.lower().endswith(_NO_MAPS):
+        if suffix.lower() not in _ARRAYS.union(photo_files.SUFFIXES) or stem.lower().endswith(_NO_MAPS):
             listing.others.append(path)
             continue
         identity = key(stem[: len(stem) - len(marked)])

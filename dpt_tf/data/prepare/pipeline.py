@@ -25,7 +25,7 @@ from etils import epath
 
 from dpt_tf import iuv
 from dpt_tf.data import records
-from dpt_tf.data.pairing import Census
+from dpt_tf.data.pairing import SplitCounts
 from dpt_tf.data.prepare import folders
 from dpt_tf.data.prepare.catalogue import KEYPOINT_FRAME, Catalogue, Fault, Outfit
 from dpt_tf.iuv.sources import NOBODY
@@ -53,7 +53,7 @@ class Shard:
 class Outcome:
     """What came of one shard, or of several."""
 
-    census: Census = dataclasses.field(default_factory=Census)
+    counts: SplitCounts = dataclasses.field(default_factory=SplitCounts)
     num_bytes: int = 0
     tally: dict[str, int] = dataclasses.field(default_factory=dict)
     """Maps by form and order, and what was mended in them."""
@@ -70,11 +70,11 @@ class Outcome:
         """Reads what `to_json` wrote."""
         fields = json.loads(text)
         faults = [Fault(**fault) for fault in fields.pop("faults")]
-        return cls(census=Census(**fields.pop("census")), faults=faults, **fields)
+        return cls(counts=SplitCounts(**fields.pop("counts")), faults=faults, **fields)
 
     def merge(self, other: "Outcome") -> None:
         """Adds another's to it."""
-        self.census.merge(other.census)
+        self.counts.merge(other.counts)
         self.num_bytes += other.num_bytes
         for name, count in other.tally.items():
             self.tally[name] = self.tally.get(name, 0) + count
@@ -137,7 +137,7 @@ def write_shard(shard: Shard) -> None:
             if item is not None:
                 views = item["views"]
                 keypoints, held_out = (np.array([view[field] for view in views]) for field in ("keypoints", "held_out"))
-                outcome.census.add(shard.split, keypoints, held_out, shard.rule)
+                outcome.counts.add(shard.split, keypoints, held_out, shard.rule)
                 record = serializer.get_tf_example(features.encode_example(item)).SerializeToString(deterministic=True)
                 outcome.num_bytes += len(record)
                 file.write(_framed(record))

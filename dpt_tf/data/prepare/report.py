@@ -38,7 +38,7 @@ class Report:
     def json(self) -> str:
         """The same for programs."""
         splits = {
-            split: {**dataclasses.asdict(outcome.census), "num_bytes": outcome.num_bytes, "maps": outcome.tally}
+            split: {**dataclasses.asdict(outcome.counts), "num_bytes": outcome.num_bytes, "maps": outcome.tally}
             for split, outcome in self.splits.items()
         }
         faults = [dataclasses.asdict(fault) for fault in self.all_faults()]
@@ -48,8 +48,8 @@ class Report:
         lines = [f"{self.name}: {self.image_size} pixels"]
         tally: collections.Counter = collections.Counter()
         for split, outcome in self.splits.items():
-            census = outcome.census
-            lines.append(f"  {split:5}  {census.items} items, {census.views} views, {census.pairs} pairs")
+            counts = outcome.counts
+            lines.append(f"  {split:5}  {counts.items} items, {counts.views} views, {counts.pairs} pairs")
             tally.update(outcome.tally)
         lines += [f"  {count} x {name}" for name, count in sorted(tally.items())]
         return lines + [f"  {note}" for note in self.notes]

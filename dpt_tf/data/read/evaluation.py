@@ -89,7 +89,7 @@ def _streaming(prepared: records.Prepared, split: str, table: np.ndarray) -> tf.
     def item_pairs(number, serialized):
         views = stored.parse(serialized)
         of_item = tf.constant(table)[tf.gather(starts, number) : tf.gather(starts, number + 1)]
-        return tf.data.Dataset.from_tensor_slices(of_item).map(lambda row: stored.take_pair(views, row[1], row[2]))
+        return tf.data.Dataset.from_tensor_slices(of_item).map(lambda row: stored.take(views, row[1:]))
 
     return stored.raw_items(prepared.files[split]).enumerate().flat_map(item_pairs)
 
@@ -107,7 +107,7 @@ def _jumping(prepared: records.Prepared, split: str, table: np.ndarray) -> tf.da
 
     number = tf.TensorSpec([], tf.int64)
     items = tf.data.Dataset.from_generator(read, output_signature=(tf.TensorSpec([], tf.string), number, number))
-    return items.map(lambda serialized, source, target: stored.take_pair(stored.parse(serialized), source, target))
+    return items.map(lambda serialized, source, target: stored.take(stored.parse(serialized), [source, target]))
 
 
 def _places(files: Sequence[str]) -> Iterator[tuple[str, int, int]]:

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from dpt_tf.config import HParams
 from dpt_tf.data import records
+from dpt_tf.data.keypoints import JOINTS
+from dpt_tf.ops import picture_files
 from dpt_tf.system.errors import UserError
 
 _FIELDS = {"name": tf.string, "image": tf.string, "iuv": tf.string, "keypoints": tf.int64, "held_out": tf.int64}
@@ -13,10 +15,14 @@ _FIELDS = {"name": tf.string, "image": tf.string, "iuv": tf.string, "keypoints":
 
 def open_split(data_dir: str | os.PathLike, split: str) -> records.Prepared:
     """Opens a prepared data set that has this split; UserError where it has not."""
-    prepared = records.open(data_dir)
+    prepared = records.open_prepared(data_dir)
     if split not in prepared.files:
         have = ", ".join(sorted(prepared.files))
-        hint = "; hold views out with `dpt prepare --hold_out 5`" if split == "test" else ""
+        hint = (
+            "; hold views out with `dpt prepare --hold_out 5`, of a video with `--hold_out_block 0.2`"
+            if split == "test"
+            else ""
+        )
         raise UserError(f"{prepared.directory} has no split {split}, only {have}{hint}")
     return prepared
 
@@ -47,7 +53,7 @@ def parse(serialized) -> dict[str, tf.Tensor]:
     """A stored item: `id` and the fields of its views, first dimension the view."""
     spec: dict[str, object] = {"id": tf.io.FixedLenFeature([], tf.string)}
     for name, dtype in _FIELDS.items():
-        shape = [len(records.JOINTS), 2] if name == "keypoints" else []
+        shape = [len(JOINTS), 2] if name == "keypoints" else []
         spec[f"views/{name}"] = tf.io.FixedLenSequenceFeature(shape, dtype, allow_missing=True)
     parsed = tf.io.parse_single_example(serialized, spec)
     views = {name: parsed[f"views/{name}"] for name in _FIELDS}
@@ -60,13 +66,13 @@ def parse_names(serialized) -> dict[str, tf.Tensor]:
     return {name: views[name] for name in ("id", "name", "keypoints", "held_out")}
 
 
-def take_pair(views, source, target) -> dict[str, tf.Tensor]:
-    """Source and target view, undecoded: each field gets a first dimension of 2."""
-    return {name: tf.gather(field, [source, target]) for name, field in views.items()}
+def take(views, numbers) -> dict[str, tf.Tensor]:
+    """The views of these numbers, `[m]`, undecoded: each field gets a first dimension of m."""
+    return {name: tf.gather(field, numbers) for name, field in views.items()}
 
 
 def _picture(data, size: int, stored: int):
-    picture = tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), [stored, stored, 3])
+    picture = tf.ensure_shape(picture_files.decode(data), [stored, stored, 3])
     if stored == size:
         return picture
     blocks = tf.reshape(tf.cast(picture, tf.float32), [size, stored // size, size, stored // size, 3])

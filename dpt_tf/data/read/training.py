@@ -6,17 +6,57 @@ by `start_step` alone. An epoch goes through the files in an order of its own, t
 is never decoded.
 """
 
+import dataclasses
 import functools
 import os
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from dpt_tf.config import STAGES, HParams
-from dpt_tf.data import pairing
+from dpt_tf.data import pairing, records
 from dpt_tf.data.read import stored
 
 _WINDOW_BYTES = 96 << 20
 _MOST_ITEMS = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class _Examples:
+    """What a stage trains on: how many examples an item of n views gives, and which views each of them takes."""
+
+    in_epoch: int
+    rule: str
+    """Which views may be in one, of `pairing.RULES`."""
+    of_item: Callable
+    """n, a number or a tensor of numbers -> how many examples."""
+    views_of: Callable
+    """(k, n, seed) -> the views of the k-th example of an item of n views, int64 `[m]`."""
+    decode: Callable
+    scale: Callable
+
+
+def _examples(prepared: records.Prepared, hparams: HParams, stage: str) -> _Examples:
+    """Pairs of views; in the inpainting stage each view with neighbours."""
+    if stage not in STAGES:
+        raise ValueError(f"no such stage: {stage}; have {', '.join(STAGES)}")
+    if stage == "inpainting":
+        return _Examples(
+            in_epoch=prepared.views["train"],
+            rule="all",
+            of_item=lambda views: views,
+            views_of=functools.partial(_with_neighbours, count=hparams.neighbours),
+            decode=stored.decode_neighbours,
+            scale=stored.scale_neighbours,
+        )
+    return _Examples(
+        in_epoch=prepared.pairs["train"],
+        rule=prepared.rule,
+        of_item=pairing.train_pairs,
+        views_of=lambda pair, views, _seed: tf.stack([pair // views, pair % views]),
+        decode=stored.decode_pair,
+        scale=stored.scale_pair,
+    )
 
 
 def train_batches(data_dir: str | os.PathLike, hparams: HParams, stage: str, start_step: int = 0) -> tf.data.Dataset:
@@ -26,33 +66,25 @@ def train_batches(data_dir: str | os.PathLike, hparams: HParams, stage: str, sta
       UserError: no such data set, other picture size than `hparams.image_size`, no keypoints though a conditioning
       needs them.
     """
-    if stage not in STAGES:
-        raise ValueError(f"no such stage: {stage}; have {', '.join(STAGES)}")
     prepared = stored.open_for(data_dir, hparams, "train")
-    inpainting = stage == "inpainting"
-    examples = prepared.views["train"] if inpainting else prepared.pairs["train"]
-    first_epoch, skip = divmod(start_step * hparams.batch_size, examples)
+    examples = _examples(prepared, hparams, stage)
+    first_epoch, skip = divmod(start_step * hparams.batch_size, examples.in_epoch)
     window = max(1, min(_MOST_ITEMS, _WINDOW_BYTES * prepared.items["train"] // max(1, prepared.num_bytes["train"])))
 
     def epoch(number):
         seed = tf.random.experimental.stateless_fold_in([hparams.seed, 1], number)
         to_skip = tf.where(number == first_epoch, tf.constant(skip, tf.int64), tf.constant(0, tf.int64))
-        parse = functools.partial(_parse_training, rule="all" if inpainting else prepared.rule)
-        return _epoch(prepared.files["train"], window, seed, to_skip, inpainting, hparams.neighbours, parse)
+        return _epoch(prepared.files["train"], window, seed, to_skip, examples)
 
-    decode = functools.partial(
-        stored.decode_neighbours if inpainting else stored.decode_pair, stored=prepared.image_size
-    )
-    scale = stored.scale_neighbours if inpainting else stored.scale_pair
     options = tf.data.Options()
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
         .flat_map(epoch)
-        .map(lambda views: decode(views, hparams), num_parallel_calls=tf.data.AUTOTUNE)
+        .map(lambda views: examples.decode(views, hparams, prepared.image_size), num_parallel_calls=tf.data.AUTOTUNE)
         .batch(hparams.batch_size, drop_remainder=True)
-        .map(scale, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(examples.scale, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(2)
         .with_options(options)
     )
@@ -61,47 +93,42 @@ def train_batches(data_dir: str | os.PathLike, hparams: HParams, stage: str, sta
 def steps_per_epoch(data_dir: str | os.PathLike, hparams: HParams, stage: str) -> int:
     """How many batches an epoch is: of all training pairs, or in the inpainting stage of all training views."""
     prepared = stored.open_for(data_dir, hparams, "train")
-    examples = prepared.views["train"] if stage == "inpainting" else prepared.pairs["train"]
-    return max(1, examples // hparams.batch_size)
+    return max(1, _examples(prepared, hparams, stage).in_epoch // hparams.batch_size)
 
 
-def _epoch(files, window, seed, skip, inpainting, neighbours, parse) -> tf.data.Dataset:
+def _epoch(files: list[str], window: int, seed, skip, examples: _Examples) -> tf.data.Dataset:
     """Undecoded examples of one epoch but for the first `skip`."""
     order = tf.argsort(tf.random.stateless_uniform([len(files)], seed))
     windows = (
         tf.data.Dataset.from_tensor_slices(tf.gather(tf.constant(files), order))
         .interleave(lambda file: stored.raw_items(file), cycle_length=4)
-        .map(parse)
+        .map(functools.partial(_parse_training, rule=examples.rule))
         .ragged_batch(window)
         .enumerate()
     )
 
     def leave_out(left, numbered):
         number, views = numbered
-        lengths = views["name"].row_lengths()
-        examples = tf.reduce_sum(lengths if inpainting else lengths**2)
-        return tf.nn.relu(left - examples), (number, views, examples, tf.minimum(left, examples))
+        count = tf.reduce_sum(examples.of_item(views["name"].row_lengths()))
+        return tf.nn.relu(left - count), (number, views, count, tf.minimum(left, count))
 
-    def examples_of(number, views, examples, start):
+    def from_window(number, views, count, start):
         flat = {name: field.flat_values for name, field in views.items()}
         lengths, firsts = views["name"].row_lengths(), views["name"].row_starts()
-        ends = tf.cumsum(lengths if inpainting else lengths**2)
+        in_item = examples.of_item(lengths)
+        ends = tf.cumsum(in_item)
         window_seed = tf.random.experimental.stateless_fold_in(seed, number)
 
         def take(index):
-            place = tf.random.experimental.index_shuffle(index, window_seed, examples - 1)
+            place = tf.random.experimental.index_shuffle(index, window_seed, count - 1)
             item = tf.searchsorted(ends, [place], side="right")[0]
-            length, first = lengths[item], firsts[item]
-            within = place - (ends[item] - (length if inpainting else length**2))
-            if not inpainting:
-                return stored.take_pair(flat, first + within // length, first + within % length)
+            within = place - (ends[item] - in_item[item])
             one_seed = tf.random.experimental.stateless_fold_in(window_seed, index)
-            others = _others(within, length, neighbours, one_seed)
-            return {name: tf.gather(field, first + tf.concat([[within], others], 0)) for name, field in flat.items()}
+            return stored.take(flat, firsts[item] + examples.views_of(within, lengths[item], one_seed))
 
-        return tf.data.Dataset.range(start, examples).map(take)
+        return tf.data.Dataset.range(start, count).map(take)
 
-    return windows.scan(skip, leave_out).flat_map(examples_of)
+    return windows.scan(skip, leave_out).flat_map(from_window)
 
 
 def _parse_training(serialized, rule: str) -> dict[str, tf.Tensor]:
@@ -113,11 +140,12 @@ def _parse_training(serialized, rule: str) -> dict[str, tf.Tensor]:
     return {name: tf.gather(field, kept) for name, field in views.items()}
 
 
-def _others(view, length, count, seed):
-    """`count` views of an item of `length` other than `view`, each once before any comes twice.
+def _with_neighbours(view, views, seed, count: int):
+    """`view` and then `count` others of an item of `views`, each once before any comes twice.
 
     A lonely view is its own neighbour.
     """
-    order = tf.cast(tf.argsort(tf.random.stateless_uniform([tf.maximum(length - 1, 1)], seed)), tf.int64)
-    drawn = tf.gather(order, tf.range(count, dtype=tf.int64) % tf.maximum(length - 1, 1))
-    return tf.where(length > 1, drawn + tf.cast(drawn >= view, tf.int64), tf.zeros_like(drawn))
+    order = tf.cast(tf.argsort(tf.random.stateless_uniform([tf.maximum(views - 1, 1)], seed)), tf.int64)
+    drawn = tf.gather(order, tf.range(count, dtype=tf.int64) % tf.maximum(views - 1, 1))
+    others = tf.where(views > 1, drawn + tf.cast(drawn >= view, tf.int64), tf.zeros_like(drawn))
+    return tf.concat([[view], others], 0)

@@ -7,7 +7,7 @@ import pytest
 import web_toys as toys
 from PIL import Image
 
-from serving.web import turning
+from serving.web import animation
 from serving.web.painting import Pose
 
 
@@ -19,7 +19,7 @@ def test_an_animation_has_every_frame_one_palette_and_no_end():
     )  # the same in all, of more colours than a palette
     rights = [np.kron(rng.integers(0, 256, (8, 4, 3)), np.ones((4, 4, 1))).astype(np.uint8) for _ in range(5)]
     frames = [np.concatenate([left, right], 1) for right in rights]
-    with Image.open(io.BytesIO(turning.gif(frames, 70))) as opened:
+    with Image.open(io.BytesIO(animation.gif(frames, 70))) as opened:
         assert opened.n_frames == 5 and opened.info["loop"] == 0 and opened.size == (48, 32)
         seen = []
         for k in range(5):
@@ -33,12 +33,12 @@ def test_an_animation_has_every_frame_one_palette_and_no_end():
 
 def test_poses_of_several_sizes_come_into_one_square():
     given = [Pose("a", toys.body(48, 40)), Pose("b", toys.body(30, 60))]
-    made = turning.in_one_frame(given)
+    made = animation.in_one_frame(given)
     assert [(pose.name, pose.iuv.shape) for pose in made] == [("a", (60, 60, 3)), ("b", (60, 60, 3))]
     np.testing.assert_array_equal(made[1].iuv[15:45], given[1].iuv)
     same = [given[0], given[0]]
-    assert [pose.iuv.shape for pose in turning.in_one_frame(same)] == [(48, 40, 3)] * 2
-    assert turning.in_one_frame([]) == []
+    assert [pose.iuv.shape for pose in animation.in_one_frame(same)] == [(48, 40, 3)] * 2
+    assert animation.in_one_frame([]) == []
 
 
 @pytest.mark.parametrize("count", [1, 200])
@@ -46,5 +46,5 @@ def test_large_and_many_frames_take_a_palette_of_a_part_of_their_pixels(count):
     frames = [
         np.roll(np.arange(64 * 64).reshape(64, 64, 1) // 16, k, 0).repeat(3, -1).astype(np.uint8) for k in range(count)
     ]
-    with Image.open(io.BytesIO(turning.gif(frames))) as opened:
+    with Image.open(io.BytesIO(animation.gif(frames))) as opened:
         assert getattr(opened, "n_frames", 1) == count

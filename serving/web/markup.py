@@ -6,11 +6,11 @@ Pictures are inside of it, so there is nothing that others could ask the server 
 import base64
 import html
 import io
-import pathlib
 
 import numpy as np
 from PIL import Image
 
+from dpt_tf.images import naming
 from serving.web.painting import TINT, Painted, enlarged
 
 MAP_HINT = (
@@ -82,8 +82,8 @@ def legend() -> str:
 
 def row(painted: Painted) -> str:
     """The pictures of one pose."""
-    name, file = html.escape(painted.name), html.escape(pathlib.PurePath(painted.name).stem, quote=True)
-    keep = f'<a class="keep" href="{png(painted.image)}" download="{file}.png">save it</a>, {_size(painted.image)}'
+    name, file = html.escape(painted.name), html.escape(naming.of_pose(painted.name))
+    keep = f'<a class="keep" href="{png(painted.image)}" download="{file}">save it</a>, {_size(painted.image)}'
     figures = (
         figure(painted.pose, f"<b>Pose</b> {name}", "pose", f"map of {painted.name}"),
         figure(

@@ -1,0 +1,29 @@
+"""What tells one prepared data set from another, wherever it lies.
+
+Training and scoring note it, so that neither goes on with other data than it began with.
+"""
+
+import hashlib
+import itertools
+import os
+from typing import Any
+
+from dpt_tf.data import records
+
+_BEGINNING = 1 << 16  # bytes of a file of records; nobody wants to read all of it at every start
+_LENGTH = 16  # hexadecimal digits
+
+
+def of(data_dir: str | os.PathLike) -> dict[str, Any]:
+    """Sizes of a data set, and a digest of how its files begin; names of folders have no part in it.
+
+    Raises:
+      UserError: as `records.open_prepared`.
+    """
+    prepared = records.open_prepared(data_dir)
+    digest = hashlib.sha256()
+    for path in itertools.chain(*prepared.files.values()):
+        with open(path, "rb") as file:
+            digest.update(file.read(_BEGINNING))
+    sizes = {"items": prepared.items, "views": prepared.views, "pairs": prepared.pairs, "bytes": prepared.num_bytes}
+    return {"image_size": prepared.image_size, **sizes, "digest": digest.hexdigest()[:_LENGTH]}

@@ -1,0 +1,38 @@
+"""The parts of the body surface: how many, what they are called, and which is which side's.
+
+Part p in 1..24 is sheet p - 1 of an atlas; 0 is the background. Left and right are the person's.
+"""
+
+NUM_PARTS = 24
+
+# PART_NAMES[p], the background among them.
+PART_NAMES = (
+    "background",
+    "torso back",
+    "torso front",
+    "right hand",
+    "left hand",
+    "left foot",
+    "right foot",
+    "upper leg right back",
+    "upper leg left back",
+    "upper leg right front",
+    "upper leg left front",
+    "lower leg right back",
+    "lower leg left back",
+    "lower leg right front",
+    "lower leg left front",
+    "upper arm left inside",
+    "upper arm right inside",
+    "upper arm left outside",
+    "upper arm right outside",
+    "lower arm left inside",
+    "lower arm right inside",
+    "lower arm left outside",
+    "lower arm right outside",
+    "head right",
+    "head left",
+)
+
+# MIRRORED[p] is what part p becomes when left and right change places.
+MIRRORED = (0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23)

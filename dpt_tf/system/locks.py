@@ -1,0 +1,29 @@
+"""A folder that one program at a time works in."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+
+import filelock
+
+from dpt_tf.system.errors import UserError
+
+
+@contextlib.contextmanager
+def claimed(folder: pathlib.Path) -> Iterator[None]:
+    """Makes `folder`, and keeps other programs out of it. The system lets go of the lock however the program ends.
+
+    Raises:
+      UserError: another program is at work there, or a file stands in its place.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{folder}: a file stands in its place; name a folder to write to") from None
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        held = lock.acquire()
+    except filelock.Timeout:
+        raise UserError(f"another program is at work in {folder}; wait for it, or use another folder") from None
+    with held:
+        yield

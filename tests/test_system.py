@@ -1,0 +1,87 @@
+"""Files are there whole or not at all, and two programs keep out of each other's folders."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dpt_tf.system import atomic, locks
+from dpt_tf.system.errors import UserError
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "a.json"
+    atomic.write_text(path, "ä")
+    assert path.read_bytes() == "ä".encode()
+    atomic.write_json(path, {"a": 1})
+    assert path.read_text() == '{\n  "a": 1\n}\n'
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_that_cannot_be_written_to_its_end_changes_nothing(tmp_path, there):
+    path = tmp_path / "a.txt"
+    if there:
+        path.write_text("before")
+
+    def half(aside):
+        aside.write_text("aft")
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"), atomic.written(path) as aside:
+        half(aside)
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == ({"a.txt": "before"} if there else {})
+
+
+@pytest.mark.parametrize("windows", [True, False])
+def test_all_files_of_a_folder_are_flushed_and_folders_where_they_can_be(tmp_path, monkeypatch, windows):
+    (tmp_path / "b").mkdir()
+    for name in ("a", "b/c"):
+        (tmp_path / name).touch()
+    opened, flushed = {}, []
+    real = os.open
+
+    def note(path, flags):
+        descriptor = real(path, flags)
+        opened[descriptor] = (os.path.relpath(path, tmp_path), flags)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", note)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(opened[descriptor]))
+    monkeypatch.setattr(atomic, "_WINDOWS", windows)
+    atomic.flush(tmp_path)
+    # Windows flushes what may be written to alone, and opens no folder.
+    wanted = {("a", os.O_RDWR), ("b/c", os.O_RDWR)} if windows else {(p, os.O_RDONLY) for p in ("a", "b", "b/c", ".")}
+    assert set(flushed) == wanted
+
+
+HOLD = """
+import pathlib, sys
+from dpt_tf.system import locks
+with locks.claimed(pathlib.Path(sys.argv[1])):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_is_one_programs_until_it_ends_however_it_ends(tmp_path):
+    folder = tmp_path / "a" / "b"
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout.readline() == "mine\n"
+        with pytest.raises(UserError, match=r"another program is at work in .*b; wait for it"), locks.claimed(folder):
+            pass
+        other.kill()
+    with locks.claimed(folder):
+        pass
+    with locks.claimed(folder):
+        pass
+
+
+def test_a_file_where_the_folder_should_be_is_said(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(UserError, match="a: a file stands in its place"), locks.claimed(tmp_path / "a"):
+        pass
