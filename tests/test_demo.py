@@ -27,7 +27,7 @@ def test_the_demo_ends_with_a_table_and_the_paths_of_its_pictures(tmp_path, caps
     assert main.guarded(lambda: main.dispatch([*painted, f"--output={tmp_path / 'a.png'}"])) == 0
 
 
-def test_a_quick_demo_has_folders_of_its_own(monkeypatch):
+def test_a_quick_demo_and_other_people_have_folders_of_their_own(monkeypatch):
     begun = []
 
     def train(workdir, data_dir, hparams, **_):
@@ -35,11 +35,13 @@ def test_a_quick_demo_has_folders_of_its_own(monkeypatch):
         raise UserError("enough")
 
     monkeypatch.setattr(synthetic, "is_missing", lambda data_dir: False)
+    monkeypatch.setattr(synthetic, "refuse_others", lambda data_dir, views, seed: None)
     monkeypatch.setattr(run, "train", train)
-    for flags in ([], ["--quick"]):
+    for flags in ([], ["--quick"], ["--seed=1"]):
         assert main.guarded(lambda flags=flags: main.dispatch(["demo", *flags])) == 2
-    (full, quick) = begun
+    (full, quick, other) = begun
     assert full == (pathlib.Path("runs/demo"), pathlib.Path("data/demo"), 550)
+    assert other == (pathlib.Path("runs/demo-1"), pathlib.Path("data/demo-1"), 550)
     assert quick == (pathlib.Path("runs/demo-quick"), pathlib.Path("data/demo-quick"), 2)
 
 
@@ -49,3 +51,13 @@ def test_a_quick_demo_has_folders_of_its_own(monkeypatch):
 def test_bfloat16_is_used_where_the_processor_has_it(flags, able, monkeypatch):
     monkeypatch.setattr(pathlib.Path, "read_text", lambda path, encoding: f"flags\t\t: {flags}\n")
     assert demo.computes_in_bfloat16() is able
+
+
+def test_a_demo_does_not_train_on_the_people_of_another_seed(tmp_path, capsys):
+    synthetic.generate(tmp_path / "data", people=1, test_people=1, views=3, image_size=64, seed=0, workers=1)
+    capsys.readouterr()
+    flags = [f"--data_dir={tmp_path / 'data'}", f"--workdir={tmp_path / 'run'}", "--quick", "--seed=1"]
+    assert main.guarded(lambda: main.dispatch(["demo", *flags])) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "holds other people (" in line and "give another --data_dir" in line
+    assert not (tmp_path / "run").exists()
