@@ -160,7 +160,6 @@ def test_two_replicas_train_like_one(tmp_path):
     script = textwrap.dedent(
         """
         import pathlib, sys
-        from dpt_tf import quiet; quiet.start_tensorflow
         import tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

@@ -25,7 +25,6 @@ class Fabric:
     colours: tuple[tuple[float, float, float], ...]
     repeat: int
     seed: int
-    shine: float = 0.0
 
     def at(self, turn: NDArray, height: NDArray, scale: float = 1.0) -> Floats:
         """Colours `[N, 3]`; `scale` is the tube's girth against the trunk's."""

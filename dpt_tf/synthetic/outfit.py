@@ -9,7 +9,6 @@ from dpt_tf.synthetic import anatomy, fabric
 from dpt_tf.synthetic.fabric import Fabric
 
 SKIN, TOP, BOTTOM, SHOE, SOLE, SOCK, BELT = range(7)
-GARMENTS = ("skin", "top", "bottom", "shoe", "sole", "sock", "belt")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
