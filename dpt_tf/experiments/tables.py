@@ -8,7 +8,7 @@ Note:
   stage like every other: in the joint one their generator is the predictive network alone (`blocks=predictive`), moved
   on by the same loss for as many steps. So the weights of the picture that is scored see predictive_steps +
   joint_steps updates in every row of a table, and DensePose rows of Tables 3, 4 and 7 are one and the same run, as
-  their equal figures in the paper suggest. The inpainting stage comes on top where a row inpaints: it moves no weight
+  their equal figures in the paper suggest. The inpainting stage comes on top where a row inpaints: it trains no weight
   that another row has. The paper does not say how it counted.
 
   Table 8 has one line for the paper's own model and does not say which of the three it is; its figures are quoted and
