@@ -34,7 +34,8 @@ def test_a_quick_demo_has_folders_of_its_own(monkeypatch):
         begun.append((workdir, data_dir, hparams.joint_steps))
         raise UserError("enough")
 
-    monkeypatch.setattr(synthetic, "is_missing", lambda data_dir: False)
+    monkeypatch.setattr(synthetic, "is_missing", lambda data_dir: True)
+    monkeypatch.setattr(synthetic, "generate", lambda data_dir, **_: None)
     monkeypatch.setattr(run, "train", train)
     for flags in ([], ["--quick"]):
         assert main.guarded(lambda flags=flags: main.dispatch(["demo", *flags])) == 2

@@ -27,7 +27,7 @@ for package in packages:
                 importlib.import_module(found.name)
             except ImportError as error:
                 failed.append(f"{found.name}: {error}")
-sys.exit("\\n".join(failed))
+sys.exit("\\n".join(failed) or 0)
 """
 
 POSIX = "fcntl resource pwd grp termios"
@@ -69,7 +69,7 @@ def _opens_text(call: ast.Call) -> bool:
         case ast.Attribute(attr="read_text"):
             return not call.args
         case ast.Attribute(attr="write_text", value=value):
-            return not isinstance(value, ast.Name) or value.id != "tabulate"
+            return not isinstance(value, ast.Name) or value.id != "atomic"
         case ast.Name(id="open"):
             modes = call.args[1:2]
         case ast.Attribute(attr="open", value=value) if not isinstance(value, ast.Name) or value.id in ("path", "file"):
