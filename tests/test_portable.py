@@ -11,7 +11,8 @@ import pytest
 import dpt_tf
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SOURCES = [ROOT / "train.py", *sorted((ROOT / "dpt_tf").rglob("*.py")), *sorted((ROOT / "datasets").rglob("*.py"))]
+FOLDERS = ("dpt_tf", "datasets", "serving")
+SOURCES = [ROOT / "train.py", *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))]
 
 IMPORT_ALL = """
 import importlib, importlib.util, pkgutil, sys

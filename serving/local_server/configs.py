@@ -22,7 +22,7 @@ Message = TypeVar("Message", bound=message.Message)
 def read(file: str, into: Message) -> Message:
     """`into`, filled from the file."""
     try:
-        return text_format.Parse(pathlib.Path(file).read_text(), into)
+        return text_format.Parse(pathlib.Path(file).read_text(encoding="utf-8"), into)
     except (OSError, UnicodeDecodeError) as error:
         raise BadStart(f"{file} cannot be read: {error}") from None
     except text_format.ParseError as error:
@@ -94,8 +94,8 @@ def credentials(file: str) -> grpc.ServerCredentials:
     with tempfile.TemporaryDirectory() as folder:
         key, cert = pathlib.Path(folder, "key"), pathlib.Path(folder, "cert")
         key.touch(mode=0o600)
-        key.write_text(config.server_key)
-        cert.write_text(config.server_cert)
+        key.write_text(config.server_key, encoding="utf-8")
+        cert.write_text(config.server_cert, encoding="utf-8")
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(cert, key)
