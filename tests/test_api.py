@@ -19,11 +19,6 @@ PROMISED = [
                                           "discriminator", "vgg")),
     "models.conditioning.planes",
 ]  # fmt: skip
-RESOLVE = """
-import sys, dpt_tf
-found = dpt_tf
-for name in sys.argv[1].split("."): found = getattr(found, name)
-"""
 
 
 @pytest.mark.parametrize("path", PROMISED)
@@ -32,12 +27,6 @@ def test_a_promised_path_is_there(path):
     for name in path.split("."):
         found = getattr(found, name)
     assert callable(found)
-
-
-@pytest.mark.parametrize("path", ["models.conditioning.planes", "data.ordered_pairs", "ops.atlas.unwrap"])
-def test_a_path_is_there_before_anything_else_was_imported(path):
-    ran = subprocess.run([sys.executable, "-c", RESOLVE, path], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
 
 
 def test_importing_it_imports_nothing_heavy():

@@ -117,6 +117,7 @@ def test_a_run_without_inpainting_leaves_its_stage_out_says_so_and_goes_on(tmp_p
     assert sorted(path.name for path in run_dir.iterdir() if path.is_dir()) == ["joint", "predictive"]
     run.train(run_dir, data_dir, hparams.replace(joint_steps=2), schedule=schedule, say=said.append)
     assert "joint: goes on from step 1 of 2" in said
+    assert stages.provenance(run_dir, "joint")["data"] == fingerprint.of(data_dir)
     network, loaded, facts = stages.load_generator(run_dir)
     assert (loaded.blocks, facts["step"]) == ("refinement", 2)
     assert network.get_layer("blending").get_layer("encode").kernel.shape[2] == 6
@@ -214,37 +215,44 @@ def write_people(data_dir, shift=0):
     return data_dir
 
 
+HPARAMS = TINY.replace(predictive_steps=1, inpainting_steps=1)
+
+
+def behind_it(folder, data_dir):
+    """A run whose predictive stage was trained on `data_dir`, as far as anybody asks before weights are read."""
+    folder.mkdir()
+    HPARAMS.save(folder / "hparams.json")
+    checkpoints.save(stages.folder(folder, "predictive"), 1, {"predictive": [keras.Variable([1.0])]})
+    noted = {"dataset": "folder", "data_dir": str(data_dir), "data": fingerprint.of(data_dir), "vgg": None}
+    run._write_facts(folder, "predictive", noted)
+    return folder
+
+
 def test_a_run_does_not_go_on_with_other_people_wherever_they_lie(tmp_path):
     theirs, others = write_people(tmp_path / "theirs"), write_people(tmp_path / "others", shift=1)
-    folder, hparams, said = tmp_path / "run", TINY.replace(predictive_steps=1), []
-    run.train(folder, theirs, hparams, ["predictive"], say=said.append)
-    assert stages.provenance(folder, "predictive")["data"] == fingerprint.of(theirs)
-    for more in (hparams, hparams.replace(predictive_steps=2)):  # trained already, and to be gone on with
+    folder, said = behind_it(tmp_path / "run", theirs), []
+    for more in (HPARAMS, HPARAMS.replace(predictive_steps=2)):  # trained already, and to be gone on with
         with pytest.raises(UserError) as refused:
             run.train(folder, others, more, ["predictive"], say=said.append)
         assert f"was trained on another data set ({theirs}, 3 views, digest" in str(refused.value)
         assert f"than {others} (3 views, digest" in str(refused.value)
-    moved = (tmp_path / "theirs").rename(tmp_path / "moved")
-    run.train(folder, moved, hparams, ["predictive"], say=said.append)
-    assert said[-1] == "predictive: trained already, 1 steps; nothing to do"
+    moved = theirs.rename(tmp_path / "moved")
+    run.train(folder, moved, HPARAMS, ["predictive"], say=said.append)
+    assert said == ["predictive: trained already, 1 steps; nothing to do"]
 
 
 def test_a_later_stage_does_not_see_other_people_than_the_earlier_ones(tmp_path):
-    theirs, others = write_people(tmp_path / "theirs"), write_people(tmp_path / "others", shift=1)
-    hparams = TINY.replace(predictive_steps=1, inpainting_steps=1)
-    run.train(tmp_path / "run", theirs, hparams, ["predictive"])
+    folder = behind_it(tmp_path / "run", write_people(tmp_path / "theirs"))
     with pytest.raises(UserError, match=r"the predictive stage of .* was trained on another data set"):
-        run.train(tmp_path / "run", others, hparams, ["inpainting"])
-    assert not (tmp_path / "run" / "inpainting").exists()
+        run.train(folder, write_people(tmp_path / "others", shift=1), HPARAMS, ["inpainting"])
+    assert not (folder / "inpainting").exists()
 
 
 def test_a_run_that_noted_no_data_goes_on(tmp_path):
-    data_dir, hparams = write_people(tmp_path / "data"), TINY.replace(predictive_steps=1)
-    run.train(tmp_path / "run", data_dir, hparams, ["predictive"])
-    noted = stages.provenance(tmp_path / "run", "predictive")
-    run._write_facts(tmp_path / "run", "predictive", {key: noted[key] for key in ("dataset", "data_dir", "vgg")})
-    run.train(tmp_path / "run", data_dir, hparams.replace(predictive_steps=2), ["predictive"])
-    assert stages.provenance(tmp_path / "run", "predictive")["data"] == fingerprint.of(data_dir)
+    folder, said = behind_it(tmp_path / "run", write_people(tmp_path / "data")), []
+    run._write_facts(folder, "predictive", {"dataset": "folder", "data_dir": "data", "vgg": None})
+    run.train(folder, tmp_path / "data", HPARAMS, ["predictive"], say=said.append)
+    assert said == ["predictive: trained already, 1 steps; nothing to do"]
 
 
 def test_two_programs_do_not_train_in_one_folder(tmp_path):
