@@ -1,11 +1,14 @@
 """Where the real photos live, if this machine has them; what takes seconds to make and is made once for all tests."""
 
+import gc
 import os
 import pathlib
-import time
 
+import filelock
 import pytest
 
+# Graphs of tens of thousands of nodes are made all the time, and Python looks through all of them for garbage.
+gc.set_threshold(100_000, 50, 50)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
@@ -24,18 +27,9 @@ def toy_export(tmp_path_factory) -> pathlib.Path:
     """A toy run, `run`, and its export for a CPU, `dpt/1`: for all processes of the tests, so nobody writes there."""
     base = tmp_path_factory.getbasetemp()
     made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "toy_export"
-    lock = made.with_suffix(".lock")
-    while not made.exists():
-        try:
-            lock.mkdir()
-        except FileExistsError:
-            time.sleep(0.2)
-            continue
-        try:
-            if not made.exists():
-                _make_toy_export(made)
-        finally:
-            lock.rmdir()
+    with filelock.FileLock(made.with_suffix(".lock")):
+        if not made.exists():
+            _make_toy_export(made)
     return made
 
 

@@ -12,6 +12,7 @@ import dpt_tf
 from dpt_tf import iuv, synthetic
 from dpt_tf.commands import main
 from dpt_tf.data import records
+from dpt_tf.training import loop
 from dpt_tf.training import run as training
 
 HPARAMS = TINY.replace(batch_size=2, neighbours=1, predictive_steps=2, inpainting_steps=2, joint_steps=2)
@@ -27,7 +28,10 @@ def trained(tmp_path_factory):
     """A run of two steps a stage on two synthetic people, and the data set with one stranger."""
     folder = tmp_path_factory.mktemp("pipeline")
     synthetic.generate(folder / "data", people=2, test_people=1, views=3, image_size=32, workers=1)
-    training.train(folder / "run", folder / "data", HPARAMS, dataset="synthetic", say=lambda line: None)
+    schedule = loop.Schedule(pictures_every=0)
+    training.train(
+        folder / "run", folder / "data", HPARAMS, dataset="synthetic", schedule=schedule, say=lambda line: None
+    )
     return folder
 
 
