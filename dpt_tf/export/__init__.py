@@ -13,7 +13,6 @@ Note:
 
 import errno
 import importlib.metadata
-import json
 import os
 import pathlib
 from typing import Any
@@ -23,6 +22,7 @@ import tensorflow as tf
 
 from dpt_tf.export import signatures, versions, warmup
 from dpt_tf.ops import device as devices
+from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import stages
 
@@ -66,7 +66,7 @@ def export(
         extra = aside / EXTRA
         extra.mkdir()
         hparams.save(extra / "hparams.json")
-        (extra / "provenance.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        atomic.write_json(extra / "provenance.json", facts)
         warmup.write(extra, hparams, MODEL_NAME)
 
     try:
