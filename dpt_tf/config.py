@@ -16,6 +16,7 @@ from dpt_tf.system import atomic
 STAGES = ("predictive", "inpainting", "joint")
 POSES = ("densepose", "densepose_onehot", "segmentation", "mask", "keypoints")
 BLOCKS = ("predictive", "refinement", "warping", "full")
+BLENDINGS = ("residual", "layers")
 PRECISIONS = ("float32", "bfloat16")
 LARGEST_SEED = 2**32 - 1  # of NumPy
 
@@ -40,16 +41,24 @@ class HParams:
     residuals: int = 6
     coder_width: int = 32
     context_size: int = 256
-    colour_path: int = 0  # 1: beyond Table 6, see `models.inpainting`
     blending_width: int = 64
     blending_residuals: int = 3
     discriminator_width: int = 64
 
-    # Losses of the joint stage (Sec. 4.1).
+    # Beyond the paper, which has none of it.
+    palette: int = 0  # 1: ways for colour and backdrop in the predictive stream, see `models.predictive`
+    surface_prior: int = 0  # 1: each texel has a plausible colour before inpainting, see `models.inpainting`
+    blending: str = "residual"  # layers: weights of predicted, warped and backdrop, see `models.layered`
+    augment: int = 0  # 1: training pairs are varied, see `data.read.augment`
+
+    # Losses of the joint stage (Sec. 4.1), and beyond the paper: SSIM, L1 of the prediction, the source's matte.
     l1_weight: float = 1.0
     perceptual_weight: float = 0.5
     style_weight: float = 5e5
     gan_weight: float = 0.1
+    ssim_weight: float = 0.0
+    predicted_weight: float = 0.0
+    matte_weight: float = 0.0
 
     # Optimisation (Sec. 4.1). A stage lasts `epochs`, or its own number of steps where that is not 0.
     # Over the last `cooldown` of a stage the learning rate falls linearly to 0; the paper names an "initial" rate only.
@@ -72,7 +81,8 @@ class HParams:
         Raises:
           ValueError: names the hyper-parameter, its value and what it may be.
         """
-        choices = {"source_pose": POSES, "target_pose": POSES, "blocks": BLOCKS, "mixed_precision": PRECISIONS}
+        choices = {"source_pose": POSES, "target_pose": POSES, "blocks": BLOCKS}
+        choices |= {"blending": BLENDINGS, "mixed_precision": PRECISIONS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it can be one of {', '.join(allowed)}")
@@ -80,8 +90,9 @@ class HParams:
             value = getattr(self, name)
             if value < 2 * multiple or value % multiple:
                 raise ValueError(f"{name} is {value}; it must be a multiple of {multiple}, at least {2 * multiple}")
-        if self.colour_path not in (0, 1):
-            raise ValueError(f"colour_path is {self.colour_path}; it is 1, or 0 as in the paper")
+        for name in ("palette", "surface_prior", "augment"):
+            if getattr(self, name) not in (0, 1):
+                raise ValueError(f"{name} is {getattr(self, name)}; it is 1, or 0 as in the paper")
         if self.seed > LARGEST_SEED:
             raise ValueError(f"seed is {self.seed}; the largest is {LARGEST_SEED}")
         if self.cooldown > 1:
@@ -135,18 +146,29 @@ class HParams:
 # Fields that may be 0; every other number must be positive.
 _MAY_BE_ZERO = frozenset(
     {"residuals", "blending_residuals", "l1_weight", "perceptual_weight", "style_weight", "gan_weight"}
-    | {"beta_1", "beta_2", "cooldown", "predictive_steps", "inpainting_steps", "joint_steps", "seed", "colour_path"}
+    | {"beta_1", "beta_2", "cooldown", "predictive_steps", "inpainting_steps", "joint_steps", "seed"}
+    | {"palette", "surface_prior", "augment", "ssim_weight", "predicted_weight", "matte_weight"}
 )
 
+_LAYERS: dict[str, Any] = {
+    "palette": 1,
+    "surface_prior": 1,
+    "blending": "layers",
+    "augment": 1,
+    "ssim_weight": 0.2,
+    "predicted_weight": 0.5,
+    "matte_weight": 0.5,
+}
 _PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
-    "small": {
+    "layers": _LAYERS,
+    "small": _LAYERS
+    | {
         "image_size": 64,
         "atlas_size": 32,
         "width": 32,
         "coder_width": 16,
         "context_size": 64,
-        "colour_path": 1,
         "blending_width": 32,
         "discriminator_width": 32,
         "perceptual_weight": 0.0,
@@ -159,7 +181,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset(name: str) -> HParams:
-    """The hyper-parameters called `name`: `paper`, or `small`, which trains on two cores."""
+    """The hyper-parameters called `name`: `paper`; `layers`, which goes beyond it; `small`, `layers` on two cores."""
     if name not in _PRESETS:
         raise ValueError(f"no such preset: {name}; have {', '.join(sorted(_PRESETS))}")
     return HParams(preset=name, **_PRESETS[name])
