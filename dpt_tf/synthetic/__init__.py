@@ -7,7 +7,7 @@
   generate(data_dir, ...)               many of them, written as a data set        (`dataset`)
   write(folder, size)                   a few of them and poses, as plain files    (`examples`)
 
-`charts` says where the 24 parts lie and how U and V run on them; `faults` spoils maps the way DensePose does.
+`iuv.charts` says where the 24 parts lie and how U and V run on them; `faults` spoils maps the way DensePose does.
 """
 
 from dpt_tf.synthetic.dataset import generate, is_missing, refuse_others
