@@ -77,9 +77,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--items", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--augment", type=int, default=0, choices=(0, 1), help="1: vary the examples, and give mattes")
     parser.add_argument("--epoch", action="store_true", help="with --data_dir: also read all of it and tell the memory")
     args = parser.parse_args()
-    hparams = config.preset("paper").replace(image_size=args.size)
+    hparams = config.preset("paper").replace(image_size=args.size, augment=args.augment, matte_weight=args.augment)
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         sets = {"given": args.data_dir} if args.data_dir else {}

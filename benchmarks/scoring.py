@@ -43,7 +43,7 @@ def people(distinct: int, items: int, views: int, form: str) -> Iterator[records
         light = rng.uniform(0.6, 1.1, 3)
         shown: list[records.View] = []
         for view in made[number % distinct]["views"]:
-            pixels = np.asarray(Image.open(io.BytesIO(view["image"])))
+            pixels = np.asarray(Image.open(io.BytesIO(view["image"])).convert("RGB"))
             shown.append({**view, "image": _encoded((pixels * light).clip(0, 255).astype(np.uint8), form)})
         yield {"id": f"item{number:05d}", "views": shown}
 

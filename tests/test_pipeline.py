@@ -43,7 +43,7 @@ def person(tmp_path_factory):
     for k in range(3):
         rng = np.random.default_rng(k)
         picture, coordinates, _ = synthetic.render(who, synthetic.sample_pose(rng, 60 * k), studio, 96)
-        Image.fromarray(picture[:, 10:-10]).save(folder / f"{k}.png")
+        Image.fromarray(picture[:, 10:-10, :3]).save(folder / f"{k}.png")
         Image.fromarray(coordinates[:, 10:-10, ::-1]).save(folder / f"{k}_IUV.png")
     return folder
 

@@ -103,7 +103,7 @@ def _deepfashion_item(tree: Tree, number: int) -> list[tuple[str, np.ndarray]]:
 
 def _write(tree: Tree, running: int, shot: records.View, photo: pathlib.Path, mapped: pathlib.Path) -> None:
     jpeg = io.BytesIO()
-    Image.open(io.BytesIO(shot["image"])).save(jpeg, "JPEG", quality=92)
+    Image.open(io.BytesIO(shot["image"])).convert("RGB").save(jpeg, "JPEG", quality=92)
     data = jpeg.getvalue()
     photo.write_bytes(data[: len(data) // 2] if tree.flaws and running % 211 == 0 else data)
     if tree.flaws and running % 50 == 0:

@@ -6,7 +6,7 @@ The form is TFDS's own on tfrecord, so `tfds.builder_from_directory(directory)` 
   id                text
   views             sequence of
     name            text
-    image           encoded picture (JPEG or PNG), `[S, S, 3]`
+    image           encoded picture (JPEG or PNG), `[S, S, 3]`; alpha, if any, covers the person and blends nothing
     iuv             PNG, `[S, S, 3]`, R = I, G = U, B = V
     keypoints       int32 `[18, 2]`, (y, x) in pixels, -1 where missing
     held_out        bool: never seen in training

@@ -3,9 +3,9 @@
   iuv `[H, W, 3]` uint8 `(I, U, V)`: body part I in 0..24, 0 = background; U and V in 0..255 stand for 0..1.
 
 A map is resized by taking the nearest pixel, always: the mean of two part numbers is a third part.
-`PART_NAMES` are the parts, `MIRRORED` what each becomes when left and right change places. Files are recognised by
-content, never by name: `forms` decodes them, `people` keeps one person, `faults` mends what is known to go wrong with
-real ones.
+`PART_NAMES` are the parts, `MIRRORED` what each becomes when left and right change places, `mirror` does it to a map.
+Files are recognised by content, never by name: `forms` decodes them, `people` keeps one person, `faults` mends what is
+known to go wrong with real ones.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import numpy as np
 from dpt_tf.iuv import dumps, faults, forms, people, sources
 from dpt_tf.iuv.parts import MIRRORED, NUM_PARTS, PART_NAMES
 from dpt_tf.iuv.sources import NotIUV
+from dpt_tf.iuv.symmetry import mirror
 
 __all__ = [
     "MIRRORED",
@@ -30,6 +31,7 @@ __all__ = [
     "decode",
     "encode",
     "examine",
+    "mirror",
     "photos",
     "read",
     "resize",

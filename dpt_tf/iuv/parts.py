@@ -36,3 +36,8 @@ PART_NAMES = (
 
 # MIRRORED[p] is what part p becomes when left and right change places.
 MIRRORED = (0, 1, 2, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21, 24, 23)
+
+# What U and V do in a mirror: the parts on which one of them then runs the other way, 255 - u or 255 - v; on all others
+# both stay.
+U_TURNS = frozenset({3, 4, 5, 6, 23, 24})
+V_TURNS = frozenset({1, 2})

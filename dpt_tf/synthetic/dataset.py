@@ -2,6 +2,7 @@
 
 Person number n of a split is the same whatever the number of people, of views or of processes: all that is random
 about them follows from (seed, split, n). No one is in two splits, for the numbers of the splits do not meet.
+Pictures are PNGs with alpha, the share of a pixel that the person covers; without it the picture is whole.
 """
 
 import dataclasses

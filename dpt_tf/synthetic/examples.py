@@ -112,4 +112,5 @@ def _pose(pose: Pose, turned: float, size: int) -> np.ndarray:
 
 def _view(index: int, pose: Pose, turned: float, camera: Camera, size: int) -> tuple[np.ndarray, np.ndarray]:
     posed = within_limits(pose | {("pelvis", "y"): turned})
-    return render(person(number(0, "test", index)), posed, camera, size)[:2]
+    image, made, _ = render(person(number(0, "test", index)), posed, camera, size)
+    return image[..., :3], made

@@ -2,7 +2,8 @@
 
 Both are ray casts (Embree): IUV is what the ray through each pixel's centre meets first on the *naked* body, as a
 DensePose map describes the body's surface under the cloth; so legs show through a skirt, hair is the head or the back
-behind it, and background where the body is not. Colour is the mean of 2 x 2 rays a pixel against the clothed one.
+behind it, and background where the body is not. Colour is the mean of 2 x 2 rays a pixel against the clothed one, and
+alpha the share of them that meets it: skirt, hair and shoes are the person, the shadow on the floor is not.
 Pixel (row, column) is centred at (row + 0.5, column + 0.5).
 """
 
@@ -178,7 +179,8 @@ def _picture(
     person: Person, view: _View, points: Floats, pixels: NDArray, camera: Camera, size: int
 ) -> NDArray[np.uint8]:
     mesh = person.clothed
-    image = _backdrop(camera, view, points, size)
+    backdrop = _backdrop(camera, view, points, size)
+    image = np.concatenate([backdrop, np.zeros((size, size, 1), np.float32)], -1)
     scene = _Scene(points, mesh.faces, view.eye, person.open_faces)
     samples = np.concatenate([pixels + np.array(offset, np.float32) for offset in _SUBPIXELS])
     rays = view.rays(samples)
@@ -210,7 +212,8 @@ def _picture(
     total[:, 3] = np.bincount(slot, minlength=len(pixels))
     x, y = pixels.astype(int).T
     share = total[:, 3:] / len(_SUBPIXELS)
-    image[y, x] = image[y, x] * (1 - share) + total[:, :3] / len(_SUBPIXELS)
+    image[y, x, :3] = image[y, x, :3] * (1 - share) + total[:, :3] / len(_SUBPIXELS)
+    image[y, x, 3:] = share
     return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
 
 
@@ -249,7 +252,10 @@ def _keypoints(view: _View, marks: dict[str, NDArray], size: int) -> NDArray[np.
 def render(
     person: Person, pose: Pose, camera: Camera, size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]:
-    """One view: image uint8 `[S, S, 3]`, iuv uint8 `[S, S, 3]` (I, U, V), keypoints int32 `[18, 2]` (y, x)."""
+    """One view: image uint8 `[S, S, 4]`, iuv uint8 `[S, S, 3]` (I, U, V), keypoints int32 `[18, 2]` (y, x).
+
+    The image is whole in its first three channels; the fourth, alpha, is how much of a pixel the person covers.
+    """
     naked, clothed, marks = person.pose(pose)
     view = _place(camera, clothed, size)
     iuv = _map(person, view, naked, _near(view, naked, size), size)

@@ -5,6 +5,11 @@ uint8 `[B, S, S, 3]` and, where a conditioning needs them, `source_keypoints` an
 Inpainting stage: inputs `source` and `source_iuv`, target a dict `image` `[B, K, S, S, 3]` and `iuv`: K other views
 of the item.
 
+Training batches are varied where `hparams.augment` is 1, as `augment` says. Those of pairs have two more inputs where
+`hparams.matte_weight` is not 0: `source_matte` uint8 `[B, S, S, 1]`, the person's coverage of each pixel of the source,
+and `source_has_matte` float32 `[B]`, 1 where it is known: the stored picture has an alpha channel that is not opaque
+everywhere. Else the matte is 0.
+
 Pictures that are stored larger than the run's by a whole factor are reduced on reading: photos to the mean of their
 pixels, maps to the nearest.
 """

@@ -1,12 +1,14 @@
 """What is stored -> tensors: parsing, decoding, reducing and scaling, all in the graph."""
 
 import os
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from dpt_tf.config import HParams
 from dpt_tf.data import records
 from dpt_tf.data.keypoints import JOINTS
+from dpt_tf.data.read import opacity
 from dpt_tf.ops import picture_files
 from dpt_tf.system.errors import UserError
 
@@ -71,41 +73,61 @@ def take(views, numbers) -> dict[str, tf.Tensor]:
     return {name: tf.gather(field, numbers) for name, field in views.items()}
 
 
-def _picture(data, size: int, stored: int):
-    picture = tf.ensure_shape(picture_files.decode(data), [stored, stored, 3])
-    if stored == size:
-        return picture
-    blocks = tf.reshape(tf.cast(picture, tf.float32), [size, stored // size, size, stored // size, 3])
-    return tf.cast(tf.round(tf.reduce_mean(blocks, [1, 3])), tf.uint8)
+class Seen(NamedTuple):
+    """Decoded views of an item, of the run's size, the source first."""
+
+    photos: list[tf.Tensor]
+    """uint8 `[S, S, 3]`, or with opacity `[S, S, 4]`."""
+    maps: list[tf.Tensor]
+    """uint8 `[S, S, 3]`."""
+    joints: tf.Tensor
+    """int32 `[n, 18, 2]`, -1 where missing."""
 
 
-def _iuv(data, size: int, stored: int):
-    factor = stored // size
-    iuv = tf.ensure_shape(tf.io.decode_png(data, channels=3), [stored, stored, 3])
-    return iuv[factor // 2 :: factor, factor // 2 :: factor]
+def decode(views, count: int, hparams: HParams, stored: int, with_opacity: bool = False) -> Seen:
+    """The first `count` views, of `stored` pixels, reduced to the run's size."""
+    size = hparams.image_size
+    decode_photo, channels = (opacity.decode, 4) if with_opacity else (picture_files.decode, 3)
+
+    def photo(data):
+        picture = tf.ensure_shape(decode_photo(data), [stored, stored, channels])
+        if stored == size:
+            return picture
+        blocks = tf.reshape(tf.cast(picture, tf.float32), [size, stored // size, size, stored // size, channels])
+        return tf.cast(tf.round(tf.reduce_mean(blocks, [1, 3])), tf.uint8)
+
+    def iuv(data):
+        factor = stored // size
+        whole = tf.ensure_shape(tf.io.decode_png(data, channels=3), [stored, stored, 3])
+        return whole[factor // 2 :: factor, factor // 2 :: factor]
+
+    return Seen(
+        photos=[photo(views["image"][row]) for row in range(count)],
+        maps=[iuv(views["iuv"][row]) for row in range(count)],
+        # Floor division keeps -1, which means missing.
+        joints=tf.cast(views["keypoints"][:count], tf.int32) // (stored // size),
+    )
+
+
+def as_pair(seen: Seen, hparams: HParams):
+    """Source and target -> (inputs, target) in uint8."""
+    source, target = (photo[..., :3] for photo in seen.photos)
+    inputs = {"source": source, "source_iuv": seen.maps[0], "target_iuv": seen.maps[1]}
+    for row, side in enumerate(("source", "target")):
+        if getattr(hparams, f"{side}_pose") == "keypoints":
+            inputs[f"{side}_keypoints"] = seen.joints[row]
+    return inputs, target
+
+
+def as_neighbours(seen: Seen, _hparams: HParams):
+    """A view and its neighbours -> (inputs, target) in uint8."""
+    source, *others = (photo[..., :3] for photo in seen.photos)
+    return {"source": source, "source_iuv": seen.maps[0]}, {"image": tf.stack(others), "iuv": tf.stack(seen.maps[1:])}
 
 
 def decode_pair(views, hparams: HParams, stored: int):
     """Two views of `stored` pixels -> (inputs, target) in uint8, of the run's size."""
-    size = hparams.image_size
-    decoded = {
-        "source": _picture(views["image"][0], size, stored),
-        "source_iuv": _iuv(views["iuv"][0], size, stored),
-        "target_iuv": _iuv(views["iuv"][1], size, stored),
-    }
-    for row, side in enumerate(("source", "target")):
-        if getattr(hparams, f"{side}_pose") == "keypoints":
-            # Floor division keeps -1, which means missing.
-            decoded[f"{side}_keypoints"] = tf.cast(views["keypoints"][row], tf.int32) // (stored // size)
-    return decoded, _picture(views["image"][1], size, stored)
-
-
-def decode_neighbours(views, hparams: HParams, stored: int):
-    """A view and its neighbours -> (inputs, target) in uint8, of the run's size."""
-    size, count = hparams.image_size, 1 + hparams.neighbours
-    pictures = tf.stack([_picture(views["image"][i], size, stored) for i in range(count)])
-    iuvs = tf.stack([_iuv(views["iuv"][i], size, stored) for i in range(count)])
-    return {"source": pictures[0], "source_iuv": iuvs[0]}, {"image": pictures[1:], "iuv": iuvs[1:]}
+    return as_pair(decode(views, 2, hparams, stored), hparams)
 
 
 def names_of(views):

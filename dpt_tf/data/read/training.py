@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from dpt_tf.config import STAGES, HParams
 from dpt_tf.data import pairing, records
-from dpt_tf.data.read import stored
+from dpt_tf.data.read import augment, stored
 
 _WINDOW_BYTES = 96 << 20
 _MOST_ITEMS = 1024
@@ -32,7 +32,10 @@ class _Examples:
     """n, a number or a tensor of numbers -> how many examples."""
     views_of: Callable
     """(k, n, seed) -> the views of the k-th example of an item of n views, int64 `[m]`."""
-    decode: Callable
+    count: int
+    """How many those are."""
+    arrange: Callable
+    """Decoded views -> (inputs, target)."""
     scale: Callable
 
 
@@ -46,7 +49,8 @@ def _examples(prepared: records.Prepared, hparams: HParams, stage: str) -> _Exam
             rule="all",
             of_item=lambda views: views,
             views_of=functools.partial(_with_neighbours, count=hparams.neighbours),
-            decode=stored.decode_neighbours,
+            count=1 + hparams.neighbours,
+            arrange=stored.as_neighbours,
             scale=stored.scale_neighbours,
         )
     return _Examples(
@@ -54,7 +58,8 @@ def _examples(prepared: records.Prepared, hparams: HParams, stage: str) -> _Exam
         rule=prepared.rule,
         of_item=pairing.train_pairs,
         views_of=lambda pair, views, _seed: tf.stack([pair // views, pair % views]),
-        decode=stored.decode_pair,
+        count=2,
+        arrange=stored.as_pair,
         scale=stored.scale_pair,
     )
 
@@ -76,13 +81,15 @@ def train_batches(data_dir: str | os.PathLike, hparams: HParams, stage: str, sta
         to_skip = tf.where(number == first_epoch, tf.constant(skip, tf.int64), tf.constant(0, tf.int64))
         return _epoch(prepared.files["train"], window, seed, to_skip, examples)
 
+    mattes = stage != "inpainting" and hparams.matte_weight > 0
+    decode = functools.partial(_decode, examples=examples, hparams=hparams, image_size=prepared.image_size)
     options = tf.data.Options()
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
         .flat_map(epoch)
-        .map(lambda views: examples.decode(views, hparams, prepared.image_size), num_parallel_calls=tf.data.AUTOTUNE)
+        .map(functools.partial(decode, mattes=mattes), num_parallel_calls=tf.data.AUTOTUNE)
         .batch(hparams.batch_size, drop_remainder=True)
         .map(examples.scale, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(2)
@@ -124,11 +131,26 @@ def _epoch(files: list[str], window: int, seed, skip, examples: _Examples) -> tf
             item = tf.searchsorted(ends, [place], side="right")[0]
             within = place - (ends[item] - in_item[item])
             one_seed = tf.random.experimental.stateless_fold_in(window_seed, index)
-            return stored.take(flat, firsts[item] + examples.views_of(within, lengths[item], one_seed))
+            views = stored.take(flat, firsts[item] + examples.views_of(within, lengths[item], one_seed))
+            return {**views, "seed": tf.random.experimental.stateless_fold_in(one_seed, 1)}
 
         return tf.data.Dataset.range(start, count).map(take)
 
     return windows.scan(skip, leave_out).flat_map(from_window)
+
+
+def _decode(views, examples: _Examples, hparams: HParams, image_size: int, mattes: bool):
+    """Stored views -> (inputs, target) in uint8: varied where `hparams` say so, with the source's matte if `mattes`."""
+    with_opacity = bool(hparams.augment) or mattes
+    seen = stored.decode(views, examples.count, hparams, image_size, with_opacity)
+    has_matte = tf.reduce_any(seen.photos[0][..., 3:] < 255)
+    if hparams.augment:
+        seen = augment.vary(seen, views["seed"])
+    inputs, target = examples.arrange(seen, hparams)
+    if mattes:
+        inputs["source_matte"] = seen.photos[0][..., 3:] * tf.cast(has_matte, tf.uint8)
+        inputs["source_has_matte"] = tf.cast(has_matte, tf.float32)
+    return inputs, target
 
 
 def _parse_training(serialized, rule: str) -> dict[str, tf.Tensor]:
