@@ -1,4 +1,4 @@
-"""A table of the paper, every row trained and scored in the same way.
+"""A table, every row trained and scored in the same way.
 
 WORKDIR/experiment.json           what was asked for; a later call must ask for the same
 WORKDIR/ROW-seedN/                a run like any other, and
