@@ -18,8 +18,8 @@ SPLIT = "test"
 _PAIRS_SEED = 0  # which source a held-out target gets; the same for all runs, whatever they were trained with
 
 # What a row may change and a stage before the last one does not read. The last one reads everything.
-_UNREAD = ("blocks", "blending", "l1_weight", "perceptual_weight", "style_weight", "gan_weight")
-_UNREAD += ("ssim_weight", "predicted_weight", "matte_weight")
+_LOSSES = ("l1", "perceptual", "style", "gan", "ssim", "predicted", "matte")
+_UNREAD = ("blocks", "blending", *(f"{loss}_weight" for loss in _LOSSES))
 _UNREAD_BY = {
     "predictive": (*_UNREAD, "surface_prior"),
     "inpainting": (*_UNREAD, "source_pose", "target_pose", "palette"),

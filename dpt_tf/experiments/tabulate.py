@@ -46,11 +46,11 @@ def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, An
         rows.append(entry | {"seconds": sum(_seconds(report["costs"]) for report in of_row)})
     judged = []
     for ordering in table.orderings:
-        about = {"score": ordering.score, "order": list(ordering.names), "where": ordering.where}
-        judged.append(about | _verdict(ordering, results))
+        claim = {"score": ordering.score, "order": list(ordering.names), "where": ordering.where}
+        judged.append(claim | _verdict(ordering, results))
         if verdicts.has_foreground(ordering.score):
             judged[-1]["foreground"] = _verdict(ordering, results, foreground=True)
-    about = {"table": table.number, "title": table.title, "paper_dataset": table.paper_dataset}
+    about: dict[str, Any] = {"table": table.number, "title": table.title, "paper_dataset": table.paper_dataset}
     quoted = {label: dict(figures) for label, figures in table.quoted.items()}
     return about | facts | {"rows": rows, "quoted": quoted, "orderings": judged}
 
