@@ -118,7 +118,7 @@ def evaluate(
     digested["data"] = fingerprint.of(data_dir)["digest"]
     make, labels = score_set.of(protocol, hparams.image_size, chosen.count(), networks)
     facts |= {"weights": weights, "digests": digested, "protocol": protocol, "networks": labels}
-    facts |= {"detector_classes": networks.detector_classes, "saved_pictures": save_pictures}
+    facts |= {"detector_classes": networks.trained_on, "saved_pictures": save_pictures}
     output = output or places.usual(base, facts, own)
     with locks.claimed(output):
         places.refuse_another(output, facts)

@@ -9,8 +9,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inception", type=_handle, help="for IS and FID: a TF-Hub handle, a SavedModel, or keras (another network)"
     )
-    parser.add_argument("--detector", type=_handle, help="for the detection score: a TF-Hub handle or a SavedModel")
-    parser.add_argument("--detector_classes", choices=("coco", "voc"), default="coco", help="what it was trained on")
+    parser.add_argument(
+        "--detector",
+        type=_handle,
+        help="for the detection score: ssdlite (PASCAL VOC's people), a TF-Hub handle, a SavedModel or a frozen graph",
+    )
+    parser.add_argument(
+        "--detector_classes",
+        choices=("coco", "voc", "voc_person"),
+        default="",
+        help="what it was trained on; voc_person: VOC's people alone; default coco, of ssdlite voc_person",
+    )
     parser.add_argument("--lpips", type=_handle, help="for LPIPS: a SavedModel of two batches of pictures in [-1, 1]")
 
 

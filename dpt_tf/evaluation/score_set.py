@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dpt_tf.evaluation import digests
-from dpt_tf.metrics import SSIM_PROTOCOLS, Scores, detection, fid, inception, lpips, networks
+from dpt_tf.metrics import SSIM_PROTOCOLS, Scores, detection, fid, frozen, inception, lpips, networks
 from dpt_tf.metrics.ms_ssim import LEAST
 from dpt_tf.system.errors import UserError
 
@@ -17,12 +17,25 @@ _LARGEST_WINDOW = 51
 
 @dataclasses.dataclass(frozen=True)
 class Networks:
-    """Handles of TF-Hub, folders of SavedModels, or `keras`; None where a network is not given."""
+    """Handles as `metrics.networks` has them; None where a network is not given."""
 
     inception: str | None = None
     detector: str | None = None
-    detector_classes: str = "coco"
+    detector_classes: str = ""
+    """What the detector was trained on, of `detection.PERSON`; the usual of its kind where it is empty."""
     lpips: str | None = None
+
+    @property
+    def trained_on(self) -> str:
+        """What the detector was trained on.
+
+        Raises:
+          UserError: `ssdlite` is said to be trained on something else than it was.
+        """
+        usual = "voc_person" if self.detector == frozen.SSDLITE else "coco"
+        if self.detector == frozen.SSDLITE and self.detector_classes not in ("", usual):
+            raise UserError(f"--detector_classes={self.detector_classes}: {frozen.SSDLITE} knows {usual}; leave it out")
+        return self.detector_classes or usual
 
     def digests(self) -> dict[str, str]:
         """Of those that lie in folders, whose names may come to stand for other networks."""
@@ -102,8 +115,10 @@ def _networks(behind: Networks, pairs: int) -> tuple[Sequence[Callable], dict[st
         makers.append(lambda: networks.absent("DS", "detector"))
     else:
         found = networks.detector(behind.detector)
-        makers.append(lambda: detection.DetectionScore(found, behind.detector_classes))
-        labels["DS"] = f"{behind.detector}, classes of {behind.detector_classes}"
+        trained_on = behind.trained_on
+        makers.append(lambda: detection.DetectionScore(found, trained_on))
+        ours = behind.detector == frozen.SSDLITE
+        labels["DS"] = frozen.LABEL if ours else f"{behind.detector}, classes of {trained_on}"
     if behind.lpips is None:
         makers.append(lambda: networks.absent("LPIPS", "lpips"))
     else:

@@ -73,7 +73,7 @@ def carry_out(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
 def _facts(plan: Plan, pairs: int, labels: dict[str, str]) -> dict[str, dict[str, Any]]:
     """What every run there may be is scored on: one whose report says this is finished."""
     common = {"data": _data_facts(plan), "split": SPLIT, "limit": plan.limit, "pairs": pairs}
-    networks = labels | {"detector_classes": plan.networks.detector_classes}
+    networks = labels | {"detector_classes": plan.networks.trained_on}
     networks |= {f"{name}, digest": digest for name, digest in plan.networks.digests().items()}
     common |= {"protocol": plan.protocol, "networks": networks}
     return {

@@ -3,7 +3,9 @@
 A handle is one of
   https://...  a model of TF-Hub or Kaggle, downloaded once into the folder TFHUB_CACHE_DIR
   a folder     a SavedModel of TF2 or TF1, asked through its signature `serving_default` or `default`, or called
+  a file       a frozen graph of TensorFlow 1, NAME.pb
   keras        the InceptionV3 of Keras, trained on ImageNet and downloaded once; only where an Inception is asked for
+  ssdlite      a detector that a package brings, see `frozen`; only where a detector is asked for
 
 Pictures come in as uint8 `[B, H, W, 3]`. What each kind of network is fed is decided here and nowhere else:
   Inception  299 x 299, bilinear with half-pixel centres and no smoothing, then (x - 128) / 128: TF-GAN's preprocessing.
