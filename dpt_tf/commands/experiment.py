@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         limit=args.limit,
         vgg_weights=args.vgg,
         protocol=args.protocol,
+        fid=args.fid,
         networks=score_flags.networks(args),
     )
     folders = [pathlib.Path(part.strip()) for part in args.beside.split(",") if part.strip()]

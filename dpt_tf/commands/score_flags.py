@@ -7,6 +7,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Protocol and networks."""
     parser.add_argument("--protocol", default="dsc", help="dsc (the paper's), patn, all, or SSIM protocols joined by +")
     parser.add_argument(
+        "--fid",
+        default="test",
+        help="FID protocols joined by +: test, train@256.jpeg (GFLA's), train@299 (clean-fid's) and others",
+    )
+    parser.add_argument(
         "--inception", type=_handle, help="for IS and FID: a TF-Hub handle, a SavedModel, or keras (another network)"
     )
     parser.add_argument(

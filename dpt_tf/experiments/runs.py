@@ -41,6 +41,7 @@ class Plan:
       limit: at most so many pairs are scored.
       vgg_weights: as `models.vgg.build` takes them.
       protocol: as `score_set.of` takes it.
+      fid: likewise.
       networks: that scores stand on.
       schedule: how often a training saves and shows.
       beside: other experiments on the same data, whose finished stages are taken over.
@@ -56,6 +57,7 @@ class Plan:
     limit: int | None = None
     vgg_weights: str = "imagenet"
     protocol: str = "dsc"
+    fid: str = score_set.DEFAULT_FID
     networks: score_set.Networks = dataclasses.field(default_factory=score_set.Networks)
     schedule: loop.Schedule = dataclasses.field(default_factory=lambda: loop.Schedule(keep=2))
     beside: tuple["Plan", ...] = ()
