@@ -10,9 +10,10 @@
 `charts` says where the 24 parts lie and how U and V run on them; `faults` spoils maps the way DensePose does.
 """
 
+from dpt_tf.synthetic.camera import Camera
 from dpt_tf.synthetic.dataset import generate, is_missing, refuse_others
 from dpt_tf.synthetic.figure import KEYPOINTS, Person, person
-from dpt_tf.synthetic.render import Camera, render
+from dpt_tf.synthetic.render import render
 from dpt_tf.synthetic.skeleton import sample_pose
 
 __all__ = [
