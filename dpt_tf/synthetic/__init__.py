@@ -2,8 +2,9 @@
 
   person(seed)                          who it is: body, skin, hair, outfit        (`figure`)
   sample_pose(rng, turned)              what a person may do with the joints       (`skeleton`)
-  Camera.sample(rng)                    framing, light and backdrop                (`render`)
+  Camera.sample(rng)                    framing, light and backdrop                (`camera`)
   render(person, pose, camera, size)    image, iuv, keypoints                      (`render`)
+  dressed(person), elsewhere(camera)    the same outside the studio                (`wardrobe`, `light`, `backdrops`)
   generate(data_dir, ...)               many of them, written as a data set        (`dataset`)
   write(folder, size)                   a few of them and poses, as plain files    (`examples`)
 

@@ -18,7 +18,7 @@ from dpt_tf.synthetic.texture import Plane, blurred, over, pick
 def _studio(p: Plane) -> NDArray:
     """Seamless paper, lit in the middle."""
     bright = p.rng.random() < 0.55
-    paper = p.colour(0.75, 1.0, 0.2) if bright else p.colour(0.05, 0.7, 0.7)
+    paper = p.colour(0.75, 1.0, 0.2) if bright else p.colour(0.08, 0.7, 0.7)
     middle = p.rng.uniform(0.3, 0.7, 2)
     spot = np.exp(-((p.x - middle[0]) ** 2 + (p.y - middle[1]) ** 2) / p.rng.uniform(0.15, 0.8))
     falloff = p.rng.uniform(0.05, 0.5)
@@ -34,8 +34,8 @@ def _gradient(p: Plane) -> NDArray:
 
 def _wall(p: Plane) -> NDArray:
     """Plaster, smooth or rough, lit from one side."""
-    rough = p.rng.choice([0.006, 0.02, 0.06])
-    image = p.fill(p.colour(0.12, 0.95)) * (1 + rough * p.noise(float(p.rng.integers(6, 40)), fading=0.75))[..., None]
+    rough, lumps = ((0.006, 8), (0.02, 20), (0.05, 48))[p.rng.integers(3)]
+    image = p.fill(p.colour(0.15, 0.95)) * (1 + rough * p.noise(lumps, fading=0.75))[..., None]
     return _lit(p, image)
 
 
@@ -45,22 +45,26 @@ def _lit(p: Plane, image: NDArray) -> NDArray:
     return image * (1 + slope + 0.03 * p.noise(2, octaves=2))[..., None]
 
 
-def _room(p: Plane) -> NDArray:
-    """A wall, with or without a skirting board, and a floor of planks, tiles or carpet."""
-    edge, board = p.rng.uniform(0.7, 0.94), p.rng.choice([0, p.rng.uniform(0.015, 0.05)])
-    wall = _WALLS[p.rng.integers(len(_WALLS))](p)
+def _floor(p: Plane, edge: float) -> NDArray:
+    """Planks, tiles or carpet from the row `edge` down."""
     ground = p.colour(0.15, 0.8, 0.5) if p.rng.random() < 0.5 else p.near(0.5, 0.36, 0.24)
     depth = 0.12 / np.maximum(p.y - edge + 0.12, 0.01)
     kind = p.rng.integers(3)
     floor = p.fill(ground)
     if kind < 2:
-        lane = (p.x - 0.5) * depth * p.rng.uniform(8, 14) + 40
-        row = depth * p.rng.uniform(6, 12)
+        lane = (p.x - 0.5) * depth * p.rng.uniform(5, 24) + 90
+        row = depth * p.rng.uniform(4, 14)
         tone = pick(p.rng.normal(0, 0.08, (31, 37)), lane, row if kind else np.zeros_like(row))
         gap = (np.mod(lane, 1) < 0.05) | (bool(kind) & (np.mod(row, 1) < 0.06))
         floor = floor * ((1 + tone) * (1 - 0.25 * gap))[..., None]
-    floor = floor * (0.85 + 0.2 * depth + 0.05 * p.noise(20, 60))[..., None]
-    image = over(wall, p.step(p.y - edge + 0 * p.x), floor)
+    return floor * (0.85 + 0.2 * depth + 0.05 * p.noise(20, 60))[..., None]
+
+
+def _room(p: Plane) -> NDArray:
+    """A wall and a floor, with or without a skirting board between."""
+    edge, board = p.rng.uniform(0.66, 0.92), p.rng.choice([0.0, p.rng.uniform(0.015, 0.05)])
+    wall = _WALLS[p.rng.integers(len(_WALLS))](p)
+    image = over(wall, p.step(p.y - edge + 0 * p.x), _floor(p, edge))
     if board:
         image = p.lay(image, (-1, 2, edge - board, edge), p.near(0.85, 0.84, 0.8))
         image = p.lay(image, (-1, 2, edge - board, edge - 0.8 * board), p.near(0.6, 0.6, 0.57))
@@ -75,7 +79,7 @@ def _boards(p: Plane) -> NDArray:
     tone = pick(p.rng.normal(0, 0.03, (41, 1)), course + 0 * p.x, 0 * p.x)
     shade = 0.94 + 0.08 * along - p.rng.uniform(0.2, 0.55) * np.clip(1 - along / 0.12, 0, 1)
     paint = p.colour(0.6, 0.95, 0.3) if p.rng.random() < 0.6 else p.colour(0.2, 0.7, 0.6)
-    return _lit(p, paint * (shade + tone + 0.02 * p.noise(4, 60))[..., None])
+    return _lit(p, paint * (shade + tone + 0.008 * p.noise(4, 60))[..., None])
 
 
 def _bricks(p: Plane) -> NDArray:
@@ -130,11 +134,11 @@ def _concrete(p: Plane) -> NDArray:
 
 
 def _curtain(p: Plane) -> NDArray:
-    """Hanging cloth, or the ribs of a shutter when they lie."""
-    count = p.rng.uniform(6, 22)
-    fold = np.sin(2 * np.pi * (count * p.x + 0.35 * p.noise(5, 1.5, 2)))
+    """Hanging cloth, or the straight ribs of a shutter."""
+    count, hangs = p.rng.uniform(6, 22), p.rng.random() < 0.75
+    fold = np.sin(2 * np.pi * (count * p.x + (0.35 * p.noise(5, 1.5, 2) if hangs else 0 * p.y)))
     image = p.colour(0.12, 0.95, 0.8) * (0.86 + p.rng.uniform(0.06, 0.2) * fold)[..., None]
-    return _lit(p, image if p.rng.random() < 0.75 else image.transpose(1, 0, 2))
+    return _lit(p, image if hangs else image.transpose(1, 0, 2))
 
 
 def _things(p: Plane) -> NDArray:
@@ -210,13 +214,13 @@ _THINGS: tuple[Callable[[Plane, NDArray], NDArray], ...] = (_picture, _picture, 
 _PAINTERS: dict[str, tuple[Callable[[Plane], NDArray], float]] = {  # and how often each is chosen
     "studio": (_studio, 0.12),
     "gradient": (_gradient, 0.05),
-    "wall": (_wall, 0.10),
-    "room": (_room, 0.12),
-    "boards": (_boards, 0.04),
-    "bricks": (_bricks, 0.06),
-    "tiles": (_tiles, 0.04),
-    "wood": (_wood, 0.04),
-    "concrete": (_concrete, 0.04),
+    "wall": (_wall, 0.07),
+    "room": (_room, 0.26),
+    "boards": (_boards, 0.02),
+    "bricks": (_bricks, 0.03),
+    "tiles": (_tiles, 0.02),
+    "wood": (_wood, 0.02),
+    "concrete": (_concrete, 0.02),
     "curtain": (_curtain, 0.03),
     "things": (_things, 0.11),
     "park": (scenery.park, 0.07),

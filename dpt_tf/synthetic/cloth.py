@@ -4,6 +4,7 @@ Each pattern is `(a, b, height, repeat, colours, seed) -> [N, 3]`: `a` in 0..rep
 in the same unit, `height` in statures, `colours` [3, 3]. It closes round the body, for cells go by `a` modulo `repeat`.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -26,7 +27,12 @@ def wave(x: NDArray) -> NDArray:
 
 def _cells(i: NDArray, j: NDArray, seed: int) -> NDArray:
     """One number in 0..1 for each cell (i, j)."""
-    return np.random.default_rng(seed).random((97, 89))[i.astype(int) % 97, j.astype(int) % 89]
+    return _table(seed)[i.astype(np.int32) % 97, j.astype(np.int32) % 89]
+
+
+@functools.lru_cache(maxsize=64)
+def _table(seed: int) -> NDArray:
+    return np.random.default_rng(seed).random((97, 89), np.float32)
 
 
 def _lumps(a: NDArray, b: NDArray, period: int, seed: int) -> NDArray:
@@ -187,6 +193,6 @@ def creases(phi: NDArray, height: NDArray, number: int) -> NDArray:
     """Where worn cloth folds, lighter above 0 and darker below, -1..1 `[N]`: by degrees round a piece and height."""
     t = np.deg2rad(phi).astype(np.float32)
     one, two, three = (number % 101) * 0.06, (number % 89) * 0.07, (number % 83) * 0.08
-    slack = np.sin(46 * height + 2.2 * np.sin(2 * t + one) + 3 * np.sin(17 * height + two))
+    slack = 1 - 2 * np.abs(np.sin(26 * height + 1.3 * np.sin(2 * t + one) + 1.6 * np.sin(17 * height + two)))
     fine = np.sin(97 * height + 3 * np.sin(t + three) + 4 * t) * np.sin(31 * height + two + 3 * t)
     return 0.6 * slack * np.sin(2 * t + 9 * height + three) + 0.4 * fine

@@ -5,6 +5,7 @@ is plain; elsewhere light has a colour and a width, and what is hidden from the 
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,7 @@ from dpt_tf.synthetic import backdrops
 from dpt_tf.synthetic.camera import Camera, View
 from dpt_tf.synthetic.surface import Floats
 
+Colour = tuple[float, float, float]
 Blocked = Callable[[Floats, Floats], NDArray[np.bool_]]
 _SPREAD = np.array([[0.7, 0.3, 0.2], [-0.3, 0.7, -0.5], [-0.7, -0.3, 0.5], [0.3, -0.7, -0.2]], np.float32)
 
@@ -58,8 +60,7 @@ def on_backdrop(camera: Camera, view: View, points: Floats, size: int) -> Floats
         image = np.array(camera.backdrop, np.float32) * (1 - camera.gradient * rows[:, None, None])
         image = np.repeat(image, size, 1)
     else:
-        colour = camera.exposure * (0.5 * np.array(camera.sky) + 0.5 * np.array(camera.tint))
-        image = _shoulder(backdrops.paint(*camera.scene, size) * colour.astype(np.float32))
+        image = _lit_scene(camera.scene, camera.exposure, camera.sky, camera.tint, size)
     feet = points[points[:, 1] < 0.04]
     seen = view.project(feet)
     (x, y), wide = (seen.min(0) + seen.max(0)) / 2, (seen[:, 0].max() - seen[:, 0].min()) * 0.75 + 0.02 * size
@@ -68,6 +69,13 @@ def on_backdrop(camera: Camera, view: View, points: Floats, size: int) -> Floats
     blob = np.exp(-(((grid[:, None] - y) / (0.016 * size)) ** 2) - ((grid[None] - x) / wide) ** 2)
     image = (image * (1 - camera.floor * blob[..., None])).astype(np.float32)
     return image * (1 - camera.cast * _shadow(camera, view, points, size)[..., None]) if camera.cast else image
+
+
+@functools.lru_cache(maxsize=2)
+def _lit_scene(scene: tuple[str, int], exposure: float, sky: Colour, tint: Colour, size: int) -> Floats:
+    """A scene in the camera's light, not to be written to."""
+    colour = np.array([exposure * (0.5 * s + 0.5 * t) for s, t in zip(sky, tint, strict=True)], np.float32)
+    return _shoulder(backdrops.paint(*scene, size) * colour)
 
 
 def _shadow(camera: Camera, view: View, points: Floats, size: int) -> Floats:
@@ -96,7 +104,7 @@ def _warmth(degree: float) -> tuple[float, float, float]:
 _INDOORS = ("soft", "flash", "side", "lamp", "behind"), (0.35, 0.17, 0.22, 0.18, 0.08)
 # Degrees from the camera, height over distance, ambient, softness, power, warmth of the key light and of the sky.
 _LIGHTS = {
-    "sun": ((0, 100), (0.4, 1.6), (0.38, 0.6), (0.01, 0.03), (1.1, 1.4), (0, 0.8), (-0.7, 0)),
+    "sun": ((0, 100), (0.4, 1.6), (0.38, 0.6), (0.01, 0.03), (1.0, 1.25), (0, 0.8), (-0.7, 0)),
     "overcast": ((0, 60), (0.9, 2), (0.72, 0.9), (0.4, 0.6), (1, 1), (-0.1, 0.1), (-0.5, 0.2)),
     "behind": ((115, 165), (0.3, 1), (0.6, 0.85), (0.05, 0.2), (1.5, 2.5), (0, 1), (-0.4, 0.3)),
     "soft": ((0, 70), (0.3, 1.2), (0.5, 0.78), (0.1, 0.4), (1, 1), (-0.2, 0.3), (-0.2, 0.3)),

@@ -55,9 +55,16 @@ class Plane:
         return np.broadcast_to(np.asarray(colour, np.float32), (self.size, self.size, 3)).copy()
 
     def colour(self, dark: float = 0.08, bright: float = 0.92, saturation: float = 0.6) -> Floats:
-        """A colour `[3]` as walls and things have it: muted mostly."""
-        share = saturation * self.rng.beta(1.1, 2.6)
-        return np.array(colorsys.hsv_to_rgb(self.rng.random(), share, self.rng.uniform(dark, bright)), np.float32)
+        """A colour `[3]` as walls and things have it: muted mostly, of wood, cream and brick or of slate and sky."""
+        kind, share = self.rng.random(), saturation * self.rng.beta(1.1, 3.2)
+        hue = (
+            self.rng.normal(0.09, 0.025)
+            if kind < 0.55
+            else self.rng.normal(0.59, 0.03)
+            if kind < 0.8
+            else self.rng.random()
+        )
+        return np.array(colorsys.hsv_to_rgb(hue % 1, share, self.rng.uniform(dark, bright)), np.float32)
 
     def near(self, red: float, green: float, blue: float, spread: float = 0.04) -> Floats:
         """A colour `[3]` like this one, lighter or darker and of a hue beside it."""

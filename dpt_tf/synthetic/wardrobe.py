@@ -47,7 +47,7 @@ _KINDS = {  # how often a garment that is not plain is of each, and its repeats 
     "dots": (0.05, (12, 36)),
 }
 _TONES = np.array(
-    [[0.99, 0.86, 0.79], [0.95, 0.78, 0.67], [0.88, 0.68, 0.54], [0.76, 0.55, 0.41], [0.60, 0.40, 0.28],
+    [[0.96, 0.82, 0.74], [0.92, 0.75, 0.64], [0.88, 0.68, 0.54], [0.76, 0.55, 0.41], [0.60, 0.40, 0.28],
      [0.42, 0.27, 0.19], [0.26, 0.17, 0.13]]
 )  # fmt: skip
 
@@ -55,7 +55,7 @@ _TONES = np.array(
 def colour(rng: np.random.Generator) -> Colour:
     """One colour as clothes have it: mostly the dozen that most clothes are of, seldom a loud one."""
     if rng.random() < 0.22:
-        return colorsys.hsv_to_rgb(float(rng.random()), float(rng.beta(2.2, 2)), float(rng.uniform(0.25, 0.95)))
+        return colorsys.hsv_to_rgb(float(rng.random()), float(0.9 * rng.beta(2.2, 2.2)), float(rng.uniform(0.25, 0.95)))
     shares = np.array([share for _, share in _WORN])
     near = np.array(_WORN[rng.choice(len(_WORN), p=shares / shares.sum())][0])
     r, g, b = np.clip(near * rng.uniform(0.85, 1.12) + rng.normal(0, 0.02, 3), 0.02, 0.97)
@@ -109,7 +109,7 @@ def _outfit(worn: Outfit, rng: np.random.Generator) -> Outfit:
         badge_colour=_apart(rng, 0.6)[1],
         lettering=int(rng.integers(1, 1 << 20)) if printed else 0,
         sleeves=_plain(rng) if rng.random() < 0.12 else None,
-        creases=float(rng.uniform(0.03, 0.14)),
+        creases=float(rng.uniform(0.08, 0.26)),
     )
 
 
@@ -118,9 +118,11 @@ def dressed(who: Person) -> Person:
     rng = np.random.default_rng((who.seed, 0xC107))
     tone = rng.uniform(0, len(_TONES) - 1)
     skin = [float(np.interp(tone, range(len(_TONES)), _TONES[:, k])) for k in range(3)]
-    flush = rng.normal(0, 0.02)
+    flush, hair = rng.normal(0, 0.02), np.array(who.hair.colour)
+    r, g, b = hair + rng.uniform(0.1, 0.4) * (hair.mean() - hair)
     return dataclasses.replace(
         who,
         outfit=_outfit(who.outfit, rng),
+        hair=dataclasses.replace(who.hair, colour=(float(r), float(g), float(b))),
         skin=(min(skin[0] + flush, 1.0), skin[1], max(skin[2] - flush, 0.05)),
     )
