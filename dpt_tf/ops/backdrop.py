@@ -40,13 +40,11 @@ def first_guess(photo: tf.Tensor, body: tf.Tensor, image_size: int) -> tuple[tf.
 def without(photo: tf.Tensor, matte: tf.Tensor, levels: int = _LEVELS) -> tf.Tensor:
     """The photo with a fill in place of the person: `[B, H, W, 3]`.
 
-    A pixel that is half the person's is the person's: its colour is mixed. Gradients reach the matte by how much of
-    the fill each pixel takes, not by what the fill is made of.
+    A pixel that is half the person's is the person's, and its neighbours too: their colour is mixed.
     """
-    hidden = tf.minimum(1.0, 2 * matte)
-    known = tf.stop_gradient(1 - hidden)
-    filled, _ = pyramid.fill(photo * known, known, levels)
-    return photo * (1 - hidden) + tf.stop_gradient(filled) * hidden
+    hidden = dilate(tf.minimum(1.0, 2 * matte), 1)
+    filled, _ = pyramid.fill(photo * (1 - hidden), 1 - hidden, levels)
+    return photo * (1 - hidden) + filled * hidden
 
 
 def dilate(mask: tf.Tensor, radius: int) -> tf.Tensor:

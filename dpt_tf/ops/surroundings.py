@@ -6,7 +6,8 @@
   field `[B, H, W, 2]`: for every pixel of the target, on the body or beside it, its place (x, y) in the source
 
 Beside the body the displacement of the nearest body goes on: a pixel a hand's breadth left of the target's hip comes
-from a hand's breadth left of the source's hip, or right of it where the target is seen from the other side.
+from a hand's breadth left of the source's hip, or right of it where the target is seen from the other side. Arms and
+hands carry nothing: what hangs wide hangs from head, trunk and legs, whichever way an arm points.
 """
 
 import math
@@ -17,6 +18,7 @@ from dpt_tf.ops import atlas, backdrop, pyramid, surface
 from dpt_tf.ops.device import custom_gradient
 
 _FLIPPED = ("through", "mirror")
+_ARMS = (3, 4, *range(15, 23))
 _RIM = 0.025  # in sides of the picture
 _FAINTEST = 0.02  # a share too small to tell a colour by
 
@@ -43,6 +45,8 @@ def field(places: tf.Tensor, target_iuv: tf.Tensor) -> tf.Tensor:
     found = atlas.sample(places, target_iuv)
     known = tf.cast(found[..., 2:3] > 0.5, tf.float32)
     place = tf.math.divide_no_nan(found[..., :2], found[..., 2:3]) * known
+    anchors = 1 - _arms(target_iuv)
+    known *= tf.where(tf.reduce_any(known * anchors > 0, [1, 2], keepdims=True), anchors, 1.0)
     straight = known * tf.cast(found[..., 3:] > 0, tf.float32)
     centre = (tf.range(size, dtype=tf.float32) + 0.5) / size
     here = tf.stack(tf.meshgrid(centre, centre), -1)[None]
@@ -84,14 +88,21 @@ def overhang(photo, matte, source_iuv, target_iuv, field):
     counts: an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest of a pixel
     does not show.
     """
+    size = field.shape[1]
+    arms = backdrop.dilate(_arms(source_iuv), math.ceil(_RIM * size))
+    matte *= 1 - arms * (1 - backdrop.body_of(source_iuv))  # a sleeve's rim goes nowhere without the arm
     body, beside = backdrop.body_of(source_iuv), 1 - backdrop.body_of(target_iuv)
     carried = carry(tf.concat([photo * matte, matte, body], -1), field)
     colour, share, was_body = tf.split(carried, [3, 1, 1], -1)
-    size = field.shape[1]
     rim, near = (backdrop.dilate(1 - beside, math.ceil(reach * size)) for reach in (_RIM, backdrop.REACH))
     allowed = beside * near * (1 - was_body * (1 - rim))
     colour = tf.math.divide_no_nan(colour, share)
     return tf.where(share * allowed > _FAINTEST, colour, 0.0), share * allowed
+
+
+def _arms(iuv):
+    """1 on arms and hands, `[B, H, W, 1]`."""
+    return tf.cast(tf.reduce_any(iuv[..., :1] == tf.constant(_ARMS, tf.uint8), -1, keepdims=True), tf.float32)
 
 
 @custom_gradient
