@@ -46,6 +46,15 @@ def composite(predicted, warped, backdrop, layers, residual):
     return w_p * predicted + w_w * warped + w_b * backdrop + residual
 
 
+def weights(x, overhang, target_iuv):
+    """The three weights, a softmax of x's first three on top of how they begin: `[B, H, W, 3+] -> [B, H, W, 3]`."""
+    body = tf.cast(target_iuv[..., :1] > 0, tf.float32)
+    share = tf.clip_by_value(overhang, 0.01, 0.99)
+    warped = body * 5 + (1 - body) * tf.math.log(share / (1 - share))
+    begin = tf.concat([5 * body - 3, warped, -4 * body], -1)
+    return tf.nn.softmax(begin + x[..., :3])
+
+
 class _Float32(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**(kwargs | {"dtype": "float32"}))
@@ -53,14 +62,10 @@ class _Float32(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("dpt_tf")
 class Weights(_Float32):
-    """`(x [B, S, S, 3+], overhang, target_iuv) -> [B, S, S, 3]`: softmax of x's first three on top of the beginning."""
+    """`weights` as a layer."""
 
     def call(self, x, overhang, target_iuv):  # noqa: D102
-        body = tf.cast(target_iuv[..., :1] > 0, tf.float32)
-        share = tf.clip_by_value(overhang, 0.01, 0.99)
-        warped = body * 5 + (1 - body) * tf.math.log(share / (1 - share))
-        begin = tf.concat([5 * body - 3, warped, -4 * body], -1)
-        return tf.nn.softmax(begin + x[..., :3])
+        return weights(x, overhang, target_iuv)
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
