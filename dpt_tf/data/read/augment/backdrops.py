@@ -5,18 +5,44 @@ shaded wall, wall and floor, stripes and tiles, a clutter of boxes; over each li
 """
 
 import math
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from dpt_tf.data.read.augment.draws import Draws
+from dpt_tf.data.read.augment.packed import at, channel
 
 _OCTAVES = 7
 _BOXES = 10
 _BLOCK = 16  # a picture's size is a multiple of it
+_EVERY = 4  # pixels that are looked at, along a picture
 
 
-def draw(draws: Draws, size: int) -> tf.Tensor:
-    """A backdrop of `size` pixels."""
+class Backdrop(NamedTuple):
+    """What comes behind the people of an example, and what was there."""
+
+    there: tf.Tensor
+    """bool `[]`: whether anything comes there."""
+    new: tf.Tensor
+    """float32 `[S, S, 3]`."""
+    old: tf.Tensor
+    """Pixels int32 `[n, S / 16, S / 16]`."""
+
+
+def draw(draws: Draws, photos: tf.Tensor, wanted: tf.Tensor) -> Backdrop:
+    """A backdrop for photos, pixels int32 `[n, S, S]`, where bool `wanted`; it is drawn at half size and enlarged."""
+    count, size, _ = photos.shape
+    own = Draws(draws.seed())
+    side = size // _BLOCK
+    new, old = tf.cond(
+        wanted,
+        lambda: (_up(_picture(own, size // 2), size), _left_out(photos)),
+        lambda: (tf.zeros([size, size, 3]), tf.zeros([count, side, side], tf.int32)),
+    )
+    return Backdrop(wanted, new, old)
+
+
+def _picture(draws: Draws, size: int) -> tf.Tensor:
     grain, first, second = _noise(draws, size), _wall(draws, size), _wall(draws, size)
     kinds = [
         _noisy(draws, grain),
@@ -108,26 +134,33 @@ def _boxes(draws: Draws, wall, size):
     return picture
 
 
-def replace(photos: tf.Tensor, backdrop: tf.Tensor) -> tf.Tensor:
-    """Puts one backdrop behind the people of photos float32 `[n, S, S, 4]`, alpha their coverage.
-
-    A pixel C = a F + (1 - a) B becomes a F + (1 - a) N = C + (1 - a) (N - B). The old backdrop B is known where a = 0;
-    elsewhere it is carried on from there, so thin edges have no fringe of it.
-    """
+def _left_out(photos: tf.Tensor) -> tf.Tensor:
+    """The old backdrops of photos, pixels int32 `[n, S, S]`, carried on behind the people: a pixel for each block."""
     size = photos.shape[1]
-    free = tf.cast(photos[..., 3:] == 0, tf.float32)
-    known = tf.concat([photos[..., :3] * free, free], -1)
-    blocks = [-1, size // _BLOCK, _BLOCK, size // _BLOCK, _BLOCK, 4]
-    known = tf.reduce_mean(tf.reshape(known, blocks), [2, 4])
+    side, some = size // _BLOCK, tf.bitcast(photos[:, 2::_EVERY, 2::_EVERY], tf.uint8)
+    free = tf.cast(some[..., 3:] == 0, tf.float32)
+    known = tf.concat([tf.cast(some[..., :3], tf.float32) * free, free], -1)
+    known = tf.reduce_mean(tf.reshape(known, [-1, side, _BLOCK // _EVERY, side, _BLOCK // _EVERY, 4]), [2, 4])
     near = tf.nn.avg_pool2d(known, 3, 1, "SAME")
     far = tf.nn.avg_pool2d(near, 5, 1, "SAME")
     known += 0.1 * near + 0.01 * far + 0.001 * tf.reduce_mean(known, [1, 2], keepdims=True)
-    old = _up(tf.math.divide_no_nan(known[..., :3], known[..., 3:]), size)
-    return _composite(photos, old, backdrop)
+    colour = tf.math.divide_no_nan(known[..., :3], known[..., 3:])
+    return tf.bitcast(tf.cast(tf.pad(tf.round(colour), [[0, 0], [0, 0], [0, 0], [0, 1]]), tf.uint8), tf.int32)
 
 
-@tf.function(jit_compile=True)
-def _composite(photos, old, new):
-    colours, alpha = photos[..., :3], photos[..., 3:]
-    changed = tf.clip_by_value(colours + (1 - alpha / 255) * (new - old), 0.0, 255.0)
-    return tf.concat([tf.where(alpha == 0, new, changed), alpha], -1)
+def behind(planes, alpha, backdrop: Backdrop, places):
+    """Puts the backdrop behind the people of photos, red, green and blue float32 `[n, S, S]`, alpha their coverage.
+
+    A pixel C = a F + (1 - a) B becomes a F + (1 - a) N = C + (1 - a) (N - B). The old backdrop B is known where a = 0
+    and carried on from there, so edges keep no fringe of it.
+    """
+    x, y = (tf.clip_by_value(place, 0, alpha.shape[1] - 1.0) for place in places)
+    old = at(backdrop.old, tf.floor(y / _BLOCK), tf.floor(x / _BLOCK))
+    share = tf.where(backdrop.there, 1 - alpha / 255, 0.0)
+
+    def mixed(plane, number):
+        new = backdrop.new[..., number]
+        moved = plane + share * (new - channel(old, number))
+        return tf.clip_by_value(tf.where(share == 1, new, moved), 0, 255)
+
+    return [mixed(plane, number) for number, plane in enumerate(planes)]
