@@ -24,14 +24,20 @@ _TARGET_MAP = 0.1  # share of the target maps that may get a defect
 def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     """Decoded views with opacity -> the same, varied; `seed` is int `[2]`."""
     draws = Draws(seed)
-    photos, maps = (tf.stack([tf.bitcast(one, tf.int32) for one in each]) for each in (seen.photos, seen.maps))
-    mattes, *people = _looked_at(photos, maps)
+    size, before = seen.photos[0].shape[0], Draws(draws.seed())
+    photos, maps, mattes, *people = _looked_at(*([tf.bitcast(one, tf.int32) for one in each] for each in seen[:2]))
     change, mirrors = geometry.draw(draws, *people)
-    backdrop = backdrops.draw(draws, photos, mattes & draws.chance(_NEW_BACKDROP))
-    photos, maps = _repainted(photos, maps, change, mirrors, backdrop, colour.draw(draws))
-
-    source, *others = tf.unstack(photos)
-    first, *rest = tf.unstack(maps)
+    tones, places = colour.draw(draws), geometry.places(change, size)
+    taps, taken = _taken(photos, maps, places)
+    photos = tf.cond(
+        mattes & draws.chance(_NEW_BACKDROP),
+        lambda: _painted_before(
+            taps, backdrops.draw(before, size), tf.gather(backdrops.left_out(photos), places.block), places, tones
+        ),
+        lambda: _painted(taps, places, tones),
+    )
+    source, *others = photos
+    first, *rest = _on_their_side(taken, places, mirrors)
     spoilt = [defects.of_map(first, draws)]
     for other in rest:
         rarely, own = draws.chance(_TARGET_MAP), Draws(draws.seed())
@@ -39,22 +45,52 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     return Seen(
         photos=[tf.bitcast(one, tf.uint8) for one in (defects.of_photo(source, draws), *others)],
         maps=[tf.bitcast(one, tf.uint8) for one in spoilt],
-        joints=geometry.move(seen.joints, change, mirrors, photos.shape[1]),
+        joints=geometry.move(seen.joints, change, mirrors, size),
     )
 
 
 @tf.function(jit_compile=True)
 def _looked_at(photos, maps):
-    """Whether all photos have mattes, bool `[]`, and in which columns and rows people are, bool `[S]` both."""
-    alpha = channel(photos, 3)
-    mattes = tf.reduce_any(alpha < 255, [1, 2], keepdims=True)
-    body = (maps & 0xFF > 0) | (mattes & (alpha > 0))
-    return tf.reduce_all(mattes), tf.reduce_any(body, [0, 1]), tf.reduce_any(body, [0, 2])
+    """Of n views, pixels int32 `[S, S]`, what has to be known of all pixels.
+
+    -> photos and maps as rows `[S * S, n]`; whether all photos have mattes, bool `[]`; and in which columns and rows
+    people are, bool `[S]` both.
+    """
+    rows = [tf.reshape(tf.stack(each, -1), [-1, len(each)]) for each in (photos, maps)]
+    has = [tf.reduce_any(channel(photo, 3) < 255) for photo in photos]
+    bodies = [
+        (iuv & 0xFF > 0) | (matte & (channel(photo, 3) > 0))
+        for photo, iuv, matte in zip(photos, maps, has, strict=True)
+    ]
+    body = functools.reduce(tf.logical_or, bodies)
+    return *rows, tf.reduce_all(tf.stack(has)), tf.reduce_any(body, 0), tf.reduce_any(body, 1)
 
 
 @tf.function(jit_compile=True)
-def _repainted(photos, maps, change, mirrors, backdrop, tones):
-    places = geometry.places(change, photos.shape[1])
-    *colours, alpha = geometry.between(photos, places)
-    colours = colour.apply(backdrops.behind(colours, alpha, backdrop, places), tones)
-    return pack([*colours, alpha]), geometry.nearest(maps, places, mirrors)
+def _taken(photos, maps, places):
+    return geometry.corners(photos, places, places.inside.shape[1]), tf.gather(maps, places.nearest)
+
+
+def _by_view(rows, places):
+    """`[S * S, n]` -> n times `[S, S]`."""
+    return [tf.reshape(row, places.inside.shape) for row in tf.unstack(rows, axis=-1)]
+
+
+@tf.function(jit_compile=True)
+def _painted(taps, places, tones):
+    views = zip(*(_by_view(tap, places) for tap in taps), strict=True)
+    return [pack(colour.apply(geometry.between(view, places), tones)) for view in views]
+
+
+@tf.function(jit_compile=True)
+def _painted_before(taps, backdrop, old, places, tones):
+    views = zip(*(_by_view(tap, places) for tap in taps), strict=True)
+    return [
+        pack(colour.apply(backdrops.behind(geometry.between(view, places), backdrop, left), tones))
+        for view, left in zip(views, _by_view(old, places), strict=True)
+    ]
+
+
+@tf.function(jit_compile=True)
+def _on_their_side(maps, places, mirrors):
+    return [geometry.other_side(iuv, places, mirrors) for iuv in _by_view(maps, places)]

@@ -52,7 +52,9 @@ def draw(draws: Draws) -> Tones:
 
 
 def apply(planes, tones: Tones):
-    """Red, green and blue in 0..255, float32 of any shape, -> the same; values may leave that range."""
-    values = [plane / 255 for plane in planes]
+    """The channels of a photo in 0..255, float32 of any shape, -> the same, alpha as it was; some leave that range."""
+    *colours, alpha = planes
+    values = [plane / 255 for plane in colours]
     lit = [value + tones.curve * value * (1 - value) for value in values]
-    return [255 * (sum(tones.matrix[i, k] * lit[k] for k in range(3)) + tones.shift) for i in range(3)]
+    mixed = [255 * (sum(tones.matrix[i, k] * lit[k] for k in range(3)) + tones.shift) for i in range(3)]
+    return [*mixed, alpha]

@@ -6,13 +6,14 @@ a map takes the nearest pixel, and beyond the edges is background; so it is with
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from dpt_tf.data.keypoints import JOINTS
 from dpt_tf.data.read.augment.draws import Draws
-from dpt_tf.data.read.augment.packed import at, channel
+from dpt_tf.data.read.augment.packed import BLOCK, channel
 from dpt_tf.iuv import symmetry
 
 _STAYS = 0.25  # share of the examples that are neither shifted nor scaled nor turned
@@ -79,43 +80,64 @@ def draw(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> tuple[tf.Tensor, tf.
     return tf.where(mirrors, [[-1.0], [1.0]], 1.0) * change, mirrors
 
 
-def places(change, size: int):
-    """Where each new pixel was, x and y in pixels, float32 `[S, S]` both."""
+class Places(NamedTuple):
+    """Where each new pixel was; rows of numbers `[S * S]` are pixels of a picture, row by row."""
+
+    corner: tf.Tensor
+    """int32 `[S * S]`: of the four pixels round it, the one above on the left."""
+    right: tf.Tensor
+    """float32 `[S, S]` in 0..1: how far right of that it was."""
+    down: tf.Tensor
+    """float32 `[S, S]`, likewise."""
+    nearest: tf.Tensor
+    """int32 `[S * S]`: the nearest pixel."""
+    inside: tf.Tensor
+    """bool `[S, S]`: whether it was in the picture."""
+    block: tf.Tensor
+    """int32 `[S * S]`: the block of 16 x 16 pixels in which it was."""
+
+
+@tf.function(jit_compile=True)
+def places(change, size):
+    """The places of `change` in pictures of `size`, a whole number of Python's."""
     offset = tf.range(size, dtype=tf.float32) - (size - 1) / 2
     was = change[:, 0, None, None] * offset + change[:, 1, None, None] * offset[:, None]
-    return tf.unstack(was + change[:, 2, None, None] + (size - 1) / 2)
+    x, y = tf.unstack(was + change[:, 2, None, None] + (size - 1) / 2)
 
+    def number(row, column, width=size):
+        return tf.reshape(tf.cast(row * width + column, tf.int32), [-1])
 
-def _beyond(x, y, size):
-    x, y = tf.round(x), tf.round(y)
-    return (tf.minimum(x, y) < 0) | (tf.maximum(x, y) >= size)
-
-
-def nearest(maps, places, mirrors):
-    """Maps, pixels int32 `[n, S, S]`, resampled; a fourth channel becomes 0."""
-    x, y = places
-    last = maps.shape[1] - 1.0
-    taken = at(maps, tf.clip_by_value(tf.round(y), 0, last), tf.clip_by_value(tf.round(x), 0, last))
-    mirrored = tf.gather(_LAW, taken & 0xFF) ^ (taken & 0xFFFF00)
-    return tf.where(_beyond(x, y, last + 1), 0, tf.where(mirrors, mirrored, taken & 0xFFFFFF))
-
-
-def between(photos, places):
-    """Photos, pixels int32 `[n, S, S]`, resampled: their four channels, float32 `[n, S, S]` each."""
-    x, y = places
-    last = photos.shape[1] - 1.0
-    inside = tf.cast(~_beyond(x, y, last + 1), tf.float32)
+    last = size - 1.0
+    inside = (tf.minimum(x, y) >= -0.5) & (tf.maximum(x, y) <= last + 0.5)
     x, y = tf.clip_by_value(x, 0, last), tf.clip_by_value(y, 0, last)
     left, top = tf.minimum(tf.floor(x), last - 1), tf.minimum(tf.floor(y), last - 1)
-    right, down = x - left, y - top
-    taps = [
-        ((1 - right) * (1 - down), at(photos, top, left)),
-        (right * (1 - down), at(photos, top, left + 1)),
-        ((1 - right) * down, at(photos, top + 1, left)),
-        (right * down, at(photos, top + 1, left + 1)),
-    ]
-    planes = [sum(weight * channel(tap, k) for weight, tap in taps) for k in range(4)]
-    return [*planes[:3], planes[3] * inside]
+    return Places(
+        corner=number(top, left),
+        right=x - left,
+        down=y - top,
+        nearest=number(tf.round(y), tf.round(x)),
+        inside=inside,
+        block=number(tf.floor(y / BLOCK), tf.floor(x / BLOCK), size // BLOCK),
+    )
+
+
+def corners(rows, places: Places, size: int):
+    """The four pixels round each place, int32 `[S * S, n]` each, of n pictures `rows`, int32 `[S * S, n]`."""
+    return [tf.gather(rows, places.corner + step) for step in (0, 1, size, size + 1)]
+
+
+def between(taps, places: Places):
+    """Of `corners` of one picture, int32 `[S, S]` each, what lies between: four channels, float32 `[S, S]`."""
+    right, down = places.right, places.down
+    weights = [(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down]
+    planes = [tf.add_n([weight * channel(tap, k) for weight, tap in zip(weights, taps, strict=True)]) for k in range(4)]
+    return [*planes[:3], tf.where(places.inside, planes[3], 0.0)]
+
+
+def other_side(maps, places: Places, mirrors):
+    """Maps as they were resampled, int32 `[S, S]`, on the other side if `mirrors`; a fourth channel becomes 0."""
+    mirrored = tf.gather(_LAW, maps & 0xFF) ^ (maps & 0xFFFF00)
+    return tf.where(places.inside, tf.where(mirrors, mirrored, maps & 0xFFFFFF), 0)
 
 
 def move(joints, change, mirrors, size: int):

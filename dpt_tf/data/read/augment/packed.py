@@ -1,10 +1,13 @@
 """Pixels as one number each, int32, their channels in its bytes, the first the lowest.
 
 Op by op TensorFlow writes 65,536 pixels out and reads them back in, fifty times. What is done to every pixel is
-compiled here, in one pass, and packed pixels are what such a pass reads and writes quickest.
+compiled, and packed pixels are what compiled passes read and write quickest. Those that gather do nothing else: with
+arithmetic in the same pass a gather takes many times as long.
 """
 
 import tensorflow as tf
+
+BLOCK = 16  # pixels along a block; a picture is of whole blocks
 
 
 def channel(pixels: tf.Tensor, number: int) -> tf.Tensor:
@@ -16,12 +19,6 @@ def pack(planes: list[tf.Tensor]) -> tf.Tensor:
     """Channels float32, rounded, and 0 or 255 where they lie beyond."""
     levels = [tf.cast(tf.round(tf.clip_by_value(plane, 0.0, 255.0)), tf.int32) for plane in planes]
     return tf.add_n([tf.bitwise.left_shift(level, 8 * number) for number, level in enumerate(levels)])
-
-
-def at(pixels: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-    """Pixels `[n, H, W]` at whole numbers float32 `[S, S]` -> `[n, S, S]`."""
-    count, height, width = pixels.shape
-    return tf.gather(tf.reshape(pixels, [count, height * width]), tf.cast(row * width + column, tf.int32), axis=1)
 
 
 def beside(picture: tf.Tensor, down: int, right: int) -> tf.Tensor:
