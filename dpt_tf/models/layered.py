@@ -10,9 +10,9 @@ _SEEN = ("predicted", "warped", "carried", "backdrop")
 
 
 def build(image_size=256, width=64):
-    """image = w_p predicted + w_t warped + w_c carried + w_b backdrop + r: a softmax and a residual, of a small U-Net.
+    """A softmax over the layers and a residual, of a small U-Net; `composite` says what becomes of them.
 
-    On the body the person can be warped in two ways: `warped` is the texture, which follows every limb, `carried` is the
+    On the body the person can be warped in two ways: `warped` is the texture, which follows every limb, `carried` the
     photo moved along as one piece of cloth is. Beside the body the two are the same.
 
     Args:

@@ -1,12 +1,12 @@
 """What a map does not have, hair and cloth beside the body, carried along with the body beside it.
 
-  places `[B, 24, R, R, 4]`: where each texel is in the source photo, (x, y) in shares of its sides; whether it is known;
-      1 where the source shows the texel itself, -1 where the place is that of a texel that answers it under a flip
-      (`iuv.relations`), in which left and right change places
+  places `[B, 24, R, R, 4]`: where each texel is in the source photo, (x, y) in shares of its sides; whether that is
+      known; 1 where the photo shows the texel itself, -1 where the place is that of a texel that answers it under a
+      flip (`iuv.relations`), in which left and right change places
   field `[B, H, W, 2]`: for every pixel of the target, on the body or beside it, its place (x, y) in the source
 
-Beside the body the mean displacement of the nearest body goes on: a pixel a hand's breadth left of the target's hip comes
-from a hand's breadth left of the source's hip, or right of it where the target is seen from the other side. Arms,
+Beside the body the mean displacement of the nearest body goes on: a pixel a hand's breadth left of the target's hip
+comes from a hand's breadth left of the source's hip, or right of it where the target is seen from the other side. Arms,
 hands and feet carry nothing: what hangs wide hangs from head, trunk and legs, whichever way an arm points.
 """
 
@@ -42,7 +42,7 @@ def places(source_iuv: tf.Tensor, resolution: int) -> tf.Tensor:
 
 
 def field(places: tf.Tensor, target_iuv: tf.Tensor) -> tf.Tensor:
-    """`[B, 24, R, R, 4]`, `[B, S, S, 3]` uint8 -> `[B, S, S, 2]`; without a known place on the body, the pixel's own."""
+    """`[B, 24, R, R, 4]`, `[B, S, S, 3]` uint8 -> `[B, S, S, 2]`; where no place is known, the pixel's own."""
     size = target_iuv.shape[1]
     found = atlas.sample(places, target_iuv)
     known = tf.cast(found[..., 2:3] > 0.5, tf.float32)
@@ -97,9 +97,9 @@ def carry(image: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
 def overhang(photo, matte, source_iuv, target_iuv, field):
     """What is carried along: colours `[B, S, S, 3]`, and how much beside the body is the person, `[B, S, S, 1]`.
 
-    Beside the body only within `backdrop.REACH` of the target's body. Of the source's body itself only what lands within `_RIM` of it
-    counts: an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest of a pixel
-    does not show.
+    Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what lands within `_RIM`:
+    an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest of a pixel does not
+    show.
     """
     size = field.shape[1]
     arms = backdrop.dilate(_of_parts(source_iuv, _ARMS), math.ceil(_RIM * size))

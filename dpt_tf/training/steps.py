@@ -40,8 +40,8 @@ def inpainting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
     """The inpainting autoencoder alone, Eq. 6: T_hat against what each neighbour view j observes of the surface.
 
     Args:
-      network: texture -> texture; or, of `models.completion`, which leaves what the source shows as it is, dict texture,
-        observed -> dict with texture, and then only what the source does not show counts.
+      network: texture -> texture; or that of `models.completion`, which leaves what the source shows as it is: then only
+        what the source does not show counts.
       optimizer: updates its weights.
       hparams: atlas_size, batch_size.
 
@@ -77,8 +77,8 @@ def joint(
 ) -> Step:
     """Everything end to end: lambda_1 L_1 + lambda_p L_p + lambda_style L_style + lambda_GAN L_GAN (Sec. 3.4, 4.1).
 
-    Beyond the paper: 1 - SSIM, L_1 of what the predictive stream painted (the sum supervises the result alone, and leaves
-    open who painted what of it), and the cross entropy of the source's matte where the data have one.
+    Beyond the paper: 1 - SSIM, L_1 of what the predictive stream painted (a loss of the result alone leaves open who
+    painted what of it), and the cross entropy of the source's matte where the data have one.
 
     A term whose weight is 0 is not computed. Generator and discriminator are updated at once, both by the gradients at
     the weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
