@@ -40,8 +40,8 @@ def inpainting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
     """The inpainting autoencoder alone, Eq. 6: T_hat against what each neighbour view j observes of the surface.
 
     Args:
-      network: texture -> texture; or that of `models.completion`, which leaves what the source shows as it is: then only
-        what the source does not show counts.
+      network: texture -> texture; or that of `models.completion`, which leaves what the source shows as it is: then
+        only what the source does not show counts.
       optimizer: updates its weights.
       hparams: atlas_size, batch_size.
 
@@ -143,7 +143,9 @@ def joint(
 
 def _without_matte(x: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     """A batch's inputs, and apart from them what no network reads: the source's matte, in 0..1, where data have one."""
-    alpha = {name: tf.cast(x[name], tf.float32) for name in ("source_matte", "source_has_matte") if name in x}
+    alpha: dict[str, tf.Tensor] = {
+        name: tf.cast(x[name], tf.float32) for name in ("source_matte", "source_has_matte") if name in x
+    }
     if alpha:
         alpha["source_matte"] /= 255
     return {name: value for name, value in x.items() if name not in alpha}, alpha
