@@ -26,7 +26,7 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     draws = Draws(seed)
     size, before = seen.photos[0].shape[0], Draws(draws.seed())
     photos, maps, mattes, *people = _looked_at(*([tf.bitcast(one, tf.int32) for one in each] for each in seen[:2]))
-    change, mirrors = geometry.draw(draws, *people)
+    change = geometry.draw(draws, *people)
     tones, places = colour.draw(draws), geometry.places(change, size)
     taps, taken = _taken(photos, maps, places)
     photos = tf.cond(
@@ -37,7 +37,7 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
         lambda: _painted(taps, places, tones),
     )
     source, *others = photos
-    first, *rest = _on_their_side(taken, places, mirrors)
+    first, *rest = _on_their_side(taken, places, change.mirrors)
     spoilt = [defects.of_map(first, draws)]
     for other in rest:
         rarely, own = draws.chance(_TARGET_MAP), Draws(draws.seed())
@@ -45,7 +45,7 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     return Seen(
         photos=[tf.bitcast(one, tf.uint8) for one in (defects.of_photo(source, draws), *others)],
         maps=[tf.bitcast(one, tf.uint8) for one in spoilt],
-        joints=geometry.move(seen.joints, change, mirrors, size),
+        joints=geometry.move(seen.joints, change, size),
     )
 
 
