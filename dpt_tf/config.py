@@ -166,10 +166,11 @@ _PRESETS: dict[str, dict[str, Any]] = {
     | {
         "image_size": 64,
         "atlas_size": 32,
-        "width": 32,
+        "width": 24,
+        "residuals": 4,
         "coder_width": 16,
         "context_size": 64,
-        "blending_width": 32,
+        "blending_width": 24,
         "discriminator_width": 32,
         "perceptual_weight": 0.0,
         "style_weight": 0.0,

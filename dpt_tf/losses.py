@@ -77,6 +77,31 @@ def masked_l1(y, observed, y_hat):
     return tf.reduce_mean(tf.math.divide_no_nan(error, count), 1)
 
 
+def dissimilarity(y, y_hat):
+    """1 - SSIM, averaged, over windows of 7 x 7 pixels of equal weight and values in [-1, 1]. Beyond the paper.
+
+    `[B, H, W, C]` twice -> `[B]`. A mean of squares sees a blur and a shift alike; this sees the blur.
+    """
+    y, y_hat = _float32(y, y_hat)
+    c_1, c_2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+
+    def window(x):
+        return tf.nn.avg_pool2d(x, 7, 1, "VALID")
+
+    mu, mu_hat = window(y), window(y_hat)
+    variances = window(y * y + y_hat * y_hat) - mu * mu - mu_hat * mu_hat
+    covariance = window(y * y_hat) - mu * mu_hat
+    ssim = (2 * mu * mu_hat + c_1) * (2 * covariance + c_2)
+    ssim /= (mu * mu + mu_hat * mu_hat + c_1) * (variances + c_2)
+    return 1 - _mean(ssim)
+
+
+def matte(alpha, logit):
+    """Cross entropy of a matte in 0..1 with the sigmoid of `logit`, averaged: `[B, H, W, 1]` twice -> `[B]`."""
+    alpha, logit = _float32(alpha, logit)
+    return _mean(tf.nn.sigmoid_cross_entropy_with_logits(alpha, logit))
+
+
 def generator(fake):
     """1/2 E (D(z, y_hat) - 1)^2, the generator's half of Eq. 4. Scores `[B, h, w, 1] -> [B]`."""
     (fake,) = _float32(fake)

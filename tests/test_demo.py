@@ -35,7 +35,7 @@ def test_a_quick_demo_and_other_people_have_folders_of_their_own(monkeypatch):
         raise UserError("enough")
 
     monkeypatch.setattr(synthetic, "is_missing", lambda data_dir: False)
-    monkeypatch.setattr(synthetic, "refuse_others", lambda data_dir, views, seed: None)
+    monkeypatch.setattr(synthetic, "refuse_others", lambda data_dir, views, seed, backdrops: None)
     monkeypatch.setattr(run, "train", train)
     for flags in ([], ["--quick"], ["--seed=1"]):
         assert main.guarded(lambda flags=flags: main.dispatch(["demo", *flags])) == 2

@@ -140,6 +140,8 @@ def test_the_report_of_a_folder_lies_beside_it_however_it_is_called(theirs, monk
         (["--output={file}/below"], "below: a file stands in its place"),
         (["--protocol=dsc+dsc"], "--protocol=dsc+dsc: name each protocol once"),
         (["--inception=absent"], "mean over 10 splits and needs as many pairs, here are 6"),
+        (["--fid=train@512"], "--fid=train@512: no such protocol: 'train@512'; have, joined by +: test, test.png, "),
+        (["--fid=test+test"], "--fid=test+test: name each protocol once"),
     ],
 )
 def test_a_mistake_in_the_command_is_one_line(prepared, theirs, tmp_path, capsys, flags, says):
@@ -183,7 +185,7 @@ def test_a_report_is_not_written_over_by_one_on_other_pairs(prepared, theirs, tm
     assert (usual / "report.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("more", [{"split": "train"}, {"protocol": "skimage"}])
+@pytest.mark.parametrize("more", [{"split": "train"}, {"protocol": "skimage"}, {"fid": "train"}])
 def test_a_named_folder_with_a_report_on_other_pairs_is_refused(prepared, theirs, tmp_path, more):
     output = tmp_path / "out"
     scores(prepared, theirs, output)
@@ -194,11 +196,14 @@ def test_a_named_folder_with_a_report_on_other_pairs_is_refused(prepared, theirs
 
 
 def test_a_runs_own_data_are_those_it_was_trained_on():
-    facts = {"data_dir": "data/mine", "split": "test", "limit": None, "seed": 0, "protocol": "dsc"}
+    facts = {"data_dir": "data/mine", "split": "test", "limit": None, "seed": 0, "protocol": "dsc", "fid": "test"}
     own = pathlib.Path("runs/a/evaluation")
     assert places.usual(own, facts | {"digests": {"data": "0123456789"}}, "0123456789") == own
     other = places.usual(own, facts | {"digests": {"data": "0123456789"}}, "another")
     assert other == pathlib.Path("runs/a/evaluation-mine-01234567")
+    digests = {"digests": {"data": "0123456789"}}
+    trained = places.usual(own, facts | digests | {"fid": "train@256.png"}, "0123456789")
+    assert trained == pathlib.Path("runs/a/evaluation-fid-train@256.png")
 
 
 def test_a_folder_in_a_pictures_place_is_one_line(prepared, theirs, capsys):

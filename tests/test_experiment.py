@@ -5,6 +5,7 @@ import dataclasses
 import json
 import pathlib
 import shutil
+import sys
 import warnings
 
 import numpy as np
@@ -15,16 +16,17 @@ from toy import TINY, make_item
 
 from dpt_tf import iuv
 from dpt_tf.commands.main import dispatch, guarded
-from dpt_tf.data import records
+from dpt_tf.config import HParams
+from dpt_tf.data import read, records
 from dpt_tf.evaluation import score_set, scoring
-from dpt_tf.experiments import experiment, gallery, tabulate
+from dpt_tf.experiments import experiment, gallery, runs, tabulate
 from dpt_tf.experiments.runs import Plan
 from dpt_tf.experiments.tables import TABLES
 from dpt_tf.images import photos
 from dpt_tf.ops import atlas
 from dpt_tf.system import locks
 from dpt_tf.system.errors import Interrupted, UserError
-from dpt_tf.training import checkpoints, loop
+from dpt_tf.training import checkpoints, loop, stages
 
 SIZE = 32
 BASE = TINY.replace(seed=0, batch_size=2, residuals=0, blending_residuals=0).replace(
@@ -140,6 +142,29 @@ def test_rows_share_a_stage_where_all_that_it_reads_is_the_same(tmp_path):
     assert shared(4, "inpainting") == [0]
     assert shared(3, "predictive") == [0] * 5
     assert shared(7, "predictive") == [0] * 4
+    # paper, +prior, +layers, +palette, +augmentation, all, all+losses
+    assert shared("beyond", "predictive") == [2, 2, 2, 0, 0, 1, 1]
+    assert shared("beyond", "inpainting") == [2, 0, 2, 2, 0, 1, 1]
+
+
+def test_no_stage_reads_what_rows_that_share_it_differ_in(data_dir):
+    read_by: set[str] = set()
+
+    class Watched(HParams):
+        def __getattribute__(self, name):
+            if sys._getframe(1).f_code.co_name not in ("__hash__", "__post_init__", "keypoints_needed"):
+                read_by.add(name)
+            return super().__getattribute__(name)
+
+    for name, unread in runs._UNREAD_BY.items():
+        hparams = Watched(**dataclasses.asdict(BASE))
+        read_by.clear()
+        stage = stages.build(name, hparams)
+        x, y = next(iter(read.train_batches(data_dir, hparams, name)))
+        with eagerly():
+            stage.step(x, y)
+        assert read_by & {"batch_size", "learning_rate"} == {"batch_size", "learning_rate"}
+        assert read_by & set(unread) == set(), name
 
 
 def test_a_row_that_another_table_has_trained_is_not_trained_again(finished, data_dir, tmp_path, monkeypatch):
@@ -209,6 +234,10 @@ def test_the_report_has_the_papers_figures_beside_ours(finished):
     assert "IS: not computed: give --inception" in text
     assert "MS-SSIM: not computed: its five scales need pictures of 176 pixels, these have 32" in text
     assert "not trained: full, warping" in text
+    verdict, person = report["orderings"][1], report["orderings"][1]["foreground"]
+    assert verdict["score"] == "SSIM" and (verdict["verdict"], person["verdict"]) == ("cannot be told",) * 2
+    assert "foreground" not in report["orderings"][3], "of an Inception score there is none"
+    assert text.count("  - foreground: **") == 3
 
 
 def test_a_plan_comes_first_then_a_line_a_run_with_the_time_that_is_left(finished):
@@ -315,6 +344,11 @@ def test_two_programs_are_not_let_into_one_experiment(finished, data_dir):
     ("flags", "says"),
     [
         (["--table=2"], "argument --table: invalid choice: 2"),
+        (["--table=behind"], "argument --table: invalid choice: 'behind'"),
+        (
+            ["--table=beyond", "--hparams=augment=1"],
+            "augment=1: the row paper of Table beyond is what it is by augment=0",
+        ),
         ([], "the following arguments are required: --table"),
         (["--table=3", "--rows=9"], "--rows=9: Table 3 has no row 9; have 1 mask, 2 segmentation"),
         (["--table=3", "--seeds=0,0"], "--seeds=0,0: give different whole numbers"),
@@ -357,7 +391,7 @@ def test_the_command_prints_the_report_of_what_it_found(finished, data_dir, monk
     monkeypatch.setattr("dpt_tf.training.run.start", lambda: None)
     monkeypatch.setattr(experiment.run, "train", None)
     given = {key: value for key, value in dataclasses.asdict(BASE).items() if key not in ("preset", "seed")}
-    for key in ("blocks", "source_pose", "target_pose", "l1_weight", "perceptual_weight", "style_weight", "gan_weight"):
+    for key in {key for row in TABLES[4].rows for key in row.changes} | {"source_pose", "target_pose"}:
         given.pop(key)
     flags = ["--table=4", "--rows=1,2", "--seeds=0,1", "--dataset=folder", f"--data_dir={data_dir}"]
     flags += [f"--workdir={workdir}", "--hparams=" + ",".join(f"{key}={value}" for key, value in given.items())]

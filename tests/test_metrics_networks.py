@@ -112,7 +112,7 @@ def test_only_the_shape_of_2015_gives_scores_their_plain_names(network, tmp_path
     assert networks.Inception(published).named("IS") == "IS"
     assert "Inception of 2015-12-05, judged by its 1008 classes, 2048 features" in networks.Inception(published).label
     assert inception.InceptionScore(network, 10).names == ("IS (another network)", "IS deviation (another network)")
-    assert fid.FrechetDistance(network).names == ("FID (another network)",)
+    assert fid.FrechetDistance(network).names == ("FID (test, another network)",)
     assert "not comparable with published IS/FID" in network.label
 
 

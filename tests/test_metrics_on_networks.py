@@ -101,7 +101,7 @@ def regular(tmp_path_factory):
 def test_fid_agrees_with_scipy_over_all_pictures(regular):
     real, generated = colours(4, 40), colours(5, 40) // 2
     result = scored(fid.FrechetDistance(regular), generated, real).result()
-    assert result["FID (another network)"] == pytest.approx(fid_by_hand(real, generated), rel=1e-5)
+    assert result["FID (test, another network)"] == pytest.approx(fid_by_hand(real, generated), rel=1e-5)
 
 
 def test_fid_of_gaussians_agrees_with_closed_forms():
@@ -123,7 +123,7 @@ def test_fid_of_gaussians_agrees_with_closed_forms():
 
 def test_fid_of_equal_sets_is_zero_though_there_are_fewer_pictures_than_features(network):
     drawn = colours(7, 3)
-    assert scored(fid.FrechetDistance(network), drawn, drawn).result()["FID (another network)"] < 1e-12
+    assert scored(fid.FrechetDistance(network), drawn, drawn).result()["FID (test, another network)"] < 1e-12
 
 
 def test_fid_of_fewer_pictures_than_features_agrees_with_the_exact_root():

@@ -13,8 +13,8 @@ from scipy import ndimage
 from dpt_tf import iuv, synthetic
 from dpt_tf.data import records
 from dpt_tf.ops import picture_files
+from dpt_tf.synthetic import cloth, fabric, skeleton
 from dpt_tf.synthetic import dataset as making
-from dpt_tf.synthetic import fabric, skeleton
 from dpt_tf.system.errors import UserError
 
 WHITE = synthetic.Camera(backdrop=(1.0, 1.0, 1.0), floor=0.0)
@@ -133,7 +133,7 @@ def test_pictures_are_anti_aliased_and_maps_are_not():
     assert set(np.unique(uv_map[shins][..., 0])) <= {0, 9, 10, 13, 14}
 
 
-@pytest.mark.parametrize("kind", fabric.KINDS)
+@pytest.mark.parametrize("kind", (*fabric.KINDS, *cloth.PATTERNS))
 def test_a_pattern_closes_round_the_body(kind):
     cloth = fabric.Fabric(kind, ((0.1, 0.1, 0.1), (0.9, 0.9, 0.9), (0.5, 0.1, 0.1)), 9, 5)
     height = np.linspace(0.4, 0.8, 60)
@@ -254,7 +254,7 @@ def test_a_count_that_makes_no_sense_is_refused(tmp_path):
 
 
 def test_white_backdrops_change_the_backdrop_and_nothing_else():
-    orders = [making.Order(making.number(0, "test", 1), "x", 2, 48, False, white) for white in (False, True)]
+    orders = [making.Order(making.number(0, "test", 1), "x", 2, 48, False, name) for name in ("studio", "white")]
     for tinted, white in zip(*(making.make_item(order)["views"] for order in orders), strict=True):
         before, after, person = unpack(tinted["image"]), unpack(white["image"]), unpack(white["iuv"])[..., 0] > 0
         assert tinted["iuv"] == white["iuv"]
@@ -280,6 +280,6 @@ def test_what_a_killed_generation_left_behind_is_no_data_set(tmp_path):
 def test_other_people_than_were_asked_for_are_not_taken(tmp_path):
     synthetic.generate(tmp_path, people=1, test_people=0, views=2, image_size=16, seed=1, workers=1)
     synthetic.refuse_others(tmp_path, views=2, seed=1)
-    for others in ({"seed": 0}, {"views": 3, "seed": 1}, {"seed": 1, "views": 2, "white": True}):
+    for others in ({"seed": 0}, {"views": 3, "seed": 1}, {"seed": 1, "backdrops": "every"}):
         with pytest.raises(UserError, match=r"holds other people \(.*seed 1, 2 views.*; give another --data_dir"):
             synthetic.refuse_others(tmp_path, **{"views": 2} | others)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dpt_tf import iuv, synthetic
-from dpt_tf.synthetic import charts
+from dpt_tf.iuv import charts
 
 FRONT, BACK = (-15, 0, 15), (165, 180, 195)
 # Frames of the video in which the woman faces the camera or turns her back on it.

@@ -5,8 +5,12 @@ import dataclasses
 import pytest
 
 from dpt_tf import config
+from dpt_tf.config import HParams
 from dpt_tf.experiments import verdicts
 from dpt_tf.experiments.tables import TABLES, Ordering
+from dpt_tf.system.errors import UserError
+
+PAPERS = [number for number in TABLES if isinstance(number, int)]
 
 
 @pytest.mark.parametrize("number", TABLES)
@@ -38,7 +42,38 @@ def test_tables_train_on_the_losses_that_the_paper_names():
         assert weights(number, "balanced") == weights(5, "all")
 
 
-@pytest.mark.parametrize("number", TABLES)
+BEYOND = ("palette", "surface_prior", "blending", "augment", "ssim_weight", "predicted_weight", "matte_weight")
+
+
+def beyond(hparams):
+    """What of the hyper-parameters goes beyond the paper."""
+    return {key: getattr(hparams, key) for key in BEYOND if getattr(hparams, key) != getattr(HParams(), key)}
+
+
+@pytest.mark.parametrize("preset", ["layers", "small"])
+def test_rows_of_the_papers_tables_have_nothing_beyond_the_paper_whatever_they_begin_with(preset):
+    assert len(beyond(config.preset(preset))) == len(BEYOND)
+    for row in (row for number in PAPERS for row in TABLES[number].rows):
+        assert beyond(row.hparams(config.preset(preset), 0)) == {}
+    with pytest.raises(UserError, match="palette=1: the row mask of Table 3 is what it is by palette=0"):
+        TABLES[3].check({"palette": 1})
+
+
+def test_beyond_the_paper_each_thing_stands_alone_then_all_as_the_preset_ships_them():
+    rows = [row.hparams(config.preset("small"), 0) for row in TABLES["beyond"].rows]
+    paper, prior, layers, palette, augmentation, together, shipped = map(beyond, rows)
+    assert paper == {}
+    assert [prior, layers, palette, augmentation] == [
+        {"surface_prior": 1}, {"blending": "layers"}, {"palette": 1}, {"augment": 1}
+    ]  # fmt: skip
+    assert together == prior | layers | palette | augmentation
+    assert shipped == beyond(config.preset("layers")) and shipped.keys() == set(BEYOND)
+    assert {(one.blocks, one.l1_weight, one.perceptual_weight, one.gan_weight) for one in rows} == {("full", 1, 0, 0)}
+    full = next(row for row in TABLES[4].rows if row.name == "full")
+    assert full.hparams(config.preset("small"), 0) == rows[0], "so that it is not trained again"
+
+
+@pytest.mark.parametrize("number", PAPERS)
 def test_orderings_that_are_said_to_be_the_figures_are(number):
     paper = {row.name: row.paper for row in TABLES[number].rows}
     for ordering in TABLES[number].orderings:
@@ -85,6 +120,32 @@ def test_ends_that_are_seen_to_be_reversed_refute_an_order_whose_steps_are_not()
     found = verdicts.verdict_of(order, made(a=[0.50, 0.50], b=[0.50, 0.58], c=[0.58, 0.59]))
     assert found.verdict == verdicts.NOT_HELD
     assert found.numbers[2].startswith("a - c: -0.0850")
+
+
+def test_where_less_is_better_the_order_is_the_other_way_round():
+    order = Ordering("L1", ("a", "b"))
+    less, more = [0.01, 0.02, 0.01], [0.03, 0.05, 0.04]
+    results = {row: {seed: {"L1": x} for seed, x in enumerate(xs)} for row, xs in (("a", less), ("b", more))}
+    found = verdicts.verdict_of(order, results)
+    assert found.verdict == verdicts.HELD
+    assert found.numbers[0].startswith("a - b: -0.0267")
+    assert verdicts.verdict_of(order, {"a": results["b"], "b": results["a"]}).verdict == verdicts.NOT_HELD
+
+
+def test_the_person_alone_may_say_otherwise_than_the_whole_picture():
+    def scores(whole, person):
+        return {
+            s: {"SSIM (dsc)": w, "SSIM (dsc, foreground)": p}
+            for s, (w, p) in enumerate(zip(whole, person, strict=True))
+        }
+
+    results = {"a": scores([0.9, 0.8], [0.3, 0.2]), "b": scores([0.7, 0.61], [0.5, 0.41])}
+    order = Ordering("SSIM", ("a", "b"))
+    assert verdicts.verdict_of(order, results).verdict == verdicts.HELD
+    found = verdicts.verdict_of(order, results, foreground=True)
+    assert found.verdict == verdicts.NOT_HELD
+    assert found.numbers == ("a - b: -0.2050 (standard error 0.0050, 2 seeds)",)
+    assert [verdicts.has_foreground(score) for score in ("SSIM", "MS-SSIM", "L1", "IS")] == [True, True, True, False]
 
 
 def test_only_seeds_that_both_rows_have_are_compared():

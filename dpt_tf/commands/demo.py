@@ -71,9 +71,10 @@ def run(args: argparse.Namespace) -> int:
             views=scale.views,
             image_size=hparams.image_size,
             seed=args.seed,
+            backdrops=training_data.BACKDROPS,
         )
     else:
-        synthetic.refuse_others(data_dir, scale.views, args.seed)
+        synthetic.refuse_others(data_dir, scale.views, args.seed, backdrops=training_data.BACKDROPS)
     training.train(workdir, data_dir, hparams, dataset="synthetic")
     evaluate.evaluate(workdir, data_dir, limit=scale.pairs, output=workdir / "evaluation")
     examples.write(workdir / EXAMPLES, EXAMPLE_SIZE)

@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         args.output,
         pictures_dir=args.pictures,
         protocol=args.protocol,
+        fid=args.fid,
         networks=score_flags.networks(args),
         save_pictures=args.save_pictures,
     )
@@ -82,6 +83,7 @@ def evaluate(
     output: pathlib.Path | None = None,
     pictures_dir: pathlib.Path | None = None,
     protocol: str = "dsc",
+    fid: str = "test",
     networks=None,
     save_pictures: bool = False,
 ) -> None:
@@ -89,7 +91,7 @@ def evaluate(
     quiet.start_tensorflow()
     from dpt_tf import config
     from dpt_tf.data import fingerprint, read, records
-    from dpt_tf.evaluation import digests, places, ready_pictures, score_set, scoring
+    from dpt_tf.evaluation import digests, places, ready_pictures, real_set, score_set, scoring
     from dpt_tf.system import locks
     from dpt_tf.training import stages
 
@@ -116,10 +118,12 @@ def evaluate(
         digested["pictures"] = digests.of_pictures(files)
         base, own = (output or places.beside(pictures_dir)), None
     digested["data"] = fingerprint.of(data_dir)["digest"]
-    make, labels = score_set.of(protocol, hparams.image_size, chosen.count(), networks)
-    facts |= {"weights": weights, "digests": digested, "protocol": protocol, "networks": labels}
-    facts |= {"detector_classes": networks.detector_classes, "saved_pictures": save_pictures}
+    facts |= {"weights": weights, "digests": digested, "protocol": protocol, "fid": fid}
     output = output or places.usual(base, facts, own)
+    real = real_set.RealSet(data_dir, hparams.image_size, output)
+    make, labels = score_set.of(protocol, hparams.image_size, chosen.count(), networks, fid, real)
+    facts["networks"] = labels
+    facts |= {"detector_classes": networks.trained_on, "saved_pictures": save_pictures}
     with locks.claimed(output):
         places.refuse_another(output, facts)
         report = scoring.score(paint, chosen, make, output, facts, output / "pictures" if save_pictures else None)

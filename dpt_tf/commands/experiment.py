@@ -1,4 +1,4 @@
-"""`dpt experiment`: a table of the paper, every row trained and scored in the same way.
+"""`dpt experiment`: a table of the paper, or what goes beyond it, every row trained and scored in the same way.
 
 What is written: a run for each row and seed, `report.json`, `report.md`, `grid.png`. A call that was stopped goes on,
 row by row; more rows or seeds can be asked for later.
@@ -20,15 +20,18 @@ DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    numbers = tuple(tables.TABLES)
-    parser.add_argument("--table", type=int, required=True, choices=numbers, help="of the paper")
+    parser.add_argument(
+        "--table", type=_table, required=True, choices=tuple(tables.TABLES), help="of the paper, or what is beyond it"
+    )
     parser.add_argument("--rows", default="", help="only these, by number from 1 or by name: 1,3 or mask,keypoints")
     parser.add_argument("--seeds", default="0", help="train every row once with each: 0,1,2")
     parser.add_argument("--dataset", choices=DATASETS, help="default: deepfashion in Table 1, mvc in 8, else synthetic")
     parser.add_argument("--data_dir", type=pathlib.Path, help="the prepared data set; synthetic: where to keep it")
     parser.add_argument("--preset", default="paper", help="the hyper-parameters to begin with: paper or small")
     parser.add_argument("--hparams", default="", help="single hyper-parameters of all rows: key=value,key=value")
-    parser.add_argument("--workdir", type=pathlib.Path, help="folder of the runs and the report; default runs/tableN")
+    parser.add_argument(
+        "--workdir", type=pathlib.Path, help="folder of the runs and the report; default runs/tableN, runs/beyond"
+    )
     parser.add_argument(
         "--beside", default="", help="folders of other tables on the same data: equal rows are not trained again"
     )
@@ -56,12 +59,13 @@ def run(args: argparse.Namespace) -> int:
         rows=rows,
         seeds=seeds,
         base=base,
-        workdir=args.workdir or pathlib.Path(f"runs/table{table.number}"),
+        workdir=args.workdir or _usual_workdir(table),
         data_dir=data_dir,
         dataset=dataset,
         limit=args.limit,
         vgg_weights=args.vgg,
         protocol=args.protocol,
+        fid=args.fid,
         networks=score_flags.networks(args),
     )
     folders = [pathlib.Path(part.strip()) for part in args.beside.split(",") if part.strip()]
@@ -71,6 +75,14 @@ def run(args: argparse.Namespace) -> int:
     print(f"report:   {plan.workdir / 'report.json'} and report.md")
     print(f"pictures: {plan.workdir / 'grid.png'}" + (" and textures.png" if _textured(plan.workdir) else ""))
     return 0
+
+
+def _usual_workdir(table: tables.Table) -> pathlib.Path:
+    return pathlib.Path("runs") / (f"table{table.number}" if isinstance(table.number, int) else table.number)
+
+
+def _table(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _seeds(text: str) -> tuple[int, ...]:

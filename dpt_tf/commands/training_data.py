@@ -8,6 +8,8 @@ from dpt_tf.data.prepare import deepfashion, mvc
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
 
+BACKDROPS = "every"  # of synthetic people to train on; strangers to score on stand in the studio
+
 _BY_HAND = {
     "deepfashion": f"""\
 get the In-shop pictures from {deepfashion.OFFICIAL}, ready IUV maps from {deepfashion.READY_MAPS}, and then:
@@ -22,15 +24,15 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
     """The prepared data set, in `data_dir` or in its usual place; the synthetic one is made where it is missing.
 
     Raises:
-      UserError: a folder is wanted and none given, a collection has not been built, or what makes synthetic people is
-        not installed; says how to get it.
+      UserError: a folder is wanted and none given, a collection has not been built, other synthetic people are in the
+        usual place, or what makes them is not installed; says how to get it.
     """
     if dataset == "synthetic":
         check_synthetic()
     if dataset == "folder" and data_dir is None:
         raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
     default = f"data/synthetic-{image_size}" if dataset == "synthetic" else f"data/{dataset}"
-    data_dir = data_dir or pathlib.Path(default)
+    named, data_dir = data_dir is not None, data_dir or pathlib.Path(default)
     if dataset in _BY_HAND and not records.directories(data_dir):
         raise UserError(f"{data_dir} holds no {dataset}: " + _BY_HAND[dataset].format(data_dir=data_dir))
     if dataset == "synthetic":
@@ -39,7 +41,9 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
 
         if synthetic.is_missing(data_dir):
             print(f"making synthetic people of {image_size} pixels in {data_dir}, once", flush=True)
-            synthetic.generate(data_dir, image_size=image_size)
+            synthetic.generate(data_dir, image_size=image_size, backdrops=BACKDROPS)
+        elif not named:
+            synthetic.refuse_others(data_dir, backdrops=BACKDROPS)
     return data_dir
 
 

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dpt_tf.metrics import frozen
 from dpt_tf.system.errors import UserError
 
 _LENGTH = 16  # hexadecimal digits
@@ -20,7 +21,10 @@ def of_checkpoint(path: pathlib.Path) -> str:
 
 
 def of_network(handle: str | None) -> str | None:
-    """The SavedModel in the folder `handle`; None where the network comes from elsewhere, under a name that stays."""
+    """The SavedModel or frozen graph on disk; None where the network comes from elsewhere, under a name that stays."""
+    file = frozen.path_of(handle) if handle else None
+    if file is not None and file.is_file():
+        return of_files([file])
     folder = pathlib.Path(handle).expanduser() if handle else None
     if folder is None or not folder.is_dir():
         return None

@@ -3,6 +3,7 @@
 runs/NAME/evaluation                     the run's own data set, its split test, by dsc
 runs/NAME/evaluation-mine-1f0c22aa       another data set: its folder's name and digest
 runs/NAME/evaluation-train-seed1-patn    another split, source views drawn by another seed, another protocol
+runs/NAME/evaluation-fid-train@256.png   another protocol of FID
 """
 
 import json
@@ -10,6 +11,8 @@ import pathlib
 from typing import Any
 
 from dpt_tf.system.errors import UserError
+
+_NAMED = ("split", "protocol", "fid")
 
 
 def beside(pictures: pathlib.Path) -> pathlib.Path:
@@ -27,8 +30,8 @@ def beside(pictures: pathlib.Path) -> pathlib.Path:
 def usual(base: pathlib.Path, facts: dict[str, Any], own: str | None) -> pathlib.Path:
     """The folder of a report if nobody says: `base`, and behind it whatever is not as usual about what is scored.
 
-    As usual are the data set whose digest is `own` (None: that of the report which is there), the split `test`, seed 0
-    and the protocol `dsc`.
+    As usual are the data set whose digest is `own` (None: that of the report which is there), the split `test`, seed 0,
+    the protocol `dsc` and FID's `test`.
     """
     own = own or _scored(base).get("data")
     data, parts = facts["digests"]["data"], []
@@ -37,6 +40,7 @@ def usual(base: pathlib.Path, facts: dict[str, Any], own: str | None) -> pathlib
     parts += [facts["split"]] if facts["split"] != "test" else []
     parts += [f"seed{facts['seed']}"] if facts["seed"] else []
     parts += [facts["protocol"]] if facts["protocol"] != "dsc" else []
+    parts += [f"fid-{facts['fid']}"] if facts["fid"] != "test" else []
     return base.with_name("-".join([base.name, *parts]))
 
 
@@ -47,17 +51,17 @@ def refuse_another(output: pathlib.Path, facts: dict[str, Any]) -> None:
       UserError: one lies in `output`.
     """
     before = _scored(output)
-    now = {"data": facts["digests"]["data"], "split": facts["split"], "protocol": facts["protocol"]}
+    now = {"data": facts["digests"]["data"], **{key: facts[key] for key in _NAMED}}
     differ = [f"{key} {before[key]}, not {now[key]}" for key in now if before.get(key, now[key]) != now[key]]
     if differ:
         raise UserError(f"{output} holds a report on other pairs ({', '.join(differ)}); give another --output")
 
 
 def _scored(folder: pathlib.Path) -> dict[str, str]:
-    """Digest of the data set, split and protocol of the report in a folder; what is not known is left out."""
+    """Digest of the data set, split and protocols of the report in a folder; what is not known is left out."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        found = {"data": report["digests"].get("data"), **{key: report.get(key) for key in ("split", "protocol")}}
+        found = {"data": report["digests"].get("data"), **{key: report.get(key) for key in _NAMED}}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, str)}

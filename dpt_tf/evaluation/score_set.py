@@ -1,15 +1,18 @@
 """Which scores an evaluation computes, by protocol and by the networks it was given."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from dpt_tf.evaluation import digests
-from dpt_tf.metrics import SSIM_PROTOCOLS, Scores, detection, fid, inception, lpips, networks
+from dpt_tf.evaluation.real_set import RealSet
+from dpt_tf.metrics import SSIM_PROTOCOLS, Scores, detection, fid, frozen, inception, lpips, networks
 from dpt_tf.metrics.ms_ssim import LEAST
 from dpt_tf.system.errors import UserError
 
+DEFAULT_FID = "test"
 PROTOCOLS = {"dsc": ("dsc",), "patn": ("dsc@padded",), "all": SSIM_PROTOCOLS}
 _FULL_SIZE = 256  # what crops of 176 columns are made from
 _LARGEST_WINDOW = 51
@@ -17,12 +20,25 @@ _LARGEST_WINDOW = 51
 
 @dataclasses.dataclass(frozen=True)
 class Networks:
-    """Handles of TF-Hub, folders of SavedModels, or `keras`; None where a network is not given."""
+    """Handles as `metrics.networks` has them; None where a network is not given."""
 
     inception: str | None = None
     detector: str | None = None
-    detector_classes: str = "coco"
+    detector_classes: str = ""
+    """What the detector was trained on, of `detection.PERSON`; the usual of its kind where it is empty."""
     lpips: str | None = None
+
+    @property
+    def trained_on(self) -> str:
+        """What the detector was trained on.
+
+        Raises:
+          UserError: `ssdlite` is said to be trained on something else than it was.
+        """
+        usual = "voc_person" if self.detector == frozen.SSDLITE else "coco"
+        if self.detector == frozen.SSDLITE and self.detector_classes not in ("", usual):
+            raise UserError(f"--detector_classes={self.detector_classes}: {frozen.SSDLITE} knows {usual}; leave it out")
+        return self.detector_classes or usual
 
     def digests(self) -> dict[str, str]:
         """Of those that lie in folders, whose names may come to stand for other networks."""
@@ -30,7 +46,9 @@ class Networks:
         return {name: digest for name, digest in found.items() if digest}
 
 
-def of(protocol: str, size: int, pairs: int, behind: Networks) -> tuple[Callable[[], Scores], dict[str, str]]:
+def of(
+    protocol: str, size: int, pairs: int, behind: Networks, fids: str = DEFAULT_FID, real: RealSet | None = None
+) -> tuple[Callable[[], Scores], dict[str, str]]:
     """What makes the scores of one row of pictures, and the networks behind them: `{score: which}`.
 
     Args:
@@ -38,6 +56,9 @@ def of(protocol: str, size: int, pairs: int, behind: Networks) -> tuple[Callable
       size: of the pictures, in pixels.
       pairs: how many there will be.
       behind: the networks that scores stand on.
+      fids: FID protocols of `fid.FID_PROTOCOLS` joined by `+`.
+      real: the training pictures, where an FID protocol compares with them; their moments are there once scores have
+        been made.
 
     Raises:
       UserError: no such protocol, or one that is not for pictures of this size; a network that cannot be had, or fails
@@ -56,13 +77,15 @@ def of(protocol: str, size: int, pairs: int, behind: Networks) -> tuple[Callable
     for name in ssims:
         if not _fits(name, size):
             raise UserError(f"--protocol={protocol}: {name} is not for pictures of {size} pixels; take dsc or skimage")
-    makers, labels = _networks(behind, pairs)
+    makers, labels = _networks(behind, pairs, _fids(fids), real)
     # What a network cannot do should not come to light behind the pictures, let alone behind a training.
     grey = np.full((1, size, size, 3), 128, np.uint8)
     for make_one in makers:
         make_one().update(grey, grey)
 
     def make() -> Scores:
+        if real is not None:
+            real.compute()  # before the pairs, so that a scoring that is stopped here goes on here
         return Scores(ssims, ms_ssim=size >= LEAST, foreground=True, others=[make_one() for make_one in makers])
 
     return make, labels
@@ -84,7 +107,20 @@ def _fits(ssim: str, size: int) -> bool:
     return (size == _FULL_SIZE or "@" not in ssim) and (size >= _LARGEST_WINDOW or "win51" not in ssim)
 
 
-def _networks(behind: Networks, pairs: int) -> tuple[Sequence[Callable], dict[str, str]]:
+def _fids(text: str) -> tuple[str, ...]:
+    found = tuple(text.split("+"))
+    if unknown := [name for name in found if name not in fid.FID_PROTOCOLS]:
+        raise UserError(
+            f"--fid={text}: no such protocol: {unknown[0]!r}; have, joined by +: {', '.join(fid.FID_PROTOCOLS)}"
+        )
+    if len(set(found)) < len(found):
+        raise UserError(f"--fid={text}: name each protocol once")
+    return found
+
+
+def _networks(
+    behind: Networks, pairs: int, fids: Sequence[str], real: RealSet | None
+) -> tuple[Sequence[Callable], dict[str, str]]:
     makers: list[Callable] = []
     labels = {}
     if behind.inception is None:
@@ -96,14 +132,19 @@ def _networks(behind: Networks, pairs: int) -> tuple[Sequence[Callable], dict[st
                 f"here are {pairs}; score more, or leave --inception out"
             )
         shared = networks.Inception(behind.inception)
-        makers += [lambda: inception.InceptionScore(shared, pairs), lambda: fid.FrechetDistance(shared)]
+        makers.append(lambda: inception.InceptionScore(shared, pairs))
+        for name in fids:
+            moments = real.moments(name, shared) if real and fid.real_set(name) == "train" else None
+            makers.append(functools.partial(fid.FrechetDistance, shared, name, moments))
         labels["IS, FID"] = shared.label
     if behind.detector is None:
         makers.append(lambda: networks.absent("DS", "detector"))
     else:
         found = networks.detector(behind.detector)
-        makers.append(lambda: detection.DetectionScore(found, behind.detector_classes))
-        labels["DS"] = f"{behind.detector}, classes of {behind.detector_classes}"
+        trained_on = behind.trained_on
+        makers.append(lambda: detection.DetectionScore(found, trained_on))
+        ours = behind.detector == frozen.SSDLITE
+        labels["DS"] = frozen.LABEL if ours else f"{behind.detector}, classes of {trained_on}"
     if behind.lpips is None:
         makers.append(lambda: networks.absent("LPIPS", "lpips"))
     else:

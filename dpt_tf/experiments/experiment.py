@@ -1,4 +1,4 @@
-"""A table of the paper, every row trained and scored in the same way.
+"""A table, every row trained and scored in the same way.
 
 WORKDIR/experiment.json           what was asked for; a later call must ask for the same
 WORKDIR/ROW-seedN/                a run like any other, and
@@ -6,6 +6,7 @@ WORKDIR/ROW-seedN/report.json     its scores; a run that has it is finished
 WORKDIR/ROW-seedN/costs.json      seconds of each stage, or the run whose stage it begins with
 WORKDIR/ROW-seedN/shown/          its results on a few pairs
 WORKDIR/report.json, report.md, grid.png, textures.png
+WORKDIR/fid-train*.npz            moments of the training pictures, where an FID compares with them
 
 Seeds are gone through in turn, so that the whole table is there after the first. Stages before the last one that read
 the same hyper-parameters are trained once for each seed; other runs get the weights they left.
@@ -21,6 +22,7 @@ from typing import Any
 
 from dpt_tf.data import fingerprint, read, records
 from dpt_tf.evaluation import digests, score_set, scoring
+from dpt_tf.evaluation.real_set import RealSet
 from dpt_tf.evaluation.report import to_tensorboard
 from dpt_tf.experiments import gallery, tables, tabulate
 from dpt_tf.experiments.runs import SPLIT, Pace, Plan, Run
@@ -49,7 +51,8 @@ def carry_out(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
         for stage in one.hparams.stages():
             read.steps_per_epoch(plan.data_dir, one.hparams, stage)
     pairs = runs[0].split().count()
-    make, labels = score_set.of(plan.protocol, plan.base.image_size, pairs, plan.networks)
+    real = RealSet(plan.data_dir, plan.base.image_size, plan.workdir)
+    make, labels = score_set.of(plan.protocol, plan.base.image_size, pairs, plan.networks, plan.fid, real)
     if any(stages.looks_at_features(one.hparams) for one in runs):
         vgg.build(plan.vgg_weights)
     with locks.claimed(plan.workdir):
@@ -73,9 +76,9 @@ def carry_out(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
 def _facts(plan: Plan, pairs: int, labels: dict[str, str]) -> dict[str, dict[str, Any]]:
     """What every run there may be is scored on: one whose report says this is finished."""
     common = {"data": _data_facts(plan), "split": SPLIT, "limit": plan.limit, "pairs": pairs}
-    networks = labels | {"detector_classes": plan.networks.detector_classes}
+    networks = labels | {"detector_classes": plan.networks.trained_on}
     networks |= {f"{name}, digest": digest for name, digest in plan.networks.digests().items()}
-    common |= {"protocol": plan.protocol, "networks": networks}
+    common |= {"protocol": plan.protocol, "fid": plan.fid, "networks": networks}
     return {
         one.name: {"row": one.row.name, "seed": one.seed, "hparams": dataclasses.asdict(one.hparams), **common}
         for one in plan.runs(plan.table.rows)

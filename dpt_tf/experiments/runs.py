@@ -18,8 +18,12 @@ SPLIT = "test"
 _PAIRS_SEED = 0  # which source a held-out target gets; the same for all runs, whatever they were trained with
 
 # What a row may change and a stage before the last one does not read. The last one reads everything.
-_UNREAD = ("blocks", "l1_weight", "perceptual_weight", "style_weight", "gan_weight")
-_UNREAD_BY = {"predictive": _UNREAD, "inpainting": (*_UNREAD, "source_pose", "target_pose")}
+_LOSSES = ("l1", "perceptual", "style", "gan", "ssim", "predicted", "matte")
+_UNREAD = ("blocks", "blending", *(f"{loss}_weight" for loss in _LOSSES))
+_UNREAD_BY = {
+    "predictive": (*_UNREAD, "surface_prior"),
+    "inpainting": (*_UNREAD, "source_pose", "target_pose", "palette"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,7 @@ class Plan:
       limit: at most so many pairs are scored.
       vgg_weights: as `models.vgg.build` takes them.
       protocol: as `score_set.of` takes it.
+      fid: likewise.
       networks: that scores stand on.
       schedule: how often a training saves and shows.
       beside: other experiments on the same data, whose finished stages are taken over.
@@ -52,6 +57,7 @@ class Plan:
     limit: int | None = None
     vgg_weights: str = "imagenet"
     protocol: str = "dsc"
+    fid: str = score_set.DEFAULT_FID
     networks: score_set.Networks = dataclasses.field(default_factory=score_set.Networks)
     schedule: loop.Schedule = dataclasses.field(default_factory=lambda: loop.Schedule(keep=2))
     beside: tuple["Plan", ...] = ()

@@ -13,6 +13,9 @@ Note:
 
   Table 8 has one line for the paper's own model and does not say which of the three it is; its figures are quoted and
   belong to no row.
+
+One table is not the paper's: `beyond`, what goes beyond it, each thing alone on the full model of Table 4 and all of
+them together. Rows of the paper's tables have none of it, whatever preset they begin with.
 """
 
 import dataclasses
@@ -20,10 +23,13 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dpt_tf import config
 from dpt_tf.config import HParams
 from dpt_tf.system.errors import UserError
 
 _NO_LOSS = {"l1_weight": 0.0, "perceptual_weight": 0.0, "style_weight": 0.0, "gan_weight": 0.0}
+_NO_LOSS |= {"ssim_weight": 0.0, "predicted_weight": 0.0, "matte_weight": 0.0}
+_NOTHING_BEYOND: dict[str, Any] = {"palette": 0, "surface_prior": 0, "blending": "residual", "augment": 0}
 _PAPER = HParams()
 
 
@@ -50,7 +56,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Ordering:
-    """A claim of the paper: by `score` the rows `names` go from best to worst. `where` it is made."""
+    """A claim: by `score` the rows `names` go from best to worst. `where` it is made."""
 
     score: str
     names: tuple[str, ...]
@@ -59,20 +65,20 @@ class Ordering:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of the paper.
+    """A table of the paper, or one that goes beyond it.
 
     Attributes:
-      number: in the paper.
+      number: in the paper; else a name.
       title: what it compares.
       rows: what is trained.
-      orderings: what the paper sees in it.
-      paper_dataset: what its figures are of.
+      orderings: what the paper sees in it, or is expected of it.
+      paper_dataset: what its figures are of; empty where it has none.
       dataset: what the command takes where no flag says otherwise.
       quoted: figures of lines that are not trained here.
       textures: the row whose textures are shown before and after inpainting (Fig. 3), if any.
     """
 
-    number: int
+    number: int | str
     title: str
     rows: tuple[Row, ...]
     orderings: tuple[Ordering, ...]
@@ -113,9 +119,9 @@ class Table:
                 )
 
 
-def _losses(*names: str) -> dict[str, float]:
-    """The paper's weight for each loss named, 0 for the others."""
-    return _NO_LOSS | {f"{name}_weight": getattr(_PAPER, f"{name}_weight") for name in names}
+def _losses(*names: str) -> dict[str, Any]:
+    """The paper's weight for each loss named, 0 for the others; nothing that goes beyond the paper."""
+    return _NOTHING_BEYOND | _NO_LOSS | {f"{name}_weight": getattr(_PAPER, f"{name}_weight") for name in names}
 
 
 def _figures(names: str, *values: float) -> dict[str, float]:
@@ -140,6 +146,19 @@ def _supervised(name: str, losses: Sequence[str], *figures: float) -> Row:
     label = "{" + ", ".join(symbols[loss] for loss in losses) + "}"
     return _trained(name, label, losses, "SSIM MS-SSIM IS", *figures)
 
+
+def _beyond(name: str, label: str, **changes: Any) -> Row:
+    return Row(name, label, {"blocks": "full", **_losses("l1"), **changes}, {})
+
+
+_PARTS: dict[str, dict[str, Any]] = {
+    "+prior": {"surface_prior": 1},
+    "+layers": {"blending": "layers"},
+    "+palette": {"palette": 1},
+    "+augmentation": {"augment": 1},
+}
+_TOGETHER = {key: value for part in _PARTS.values() for key, value in part.items()}
+_SHIPPED = config.preset("layers")
 
 _ALL = ("l1", "perceptual", "style", "gan")
 _BODIES = ("densepose", "segmentation", "keypoints", "mask")
@@ -258,6 +277,29 @@ TABLES = {
                 "Ours (which of the three, the paper does not say)": _figures("SSIM IS MS-SSIM", 0.85, 3.74, 0.89),
                 "Real data": _figures("SSIM IS MS-SSIM", 1.0, 5.47, 1.0),
             },
+        ),
+        Table(
+            "beyond",
+            "what goes beyond the paper, each alone and all together",
+            (
+                _beyond("paper", "the paper's full model"),
+                _beyond("+prior", "+ surface prior", **_PARTS["+prior"]),
+                _beyond("+layers", "+ layers for blending", **_PARTS["+layers"]),
+                _beyond("+palette", "+ palette", **_PARTS["+palette"]),
+                _beyond("+augmentation", "+ augmentation", **_PARTS["+augmentation"]),
+                _beyond("all", "all four, L1 alone", **_TOGETHER),
+                _beyond(
+                    "all+losses", "all four, and the losses of the preset layers", **_TOGETHER,
+                    **{key: getattr(_SHIPPED, key) for key in ("ssim_weight", "predicted_weight", "matte_weight")},
+                ),
+            ),
+            tuple(
+                Ordering(score, names, "expected")
+                for score in ("SSIM", "L1")
+                for names in (*(("all", part, "paper") for part in _PARTS), ("all+losses", "all"))
+            ),
+            paper_dataset="",
+            textures="all",
         ),
     )
 }  # fmt: skip

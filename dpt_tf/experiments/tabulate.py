@@ -1,4 +1,4 @@
-"""The report of an experiment: rows over seeds beside the paper's figures, and what came of the paper's orderings."""
+"""The report of an experiment: rows over seeds beside the paper's figures, and what came of the claimed orderings."""
 
 import json
 import pathlib
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dpt_tf.experiments import verdicts
-from dpt_tf.experiments.tables import Table
+from dpt_tf.experiments.tables import Ordering, Table
 
 _PAPER_SCORES = ("SSIM", "MS-SSIM", "IS", "DS")
 
@@ -24,13 +24,14 @@ def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, An
     """Everything that is known, for JSON.
 
     Args:
-      table: of the paper.
+      table: of `tables.TABLES`.
       reports: of the runs that are finished.
       facts: what they have in common.
 
     Returns:
       `facts` and: table, title, paper_dataset, quoted; `rows`, each with its name, label, hyper-parameters, the paper's
-      figures, steps, seconds and `scores`, by name a dict mean, deviation, seeds, or a text; `orderings`.
+      figures, steps, seconds and `scores`, by name a dict mean, deviation, seeds, or a text; `orderings`, each with its
+      verdict and, where the score has it, that of the foreground.
     """
     results: dict[str, dict[int, Any]] = {}
     for report in reports:
@@ -45,12 +46,11 @@ def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, An
         rows.append(entry | {"seconds": sum(_seconds(report["costs"]) for report in of_row)})
     judged = []
     for ordering in table.orderings:
-        found = verdicts.verdict_of(ordering, results)
-        judged.append(
-            {"score": ordering.score, "order": list(ordering.names), "where": ordering.where}
-            | {"verdict": found.verdict, "numbers": list(found.numbers)}
-        )
-    about = {"table": table.number, "title": table.title, "paper_dataset": table.paper_dataset}
+        claim = {"score": ordering.score, "order": list(ordering.names), "where": ordering.where}
+        judged.append(claim | _verdict(ordering, results))
+        if verdicts.has_foreground(ordering.score):
+            judged[-1]["foreground"] = _verdict(ordering, results, foreground=True)
+    about: dict[str, Any] = {"table": table.number, "title": table.title, "paper_dataset": table.paper_dataset}
     quoted = {label: dict(figures) for label, figures in table.quoted.items()}
     return about | facts | {"rows": rows, "quoted": quoted, "orderings": judged}
 
@@ -84,10 +84,10 @@ def markdown(report: dict[str, Any]) -> str:
 
     vgg = f", VGG19 weights: {report['vgg']}" if report["vgg"] else ""
     text = [f"# Table {report['table']}: {report['title']}", ""]
+    of_paper = f'Columns "paper" are figures on {report["paper_dataset"]}. ' if report["paper_dataset"] else ""
     text += [
         f"{report['dataset']} ({report['data_dir']}), split {report['split']}, protocol {report['protocol']}, "
-        f"preset {report['hparams']['preset']}{vgg}. "
-        f'Columns "paper" are figures on {report["paper_dataset"]}. Mean over seeds ± sample deviation.',
+        f"preset {report['hparams']['preset']}{vgg}. {of_paper}Mean over seeds ± sample deviation.",
         "Steps by stage; seconds of training and scoring over all seeds: a stage that rows have in common counts where "
         "it was trained.",
         "",
@@ -97,8 +97,9 @@ def markdown(report: dict[str, Any]) -> str:
         text += ["", "Other scores (L1 with white = 1, PSNR in dB; foreground: where the target's I > 0):", ""]
         text += lines(beside, quote=False)
     text += ["", *missing, *(f"{name}: {label}" for name, label in report["networks"].items())]
-    text += ["", "## What the paper says of the order", ""]
-    text += [f"- {_judged(ordering)}" for ordering in report["orderings"]] or [
+    whose = "the paper says" if report["paper_dataset"] else "is expected"
+    text += ["", f"## What {whose} of the order", ""]
+    text += [line for ordering in report["orderings"] for line in _judged(ordering)] or [
         "It puts no rows of this table in order."
     ]
     seen = "A step is seen where its mean difference is at least twice its standard error over the seeds."
@@ -134,11 +135,20 @@ def _paper(figures: dict[str, float], score: str) -> str:
     return f"{figures[score]:.{2 if score == 'IS' else 3}f}" if score in figures else "-"
 
 
-def _judged(ordering: dict[str, Any]) -> str:
+def _verdict(ordering: Ordering, results: verdicts.Results, foreground: bool = False) -> dict[str, Any]:
+    found = verdicts.verdict_of(ordering, results, foreground)
+    return {"verdict": found.verdict, "numbers": list(found.numbers)}
+
+
+def _judged(ordering: dict[str, Any]) -> list[str]:
+    """The verdict over the whole picture, and below it that over the person."""
+
+    def said(found: dict[str, Any]) -> str:
+        return f"**{found['verdict']}**. {'; '.join(found['numbers'])}"
+
     order = " > ".join(ordering["order"])
-    return f"{ordering['score']}: {order} ({ordering['where']}): **{ordering['verdict']}**. " + "; ".join(
-        ordering["numbers"]
-    )
+    lines = [f"- {ordering['score']}: {order} ({ordering['where']}): {said(ordering)}"]
+    return lines + ([f"  - foreground: {said(ordering['foreground'])}"] if "foreground" in ordering else [])
 
 
 def _drawn(table: Sequence[Sequence[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Keras layers: geometry of the surface, instance norm, per-part convolutions, fast 3x3 convolutions.
+"""Keras layers: geometry of the surface, what is known beforehand, instance norm, per-part and fast convolutions.
 
 image `[B, H, W, C]`   iuv `[B, H, W, 3]` uint8 (I, U, V)   atlas `[B, 24, R, R, C]`, part p at index p - 1
 """
@@ -7,15 +7,23 @@ from dpt_tf.layers.conv import Conv2D
 from dpt_tf.layers.geometry import Sample, Unwrap
 from dpt_tf.layers.norm import InstanceNorm
 from dpt_tf.layers.parts import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
+from dpt_tf.layers.surface import Backdrop, BackdropGuess, Enlarge, Matte, Palette, Prior, Surroundings
 
 __all__ = [
+    "Backdrop",
+    "BackdropGuess",
     "Conv2D",
+    "Enlarge",
     "InstanceNorm",
     "JoinParts",
+    "Matte",
+    "Palette",
     "PartConv",
     "PartConvTranspose",
     "PartNorm",
+    "Prior",
     "Sample",
     "SplitParts",
+    "Surroundings",
     "Unwrap",
 ]

@@ -6,6 +6,7 @@ gives float32 `[B]`, over the whole picture or, given a `foreground` `[B, H, W]`
   pixels    L1, PSNR
   ssim      SSIM; its module has the table of protocols
   ms_ssim   SSIM over five scales
+  fid       the Frechet Inception distance; its module, too, has a table of protocols
   scores    the bundle an evaluation uses
   streams   the interface of a metric, and means that stream and resume
 """

@@ -3,7 +3,8 @@
 The best confidence among a picture's detections of the class person, 0 if there is none; the mean over the pictures.
 
 Note: the score of the literature comes from an SSD300 trained on PASCAL VOC. TF-Hub's `ssd_mobilenet_v2` is trained on
-COCO: its scores are of another kind, which is why the name of the score says what the detector was trained on.
+COCO: its scores are of another kind, which is why the name of the score says what the detector was trained on. The
+detector `ssdlite` was trained on PASCAL VOC's people, but is a smaller network than SSD300: still another kind.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ import tensorflow as tf
 from dpt_tf.metrics import networks, streams
 from dpt_tf.system.errors import UserError
 
-PERSON = {"coco": ("COCO", 1), "voc": ("PASCAL VOC", 15)}  # how it is printed, and the number of the class person
+# How it is printed, and the number of the class person.
+PERSON = {"coco": ("COCO", 1), "voc": ("PASCAL VOC", 15), "voc_person": ("PASCAL VOC", 1)}
 
 
 class DetectionScore:
@@ -27,7 +29,7 @@ class DetectionScore:
 
         Args:
           network: of `networks.detector`.
-          trained_on: `coco` or `voc`, which number their classes differently.
+          trained_on: `coco`, `voc` or `voc_person`, VOC's people alone: they number their classes differently.
 
         Raises:
           ValueError: another data set.

@@ -3,7 +3,9 @@
 A handle is one of
   https://...  a model of TF-Hub or Kaggle, downloaded once into the folder TFHUB_CACHE_DIR
   a folder     a SavedModel of TF2 or TF1, asked through its signature `serving_default` or `default`, or called
+  a file       a frozen graph of TensorFlow 1, NAME.pb
   keras        the InceptionV3 of Keras, trained on ImageNet and downloaded once; only where an Inception is asked for
+  ssdlite      a detector that a package brings, see `frozen`; only where a detector is asked for
 
 Pictures come in as uint8 `[B, H, W, 3]`. What each kind of network is fed is decided here and nowhere else:
   Inception  299 x 299, bilinear with half-pixel centres and no smoothing, then (x - 128) / 128: TF-GAN's preprocessing.
@@ -12,7 +14,7 @@ Pictures come in as uint8 `[B, H, W, 3]`. What each kind of network is fed is de
   LPIPS      x / 127.5 - 1 at full size
 
 Note: code that lets the frozen graph of 2015-12-05 resize for itself gets no half-pixel centres, and other code smooths
-while resizing; such scores are not the same as these.
+while resizing; such scores are not the same as these. `fid` has ways of resizing that can be named.
 """
 
 import hashlib
@@ -92,7 +94,7 @@ class Inception:
         self.label = self._describe()
 
     def __call__(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
-        """uint8 `[B, H, W, 3]` -> `{"logits": [B, K], "pool_3": [B, D]}` float32.
+        """uint8 `[B, H, W, 3]`, or floats in 0..255 -> `{"logits": [B, K], "pool_3": [B, D]}` float32.
 
         The last batches are remembered: IS and FID ask for the same, each row of a table for the same truth.
         Threads take turns.
@@ -105,7 +107,7 @@ class Inception:
 
     def _remembered(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         pictures = np.ascontiguousarray(pictures)
-        key = hashlib.blake2b(pictures.tobytes() + repr(pictures.shape).encode()).digest()
+        key = hashlib.blake2b(pictures.tobytes() + f"{pictures.dtype} {pictures.shape}".encode()).digest()
         outputs = self._recent.pop(key, None) or self._run(pictures)
         if not all(np.isfinite(value).all() for value in outputs.values()):
             raise UserError(f"{self.handle}: gives values that are not finite")
@@ -114,11 +116,11 @@ class Inception:
             del self._recent[next(iter(self._recent))]
         return outputs
 
-    def named(self, score: str) -> str:
-        """`score` itself where it can be compared with published ones, else with the network in brackets."""
-        if self.published:
-            return score
-        return f"{score} ({'Keras InceptionV3' if self.handle == 'keras' else 'another network'})"
+    def named(self, score: str, protocol: str = "") -> str:
+        """`score` with its protocol in brackets, and the network where it is not that of published scores."""
+        other = "Keras InceptionV3" if self.handle == "keras" else "another network"
+        about = ", ".join(filter(None, (protocol, "" if self.published else other)))
+        return f"{score} ({about})" if about else score
 
     def _describe(self) -> str:
         shape = f"{self.classes} classes, {self.features} features"

@@ -1,7 +1,8 @@
 """SavedModels from a handle: loading, finding a way in that fits, and calling it.
 
 A handle is an https:// address of TF-Hub or Kaggle, downloaded once into the folder TFHUB_CACHE_DIR, or the folder of
-a SavedModel of TF2 or TF1; it is asked through its signature `serving_default` or `default`, or called.
+a SavedModel of TF2 or TF1; it is asked through its signature `serving_default` or `default`, or called. It may also be
+a frozen graph, see `frozen`.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from dpt_tf.metrics import frozen
 from dpt_tf.system.errors import UserError
 
 PATIENCE = 30.0  # seconds without a word from a server, after which it counts as unreachable
@@ -60,7 +62,7 @@ class Network:
         """
         self.handle, self.short = handle, _short(handle)
         # The functions of a SavedModel die with the object they were loaded with.
-        self._loaded = _load(handle)
+        self._loaded = _load(handle, outputs)
         entries = list(_entries(self._loaded))
         fitting = [entry for entry in entries if _fits(entry, dtype, tuple(outputs), pictures, size)]
         if not fitting:
@@ -97,7 +99,9 @@ class Network:
             yield {name: value.numpy() for name, value in outputs.items()}
 
 
-def _load(handle: str) -> Any:
+def _load(handle: str, outputs: Sequence[str]) -> Any:
+    if (path := frozen.path_of(handle)) is not None:
+        return _thawed(path, outputs)
     if "://" in handle:
         where, remedy = handle, OFFLINE
     else:
@@ -121,6 +125,15 @@ def _load(handle: str) -> Any:
             return hub.load(where)
     except Exception as error:  # of the network, the archive, the protocol buffer or TensorFlow: no common base
         raise UserError(f"{handle}: cannot be loaded: {first_line(error)}; {remedy}") from error
+
+
+def _thawed(path: pathlib.Path, outputs: Sequence[str]) -> frozen.Graph:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give a frozen graph's, a SavedModel's folder or an https:// handle")
+    try:
+        return frozen.Graph(path, outputs)
+    except (ValueError, tf.errors.OpError) as error:
+        raise UserError(f"{path}: cannot be loaded: {first_line(error)}; is the file whole?") from error
 
 
 @contextlib.contextmanager
@@ -173,6 +186,8 @@ def _shape(spec: tf.TensorSpec) -> str:
 
 
 def _short(handle: str) -> str:
+    if handle == frozen.SSDLITE:
+        return "SSDLite"
     parts = handle.rstrip("/").split("/")
     versioned = len(parts) > 1 and parts[-1].isdigit()
     return "/".join(parts[-2:]) if versioned else parts[-1]

@@ -5,12 +5,18 @@ predictive   yes                 direct, to look at                        none:
 refinement   yes                 direct, to look at                        of the prediction alone
 warping      yes                 direct: what was not seen stays 0         of both
 full         yes                 inpainted                                 of both
+
+Beyond the paper three parts may be others: `palette` (`predictive`), `surface_prior` (`completion`) and
+`blending=layers` (`matting`, `layered`), where the warping stream carries hair and cloth beside the body along with it.
 """
 
 import keras
+import tensorflow as tf
 
-from dpt_tf.config import BLOCKS
-from dpt_tf.models import blending, conditioning, inpainting, predictive, warping
+from dpt_tf.config import BLENDINGS, BLOCKS
+from dpt_tf.layers import Surroundings
+from dpt_tf.models import blending as residual_blending
+from dpt_tf.models import completion, conditioning, inpainting, layered, matting, predictive, warping
 
 
 def build(
@@ -24,33 +30,68 @@ def build(
     blending_residuals=3,
     source_pose="densepose",
     target_pose="densepose",
-    colour_path=False,
     blocks="full",
+    palette=False,
+    surface_prior=False,
+    blending="residual",
 ):
     """Photo and two poses in, picture out.
 
     Returns:
       Model from dict `source`, `source_iuv`, `target_iuv` (and keypoints, where a conditioning asks for them) to dict
-      `image`, `predicted`, `warped`, `texture`, `observed`, `provenance`, all float32, whichever `blocks` there are.
-      The parts are its layers `predictive`, `warping` (with its layer `inpainting`, if `full`) and `blending` (unless
-      `predictive`).
+      `image`, `predicted`, `warped`, `texture`, `observed`, `provenance`, all float32, whichever `blocks` there are;
+      with layers also `backdrop`, `layers` and what they are made of (`matting`, `layered`, `ops.surroundings`).
+      The parts are its layers `predictive`, `warping` (with its layer `inpainting`, if `full`), `matting` (with layers)
+      and `blending` (unless `predictive`).
 
     Raises:
-      ValueError: no such blocks.
+      ValueError: no such blocks or blending, or layers of a generator that does not blend two streams.
     """
-    if blocks not in BLOCKS:
-        raise ValueError(f"no such blocks: {blocks}; have {', '.join(BLOCKS)}")
+    for name, value, choices in (("blocks", blocks, BLOCKS), ("blending", blending, BLENDINGS)):
+        if value not in choices:
+            raise ValueError(f"no such {name}: {value}; have {', '.join(choices)}")
+    if blending == "layers" and blocks not in ("warping", "full"):
+        raise ValueError(f"blending=layers blends what blocks={blocks} has not; take blocks=full or blending=residual")
     inputs = conditioning.inputs(image_size, source_pose, target_pose)
-    predict = predictive.build(image_size, width, residuals, source_pose, target_pose)
-    inpaint = inpainting.build(atlas_size, coder_width, context_size, colour_path) if blocks == "full" else None
+    predict = predictive.build(image_size, width, residuals, source_pose, target_pose, palette)
+    inpaint = (completion if surface_prior else inpainting).build(atlas_size, coder_width, context_size)
+    inpaint = inpaint if blocks == "full" else None
     warp = warping.build(inpaint, image_size, atlas_size)
 
     predicted = predict(inputs)
     outputs = warp({name: inputs[name] for name in ("source", "source_iuv", "target_iuv")})
     image = predicted
+    if blending == "layers":
+        return keras.Model(inputs, _layers(inputs, predicted, outputs, atlas_size, blending_width), name="generator")
     if blocks != "predictive":
         sees_warped = blocks != "refinement"
-        blend = blending.build(image_size, blending_width, blending_residuals, sees_warped)
+        blend = residual_blending.build(image_size, blending_width, blending_residuals, sees_warped)
         warped = {"warped": outputs["warped"]} if sees_warped else {}
         image = blend({"predicted": predicted, **warped, "target_iuv": inputs["target_iuv"]})
     return keras.Model(inputs, {"image": image, "predicted": predicted, **outputs}, name="generator")
+
+
+def _layers(inputs, predicted, warped, atlas_size, width):
+    """The outputs of a generator with layers, from those of the two streams."""
+    size = inputs["source"].shape[1]
+    of_source = {name: inputs[name] for name in ("source", "source_iuv")}
+    matted = matting.build(size)(of_source)
+    carried, overhang = Surroundings(atlas_size, name="surroundings")(
+        inputs["source"], matted["matte"], inputs["source_iuv"], inputs["target_iuv"]
+    )
+    warped = warped | {"warped": Beside(name="beside")(warped["warped"], carried, inputs["target_iuv"])}
+    seen = {"predicted": predicted, "warped": warped["warped"], "carried": carried, "backdrop": matted["backdrop"]}
+    seen |= {"overhang": overhang, "provenance": warped["provenance"], "target_iuv": inputs["target_iuv"]}
+    blended = layered.build(size, width)(seen)
+    return blended | {"predicted": predicted, "carried": carried, "overhang": overhang} | warped | matted
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class Beside(keras.layers.Layer):
+    """`(warped, carried, target_iuv)`: the warped texture on the body, what was carried along beside it."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**(kwargs | {"dtype": "float32"}))
+
+    def call(self, warped, carried, target_iuv):  # noqa: D102
+        return tf.where(target_iuv[..., :1] > 0, warped, carried)

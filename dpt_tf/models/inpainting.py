@@ -9,14 +9,13 @@ from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.layers import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
 
 
-def build(atlas_size=256, width=32, context_size=256, colour_path=False):
+def build(atlas_size=256, width=32, context_size=256):
     """Table 6.
 
     Args:
       atlas_size: R, texels along a side of a part, a multiple of 16.
       width: channels of the first layer.
       context_size: numbers in the context vector G.
-      colour_path: adds to Table 6 a way for colour past the norms, see the note.
 
     Returns:
       Model from texture `[B, 24, R, R, 3]`, 0 where nothing was observed, to texture `[B, 24, R, R, 3]` float32.
@@ -24,10 +23,6 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
     Note:
       A layer is convolution, ReLU, instance norm, in this order. Of the single vector in the context network the norm
       is taken over its numbers (over its one position it would be 0), and G itself has neither ReLU nor norm.
-
-      An instance norm takes away whatever is constant over a part: in the encoder the colour of a plain garment, in the
-      decoder all that G has to say about a part of which nothing was seen, but for what leaks through borders. With
-      `colour_path` the context also reads each part's mean colour, and the last layer, which has no norm, reads G.
     """
     texture = keras.Input([NUM_PARTS, atlas_size, atlas_size, 3], name="texture")
     x = SplitParts(name="split")(texture)  # 24 x [B, R, R, 3]
@@ -36,10 +31,6 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
         x = PartNorm(name=f"encode_{i + 1}_norm")(x)
     codes = x  # 24 x [B, R/16, R/16, 128]
     g = keras.layers.Flatten(name="flatten")(JoinParts(name="codes")(codes))  # [B, 24 * R/16 * R/16 * 128]
-    if colour_path:
-        colours = keras.layers.Reshape([NUM_PARTS, atlas_size**2, 3], name="texels")(texture)
-        colours = keras.ops.mean(colours, axis=2)  # [B, 24, 3]
-        g = keras.layers.Concatenate(name="codes_colours")([g, keras.layers.Flatten(name="colours")(colours)])
     g = keras.layers.Dense(context_size, "relu", name="context_1")(g)
     g = keras.layers.LayerNormalization(epsilon=1e-5, name="context_1_norm")(g)
     g = keras.layers.Dense(context_size, name="context_2")(g)  # [B, 256]
@@ -49,7 +40,6 @@ def build(atlas_size=256, width=32, context_size=256, colour_path=False):
         x = PartConvTranspose(filters, name=f"decode_{i + 1}")(x, *([g] if i == 0 else []))
         x = PartNorm(name=f"decode_{i + 1}_norm")(x)
     # As in every network the last layer is float32, whatever the policy.
-    last = PartConvTranspose(3, "tanh", dtype="float32", name="decode_4")
-    x = last(x, *([g] if colour_path else []))  # 24 x [B, R, R, 3]
+    x = PartConvTranspose(3, "tanh", dtype="float32", name="decode_4")(x)  # 24 x [B, R, R, 3]
     x = JoinParts(dtype="float32", name="inpainted")(x)  # [B, 24, R, R, 3]
     return keras.Model(texture, x, name="inpainting")

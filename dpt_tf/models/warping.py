@@ -22,8 +22,9 @@ def build(inpainting=None, image_size=256, atlas_size=256):
     """Texture mapping through the common surface.
 
     Args:
-      inpainting: model `[B, 24, R, R, 3] -> [B, 24, R, R, 3]`. Without one the warping is direct: it has no weights,
-        and what the source does not show stays 0, in the texture and in the target pose.
+      inpainting: model `[B, 24, R, R, 3] -> [B, 24, R, R, 3]`, or one that `completion.build` made. Without one the
+        warping is direct: it has no weights, and what the source does not show stays 0, in the texture and in the
+        target pose.
       image_size: S.
       atlas_size: R.
 
@@ -33,6 +34,7 @@ def build(inpainting=None, image_size=256, atlas_size=256):
         texture `[B, 24, R, R, 3]`: the whole surface
         observed `[B, 24, R, R, 1]`: 1 where the source shows it
         provenance `[B, S, S, 1]`: how much of each target pixel the source shows, the rest is imagined
+        correction `[B, 24, R/4, R/4, 3]`: of `completion`, where it is that
 
     Note:
       The paper samples what the autoencoder returns. Its code has 16 x 16 positions, so no letter and no check pattern
@@ -44,8 +46,13 @@ def build(inpainting=None, image_size=256, atlas_size=256):
         "target_iuv": keras.Input([image_size, image_size, 3], dtype="uint8", name="target_iuv"),
     }
     seen, observed = Unwrap(atlas_size, name="unwrap")(inputs["source"], inputs["source_iuv"])
-    texture = Compose(name="compose")(seen, observed, inpainting(seen)) if inpainting is not None else seen
-    outputs = {
+    texture, further = seen, {}
+    if inpainting is not None and isinstance(inpainting.input, dict):
+        further = inpainting({"texture": seen, "observed": observed})
+        texture = further.pop("texture")
+    elif inpainting is not None:
+        texture = Compose(name="compose")(seen, observed, inpainting(seen))
+    outputs = further | {
         "warped": Sample(name="sample")(texture, inputs["target_iuv"]),
         "texture": texture,
         "observed": observed,

@@ -69,8 +69,8 @@ def unwrap(
       image: `[B, H, W, C]`.
       iuv: `[B, H, W, 3]` uint8.
       resolution: R, texels along each side of a part.
-      radius: how far to fill, in texels; 0 fills nothing; None is R // 16, which spans the gaps between pixels of a
-        person who fills an image of R x R.
+      radius: how far to fill, in texels; 0 fills nothing; None is `default_radius` of the image, whose size must be
+        known.
 
     Returns:
       texture `[B, 24, R, R, C]`, 0 where nothing is known, and observed `[B, 24, R, R, 1]`, 1 where something is.
@@ -86,10 +86,17 @@ def unwrap(
     share = tf.where(at_taps > _LEAST_WEIGHT, tf.math.divide_no_nan(weight, at_taps), 0.0)
     colour = _scatter(share * _pixels(image), texel, texels)
 
-    levels = pyramid.levels(resolution // 16 if radius is None else radius, resolution)
+    if radius is None:
+        radius = default_radius(resolution, max(iuv.shape[1:3]))
+    levels = pyramid.levels(radius, resolution)
     flat = [-1, resolution, resolution]
     texture, observed = pyramid.fill(tf.reshape(colour, [*flat, colour.shape[-1]]), tf.reshape(hit, [*flat, 1]), levels)
     return _as_atlas(texture, resolution), _as_atlas(observed, resolution)
+
+
+def default_radius(resolution: int, image_size: int) -> int:
+    """16 R / S texels, which span the gaps between the pixels of a person who fills an image of S x S."""
+    return max(1, round(16 * resolution / image_size))
 
 
 def _taps(part, uv, resolution):

@@ -1,6 +1,8 @@
 """Filling the gaps of scattered data by pull and push (Gortler et al., The Lumigraph, SIGGRAPH 1996, Sec. 3.4).
 
-  colour `[N, R, R, C]`, 0 where nothing is known   known `[N, R, R, 1]`, 1 or 0
+  colour `[N, H, W, C]`, 0 where nothing is known   known `[N, H, W, 1]`, 1 or 0
+
+H and W may be unknown. A share between 0 and 1 of `known` is a texel that knows so much; its colour has that factor.
 
 Pull: halve the grid, each cell the mean of the known texels below it. Push: come back up, and give a texel that knows
 nothing the bilinear mean of the known cells round it. A known texel never changes.
@@ -22,6 +24,11 @@ def levels(radius: int, resolution: int) -> int:
     return min(math.floor(math.log2(radius + 2)) - 1, math.ceil(math.log2(resolution)))
 
 
+def all_levels(resolution: int) -> int:
+    """As many as reach everywhere: nothing stays unknown in a sheet where something is known."""
+    return math.ceil(math.log2(resolution))
+
+
 def fill(colour: tf.Tensor, known: tf.Tensor, levels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Fills what is unknown from `levels` coarser grids; returns `colour` and `known` of the same shapes."""
     if levels == 0:
@@ -30,10 +37,10 @@ def fill(colour: tf.Tensor, known: tf.Tensor, levels: int) -> tuple[tf.Tensor, t
     coarse = tf.math.divide_no_nan(_halve(colour), share)
     coarse, coarse_known = fill(coarse, tf.cast(share > 0, known.dtype), levels - 1)
 
-    rows, columns = colour.shape[1], colour.shape[2]
-    share = _double(coarse_known)[:, :rows, :columns]
+    rows, columns = _sizes(colour)
+    share = double(coarse_known)[:, :rows, :columns]
     gap = (1 - known) * tf.cast(share > 0, known.dtype)
-    spread = _double(coarse)[:, :rows, :columns]
+    spread = double(coarse)[:, :rows, :columns]
     return colour + spread * tf.math.divide_no_nan(gap, share), known + gap
 
 
@@ -42,13 +49,14 @@ def _halve(x):
     return tf.nn.avg_pool2d(x, ksize=2, strides=2, padding="SAME")
 
 
-def _double(x):
-    """Twice the size by bilinear interpolation between cell centres; the outermost cells are extended.
+def double(x):
+    """Twice the size by bilinear interpolation between cell centres: `[N, H, W, C] -> [N, 2H, 2W, C]`.
 
+    The outermost cells are extended.
     Slices and sums only: `tf.image.resize` does the same, but ten times slower under XLA.
     """
     for axis in (1, 2):
-        size = x.shape[axis]
+        size = _sizes(x)[axis - 1]
         edge = [[1, 1] if a == axis else [0, 0] for a in range(4)]
         near, far = 0.75 * x, tf.pad(0.25 * x, edge, mode="SYMMETRIC")
         before, after = (_slice(far, axis, start, size) for start in (0, 2))
@@ -56,6 +64,12 @@ def _double(x):
         shape[axis] = 2 * size
         x = tf.reshape(tf.stack([near + before, near + after], axis=axis + 1), shape)
     return x
+
+
+def _sizes(x):
+    """Rows and columns, numbers where the graph knows them."""
+    known, shape = x.shape[1:3], tf.shape(x)
+    return tuple(shape[axis + 1] if size is None else size for axis, size in enumerate(known))
 
 
 def _slice(x, axis, start, size):

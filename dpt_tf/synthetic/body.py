@@ -9,7 +9,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from dpt_tf.synthetic import charts, limbs
+from dpt_tf.iuv import charts
+from dpt_tf.synthetic import limbs
 from dpt_tf.synthetic.anatomy import AHEAD, ANKLE, CROTCH, NECK, SIDE, Shape, joints
 from dpt_tf.synthetic.surface import Floats, Surface, loft, profile
 

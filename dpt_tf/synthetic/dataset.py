@@ -20,13 +20,20 @@ from tqdm import tqdm
 from dpt_tf.data.records import Item, View
 from dpt_tf.iuv.faults import undo_wrap_around
 from dpt_tf.synthetic import faults as densepose_faults
+from dpt_tf.synthetic import light, wardrobe
+from dpt_tf.synthetic.camera import Camera
 from dpt_tf.synthetic.figure import person
-from dpt_tf.synthetic.render import Camera, render
+from dpt_tf.synthetic.render import render
 from dpt_tf.synthetic.skeleton import sample_pose
 from dpt_tf.system.errors import UserError
 
 _MOST = 1 << 24  # people in a split
 _SPLITS = {"train": 0, "test": 1}
+BACKDROPS = {  # what `generate` can put people before, and how a data set's description says so
+    "studio": "",
+    "white": ", white backdrops",
+    "every": ", backdrops, cloth and light of every kind",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Order:
     views: int
     image_size: int
     faults: bool
-    white: bool = False
+    backdrops: str = "studio"
 
 
 def number(seed: int, split: str, index: int) -> int:
@@ -63,7 +70,8 @@ def generate(
     seed: int = 0,
     faults: bool = True,
     workers: int | None = None,
-    white: bool = False,
+    backdrops: str = "studio",
+    test_backdrops: str | None = None,
 ) -> pathlib.Path:
     """Writes `people` to train on and `test_people` strangers, each in `views` views of `image_size` pixels.
 
@@ -76,13 +84,18 @@ def generate(
       seed: other people for another number.
       faults: whether training maps have the faults of DensePose; test maps never have.
       workers: processes; as many as cores by default. What is written does not depend on it.
-      white: whether every backdrop is plain white; they are white to light grey, with a tint, otherwise.
+      backdrops: `studio`, white to light grey with a tint; `white`; or `every`, for networks that are to paint real
+        photos: walls, rooms, streets, parks and more, with finer cloth and light of all sorts. Bodies, poses and maps
+        are the same.
+      test_backdrops: the same of the split `test`; by default as in training, but `studio` in the place of `every`, so
+        that scores compare.
 
     Returns:
       The folder of the prepared data set.
 
     Raises:
-      ValueError: a count is not positive, the number of a person is too large, or `seed` is negative.
+      ValueError: a count is not positive, the number of a person is too large, `seed` is negative, or there are no such
+        backdrops.
       OSError: the disk is full or the folder cannot be written.
     """
     from dpt_tf.data import records
@@ -93,38 +106,63 @@ def generate(
     ):  # fmt: skip
         if value < least:
             raise ValueError(f"{name} is {value}; it must be at least {least}")
+    before = _before(backdrops, test_backdrops)
     counts = {"train": people, "test": test_people}
     orders = [
-        Order(number(seed, split, index), f"{split}-{index:06d}", views, image_size, faults and split == "train", white)
+        Order(
+            number(seed, split, index),
+            f"{split}-{index:06d}",
+            views,
+            image_size,
+            faults and split == "train",
+            before[split],
+        )
         for split, count in counts.items()
         for index in range(count)
     ]
     with tqdm(total=len(orders) * views, unit="view", desc="synthetic people", smoothing=0.05) as bar:
         made = _make_all(orders, workers or os.cpu_count() or 1)
         splits = {split: _take(made, count, bar) for split, count in counts.items()}
-        description = _description(views, seed, faults, white)
+        description = _description(views, seed, faults, before)
         return records.write(data_dir, "synthetic", splits, image_size, description).directory
 
 
 def refuse_others(
-    data_dir: str | os.PathLike, views: int = 8, seed: int = 0, faults: bool = True, white: bool = False
+    data_dir: str | os.PathLike,
+    views: int = 8,
+    seed: int = 0,
+    faults: bool = True,
+    backdrops: str = "studio",
+    test_backdrops: str | None = None,
 ) -> None:
     """Whether the people in `data_dir` are those that `generate` would make, however many.
 
     Raises:
       UserError: they are others, or no such people are there.
+      ValueError: there are no such backdrops.
     """
     from dpt_tf.data import records
 
-    there, wanted = records.open_prepared(data_dir).description, _description(views, seed, faults, white)
+    wanted = _description(views, seed, faults, _before(backdrops, test_backdrops))
+    there = records.open_prepared(data_dir).description
     if there != wanted:
         raise UserError(f"{data_dir} holds other people ({there}) than these ({wanted}); give another --data_dir")
 
 
-def _description(views: int, seed: int, faults: bool, white: bool) -> str:
-    backdrops = ", white backdrops" if white else ""
+def _before(backdrops: str, test_backdrops: str | None) -> dict[str, str]:
+    """What the people of each split stand before."""
+    before = {"train": backdrops, "test": test_backdrops or ("studio" if backdrops == "every" else backdrops)}
+    for name in before.values():
+        if name not in BACKDROPS:
+            raise ValueError(f"no such backdrops: {name}; have {', '.join(BACKDROPS)}")
+    return before
+
+
+def _description(views: int, seed: int, faults: bool, before: dict[str, str]) -> str:
+    others = "" if before == _before(before["train"], None) else f"; test before {before['test']}"
     return (
-        f"Procedural people with exact IUV: seed {seed}, {views} views, faults {'on' if faults else 'off'}{backdrops}"
+        f"Procedural people with exact IUV: seed {seed}, {views} views, faults {'on' if faults else 'off'}"
+        f"{BACKDROPS[before['train']]}{others}"
     )
 
 
@@ -133,8 +171,10 @@ def make_item(order: Order) -> Item:
     who = person(order.seed)
     rng = np.random.default_rng((order.seed, 1))
     studio = Camera.sample(rng)
-    if order.white:
+    if order.backdrops == "white":
         studio = dataclasses.replace(studio, backdrop=(1.0, 1.0, 1.0), gradient=0.0)
+    elif order.backdrops == "every":
+        who, studio = wardrobe.dressed(who), light.elsewhere(studio, np.random.default_rng((order.seed, 3)))
     start = rng.uniform(-180, 180)
     views: list[View] = []
     for k in range(order.views):

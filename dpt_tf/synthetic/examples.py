@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf import iuv
+from dpt_tf.synthetic.camera import Camera
 from dpt_tf.synthetic.dataset import number
 from dpt_tf.synthetic.figure import person
-from dpt_tf.synthetic.render import Camera, render
+from dpt_tf.synthetic.render import render
 from dpt_tf.synthetic.skeleton import Dof, Pose, within_limits
 
 FRAMES = 24

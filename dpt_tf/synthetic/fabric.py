@@ -11,6 +11,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from dpt_tf.synthetic import cloth
+from dpt_tf.synthetic.cloth import mix, wave
 from dpt_tf.synthetic.surface import Floats
 
 KINDS = ("plain", "stripes", "columns", "checks", "plaid", "dots", "print", "colour block")
@@ -19,7 +21,10 @@ _GIRTH = 0.46  # of an average trunk, to make squares square
 
 @dataclasses.dataclass(frozen=True)
 class Fabric:
-    """`kind` is one of KINDS; `colours` [3, 3] in 0..1; `repeat` repeats of the pattern in one turn of the trunk."""
+    """Cloth with a pattern of one of KINDS or of `cloth.PATTERNS`.
+
+    `colours` [3, 3] in 0..1; `repeat` repeats of the pattern in one turn of the trunk.
+    """
 
     kind: str
     colours: tuple[tuple[float, float, float], ...]
@@ -31,16 +36,9 @@ class Fabric:
         repeat = max(1, round(self.repeat * scale))
         across, along = np.mod(turn, 1.0) * repeat, height * self.repeat / _GIRTH
         c = np.array(self.colours, np.float32)
+        if self.kind in cloth.PATTERNS:
+            return cloth.PATTERNS[self.kind](across, along, height, repeat, c, self.seed).astype(np.float32)
         return _PATTERNS[self.kind](across, along, c, self.seed, height).astype(np.float32)
-
-
-def _mix(weight: NDArray, first: NDArray, second: NDArray) -> NDArray:
-    return first + weight[..., None] * (second - first)
-
-
-def _wave(x: NDArray) -> NDArray:
-    """0..1 once per unit, flat at both ends: a square wave with soft edges."""
-    return np.clip(0.5 + 3 * np.sin(2 * np.pi * x), 0, 1)
 
 
 def _hash(i: NDArray, j: NDArray, seed: int) -> NDArray:
@@ -53,19 +51,19 @@ def _plain(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray
 
 
 def _stripes(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray:
-    return _mix(_wave(b), c[0], c[1])
+    return mix(wave(b), c[0], c[1])
 
 
 def _columns(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray:
-    return _mix(_wave(a), c[0], c[1])
+    return mix(wave(a), c[0], c[1])
 
 
 def _checks(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray:
-    return _mix(0.5 * (_wave(a) + _wave(b)), c[0], c[1])
+    return mix(0.5 * (wave(a) + wave(b)), c[0], c[1])
 
 
 def _plaid(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray:
-    ground = _mix(0.4 * (_wave(a) + _wave(b)), c[0], c[1])
+    ground = mix(0.4 * (wave(a) + wave(b)), c[0], c[1])
     thin = np.maximum(np.sin(2 * np.pi * a + 2), np.sin(2 * np.pi * b + 2)) > 0.93
     return np.where(thin[..., None], c[2], ground)
 
@@ -74,7 +72,7 @@ def _dots(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray:
     row = np.floor(b)
     x, y = a - np.floor(a) - 0.5, b - row - 0.5
     x = np.where(row % 2 == 0, x, np.mod(x + 1.0, 1.0) - 0.5)
-    return _mix(np.clip((0.3 - np.hypot(x, y)) * 12, 0, 1), c[0], c[1])
+    return mix(np.clip((0.3 - np.hypot(x, y)) * 12, 0, 1), c[0], c[1])
 
 
 def _print(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray:
@@ -84,7 +82,7 @@ def _print(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray
     x, y = a - i - 0.35 - 0.3 * first, b - j - 0.35 - 0.3 * second
     radius = 0.26 + 0.1 * np.sin(5 * np.arctan2(y, x) + 6 * first)
     petal = np.clip((radius * (0.5 + 0.6 * second) - np.hypot(x, y)) * 10, 0, 1)
-    return _mix(petal, c[0], np.where((first > 0.5)[..., None], c[1], c[2]))
+    return mix(petal, c[0], np.where((first > 0.5)[..., None], c[1], c[2]))
 
 
 def _block(a: NDArray, b: NDArray, c: NDArray, seed: int, h: NDArray) -> NDArray:

@@ -34,6 +34,9 @@ class Outfit:
     belt: bool
     badge: int  # a figure printed on the chest, 0 = none
     badge_colour: tuple[float, float, float]
+    lettering: int = 0  # the number of what is written on chest or back in the badge's colour, 0 = nothing
+    sleeves: Fabric | None = None  # raglan sleeves of another cloth than the top
+    creases: float = 0.0  # how much lighter and darker folds make the cloth
 
     @classmethod
     def sample(cls, rng: np.random.Generator, female: float) -> "Outfit":

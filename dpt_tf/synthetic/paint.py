@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from dpt_tf.synthetic import cloth, lettering
 from dpt_tf.synthetic import outfit as worn
 from dpt_tf.synthetic.figure import Person
 from dpt_tf.synthetic.surface import Floats
@@ -16,17 +17,19 @@ def colours(person: Person, piece: str, height: NDArray, phi: NDArray) -> Floats
     outfit, kind = person.outfit, piece.split("_")[0]
     if kind == "hair":
         return _hair(person, height, phi)
-    if kind == "skirt":
-        return outfit.bottom.at(phi / 360, height, _SCALE[kind])
-    if kind == "tunic":
-        return outfit.top.at(phi / 360, height, _SCALE[kind])
+    if kind in ("skirt", "tunic"):
+        hung = (outfit.bottom if kind == "skirt" else outfit.top).at(phi / 360, height, _SCALE[kind])
+        return _creased(person, piece, hung, height, phi)
     result = _skin(person, kind, height, phi)
     garment = outfit.covers(piece, height, phi, person.joints)
     scale = _SCALE.get(kind, 1.0)
-    for index, cloth in ((worn.TOP, outfit.top), (worn.BOTTOM, outfit.bottom)):
+    for index, fabric in ((worn.TOP, outfit.top), (worn.BOTTOM, outfit.bottom)):
         own = garment == index
         if own.any():
-            result[own] = cloth.at(phi[own] / 360, height[own], scale)
+            result[own] = fabric.at(phi[own] / 360, height[own], scale)
+    if outfit.sleeves:
+        own = (garment == worn.TOP) & _raglan(kind, height, phi)
+        result[own] = outfit.sleeves.at(phi[own] / 360, height[own], scale)
     for index, colour in (
         (worn.SHOE, outfit.shoes),
         (worn.SOCK, outfit.sock_colour),
@@ -38,10 +41,43 @@ def colours(person: Person, piece: str, height: NDArray, phi: NDArray) -> Floats
     if kind == "torso" and outfit.badge:
         on = _badge(outfit.badge, (phi + 180) % 360 - 180, height) & (garment == worn.TOP)
         result[on] = outfit.badge_colour
+    if kind == "torso" and outfit.lettering:
+        result[_written(outfit.lettering, phi, height) & (garment == worn.TOP)] = outfit.badge_colour
+    if outfit.creases:
+        own = (garment == worn.TOP) | (garment == worn.BOTTOM)
+        result[own] = _creased(person, piece, result[own], height[own], phi[own])
     if kind == "head" and person.hair.style != "bald":
         own = person.hair.covers(height, phi)
         result[own] = _hair(person, height[own], phi[own])
     return result
+
+
+def _raglan(kind: str, height: NDArray, phi: NDArray) -> NDArray[np.bool_]:
+    """Whether a point is a raglan sleeve's: the arm, and what lies above a slanted seam on the shoulder."""
+    if kind == "arm":
+        return np.ones(len(height), bool)
+    side = np.abs(np.mod(phi, 180) - 90)
+    return (kind == "torso") & (side < 900 * (height - 0.73))
+
+
+def _written(number: int, phi: NDArray, height: NDArray) -> NDArray[np.bool_]:
+    """What is written: across the chest, small on its left, or across the back."""
+    middle, wide, level, tall = (
+        (0, 42, 0.72, 0.035),
+        (0, 34, 0.69, 0.06),
+        (26, 14, 0.745, 0.012),
+        (180, 46, 0.72, 0.05),
+    )[number % 4]
+    return lettering.word(number, ((phi - middle + 180) % 360 - 180) / wide, (height - level) / tall)
+
+
+def _creased(person: Person, piece: str, colour: Floats, height: NDArray, phi: NDArray) -> Floats:
+    if not person.outfit.creases:
+        return colour
+    number = person.seed + sum(map(ord, piece))
+    if piece == "skirt":  # falls in upright folds
+        phi, height = 4 * phi, 0.25 * height
+    return colour * (1 + np.float32(person.outfit.creases) * cloth.creases(phi, height, number))[:, None]
 
 
 def _badge(kind: int, x: NDArray, height: NDArray) -> NDArray[np.bool_]:
@@ -60,6 +96,9 @@ def _hair(person: Person, height: NDArray, phi: NDArray) -> Floats:
     """Strands: lighter and darker streaks that run down."""
     strand = np.sin(phi * 0.9 + 3 * np.sin(phi * 0.23) + 20 * height) * np.sin(phi * 0.37 + 1)
     shade = 1 + 0.22 * strand + 0.6 * np.clip(height - 0.94, 0, 0.05)
+    if person.outfit.creases:  # as fine as photos show it, with a sheen round the crown
+        fine = np.sin(phi * 3.1 + 5 * np.sin(phi * 0.4 + 30 * height)) * np.sin(phi * 1.7 + 40 * height)
+        shade += 0.2 * fine + 0.5 * np.exp(-(((height - 0.962 + 0.004 * fine) / 0.008) ** 2))
     return np.clip(np.array(person.hair.colour) * shade[:, None], 0, 1).astype(np.float32)
 
 

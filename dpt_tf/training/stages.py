@@ -173,11 +173,17 @@ def precision(mixed_precision: str) -> Iterator[None]:
 
 def _predictive(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
     network = models.predictive.build(
-        hparams.image_size, hparams.width, hparams.residuals, hparams.source_pose, hparams.target_pose
+        hparams.image_size,
+        hparams.width,
+        hparams.residuals,
+        hparams.source_pose,
+        hparams.target_pose,
+        bool(hparams.palette),
     )
     optimizer = _built(make_optimizer(), network)
 
     def pictures(x, y):
+        x = {name: x[name] for name in network.input}
         return _pair(x, y) | {"predicted": summaries.photos(network(x))}
 
     variables = {"predictive": network.variables, "optimizer": optimizer.variables}
@@ -185,18 +191,21 @@ def _predictive(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
 
 
 def _inpainting(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
-    network = models.inpainting.build(
-        hparams.atlas_size, hparams.coder_width, hparams.context_size, bool(hparams.colour_path)
-    )
+    kind = models.completion if hparams.surface_prior else models.inpainting
+    network = kind.build(hparams.atlas_size, hparams.coder_width, hparams.context_size)
     optimizer = _built(make_optimizer(), network)
 
     def pictures(x, neighbours):
-        texture, _ = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
+        texture, observed = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
+        if hparams.surface_prior:
+            inpainted = network({"texture": texture, "observed": observed})["texture"]
+        else:
+            inpainted = network(texture)
         return {
             "source": summaries.photos(x["source"]),
             "neighbour": summaries.photos(neighbours["image"][:, 0]),
             "texture/before": summaries.textures(texture),
-            "texture/inpainted": summaries.textures(network(texture)),
+            "texture/inpainted": summaries.textures(inpainted),
         }
 
     variables = {"inpainting": network.variables, "optimizer": optimizer.variables}
@@ -218,11 +227,14 @@ def _joint(hparams: HParams, vgg_weights: str, make_optimizer: MakeOptimizer) ->
         }
 
     def pictures(x, y):
+        x = {name: x[name] for name in network.input}
         outputs = network(x)
         texture, _ = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
         return _pair(x, y) | {
             "predicted": summaries.photos(outputs["predicted"]),
             "warped": summaries.photos(outputs["warped"]),
+            **({"backdrop": summaries.photos(outputs["backdrop"])} if "backdrop" in outputs else {}),
+            **({"layers": summaries.photos(2 * outputs["layers"] - 1)} if "layers" in outputs else {}),
             "result": summaries.photos(outputs["image"]),
             "texture/before": summaries.textures(texture),
             **({"texture/inpainted": summaries.textures(outputs["texture"])} if hparams.inpaints() else {}),
@@ -253,8 +265,10 @@ def generator_of(hparams: HParams) -> keras.Model:
         hparams.blending_residuals,
         hparams.source_pose,
         hparams.target_pose,
-        bool(hparams.colour_path),
         hparams.blocks,
+        bool(hparams.palette),
+        bool(hparams.surface_prior),
+        hparams.blending,
     )
 
 

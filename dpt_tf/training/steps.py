@@ -26,6 +26,7 @@ def predictive(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
     """The predictive stream alone (Sec. 4.1): ||y - y_hat||_1."""
 
     def step(x, y):
+        x, _ = _without_matte(x)
         with tf.GradientTape() as tape:
             y_hat = network(x, training=True)
             l1 = _mean(losses.l1(y, y_hat), hparams)
@@ -39,7 +40,8 @@ def inpainting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
     """The inpainting autoencoder alone, Eq. 6: T_hat against what each neighbour view j observes of the surface.
 
     Args:
-      network: texture -> texture.
+      network: texture -> texture; or that of `models.completion`, which leaves what the source shows as it is: then
+        only what the source does not show counts.
       optimizer: updates its weights.
       hparams: atlas_size, batch_size.
 
@@ -48,11 +50,16 @@ def inpainting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
     """
 
     def step(x, neighbours):
-        texture, _ = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
+        texture, own = atlas.unwrap(x["source"], x["source_iuv"], hparams.atlas_size)
         views, observed = atlas.unwrap(_merge(neighbours["image"]), _merge(neighbours["iuv"]), hparams.atlas_size)
         views, observed = _split(views, hparams), _split(observed, hparams)
+        if hparams.surface_prior:
+            observed *= (1 - own)[:, None]
         with tf.GradientTape() as tape:
-            texture_hat = network(texture, training=True)
+            if hparams.surface_prior:
+                texture_hat = network({"texture": texture, "observed": own}, training=True)["texture"]
+            else:
+                texture_hat = network(texture, training=True)
             masked_l1 = _mean(losses.masked_l1(views, observed, texture_hat), hparams)
         _descend(optimizer, tape, masked_l1, network)
         return {"masked_l1": masked_l1}
@@ -69,6 +76,9 @@ def joint(
     discriminator_optimizer: Any = None,
 ) -> Step:
     """Everything end to end: lambda_1 L_1 + lambda_p L_p + lambda_style L_style + lambda_GAN L_GAN (Sec. 3.4, 4.1).
+
+    Beyond the paper: 1 - SSIM, L_1 of what the predictive stream painted (a loss of the result alone leaves open who
+    painted what of it), and the cross entropy of the source's matte where the data have one.
 
     A term whose weight is 0 is not computed. Generator and discriminator are updated at once, both by the gradients at
     the weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
@@ -87,14 +97,26 @@ def joint(
 
     def step(x, y):
         terms = {}
+        x, alpha = _without_matte(x)
         if hparams.perceptual_weight or hparams.style_weight:
             phi_y = features(y, training=False)
         with tf.GradientTape() as tape:
-            y_hat = generator(x, training=True)["image"]
+            outputs = generator(x, training=True)
+            y_hat = outputs["image"]
             loss = tf.zeros([])
             if hparams.l1_weight:
                 terms["l1"] = _mean(losses.l1(y, y_hat), hparams)
                 loss += hparams.l1_weight * terms["l1"]
+            if hparams.ssim_weight:
+                terms["ssim"] = _mean(losses.dissimilarity(y, y_hat), hparams)
+                loss += hparams.ssim_weight * terms["ssim"]
+            if hparams.predicted_weight:
+                terms["predicted"] = _mean(losses.l1(y, outputs["predicted"]), hparams)
+                loss += hparams.predicted_weight * terms["predicted"]
+            if hparams.matte_weight and alpha:
+                cross_entropy = losses.matte(alpha["source_matte"], outputs["matte_logit"])
+                terms["matte"] = _mean(alpha["source_has_matte"] * cross_entropy, hparams)
+                loss += hparams.matte_weight * terms["matte"]
             if hparams.perceptual_weight or hparams.style_weight:
                 phi_y_hat = features(y_hat, training=False)
             if hparams.perceptual_weight:
@@ -119,6 +141,16 @@ def joint(
     return step
 
 
+def _without_matte(x: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    """A batch's inputs, and apart from them what no network reads: the source's matte, in 0..1, where data have one."""
+    alpha: dict[str, tf.Tensor] = {
+        name: tf.cast(x[name], tf.float32) for name in ("source_matte", "source_has_matte") if name in x
+    }
+    if alpha:
+        alpha["source_matte"] /= 255
+    return {name: value for name, value in x.items() if name not in alpha}, alpha
+
+
 def _merge(x: tf.Tensor) -> tf.Tensor:
     """`[b, K, ...] -> [b K, ...]`."""
     return tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))
@@ -136,4 +168,5 @@ def _mean(per_example: tf.Tensor, hparams: HParams) -> tf.Tensor:
 
 def _descend(optimizer: Any, tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model) -> None:
     variables = network.trainable_variables
-    optimizer.apply(tape.gradient(loss, variables), variables)
+    # What no term of the loss reaches (a matte that no example has) stays as it is.
+    optimizer.apply(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO), variables)

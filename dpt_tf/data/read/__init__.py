@@ -15,6 +15,15 @@ pixels, maps to the nearest.
 """
 
 from dpt_tf.data.read.evaluation import count_eval_pairs, eval_pairs, list_eval_pairs
+from dpt_tf.data.read.pictures import count_pictures, pictures
 from dpt_tf.data.read.training import steps_per_epoch, train_batches
 
-__all__ = ["count_eval_pairs", "eval_pairs", "list_eval_pairs", "steps_per_epoch", "train_batches"]
+__all__ = [
+    "count_eval_pairs",
+    "count_pictures",
+    "eval_pairs",
+    "list_eval_pairs",
+    "pictures",
+    "steps_per_epoch",
+    "train_batches",
+]

@@ -1,0 +1,118 @@
+"""Which places of the body surface answer each other: what an unseen texel can be guessed from.
+
+  mirror    the same place on the other side of the body's middle plane: left arm, right arm
+  through   the place behind it, seen from the front or from behind: chest, back
+  both      the one after the other
+
+All of it follows from `charts`: a place is a station t along a limb and an angle phi round it. `mirror` keeps both on
+the limb of the other side (on torso and head it turns phi into -phi), `through` turns phi into 180 - phi, which keeps
+how far from the limb's middle the place stands. A texel beyond its chart's edge goes with the edge.
+"""
+
+import functools
+
+import numpy as np
+
+from dpt_tf.iuv import charts
+from dpt_tf.iuv.parts import MIRRORED, NUM_PARTS
+
+KINDS = ("mirror", "through", "both")
+_MIDDLE = ("torso", "head")  # pieces that are their own mirror image
+
+# Parts that touch each other on the body, and hands with the face: they are of one skin.
+_TOUCHING = (
+    *((torso, limb) for torso in (1, 2) for limb in (7, 8, 9, 10, 15, 16, 17, 18, 23, 24)),
+    *((upper, lower) for upper, lower in ((7, 11), (9, 13), (8, 12), (10, 14), (15, 19), (17, 21), (16, 20), (18, 22))),
+    *((7, 9), (8, 10), (11, 13), (12, 14), (15, 17), (16, 18), (19, 21), (20, 22), (23, 24), (1, 2)),
+    *((12, 5), (14, 5), (11, 6), (13, 6), (19, 4), (21, 4), (20, 3), (22, 3)),
+    *((3, 23), (3, 24), (4, 23), (4, 24)),
+)
+
+
+@functools.cache
+def partners(resolution: int) -> dict[str, np.ndarray]:
+    """By kind, the texel that answers each one: flat indices into an atlas `[24, R, R]`, int32 of that shape."""
+    place = np.arange(resolution) * (255 / (resolution - 1))
+    v, u = np.meshgrid(place, place, indexing="ij")
+    found = {kind: np.zeros([NUM_PARTS, resolution, resolution], np.int32) for kind in KINDS}
+    nearest = np.full([NUM_PARTS, resolution, resolution], np.inf)
+    for piece, of_piece in charts.PIECES.items():
+        for chart in of_piece:
+            s, a, off = _inverse(chart, u, v)
+            phi = chart.phi[0] + a * (chart.phi[1] - chart.phi[0])
+            closer = off < nearest[chart.part - 1]  # a foot has two charts
+            nearest[chart.part - 1][closer] = off[closer]
+            for kind in KINDS:
+                there = piece if kind == "through" else _mirrored(piece)
+                angle = -phi if kind != "through" and piece in _MIDDLE else phi
+                index = _texel(there, chart, s, 180 - angle if kind != "mirror" else angle, resolution)
+                found[kind][chart.part - 1][closer] = index[closer]
+    return found
+
+
+@functools.cache
+def kinship() -> np.ndarray:
+    """How much the colour of part q says about part p before anything else is known, `[24, 24]` float32.
+
+    Each step away, own, across or behind, touching, anywhere, counts a hundredth of the one before.
+    """
+    weight = np.full([NUM_PARTS, NUM_PARTS], 1e-6)
+    for one, other in _TOUCHING:
+        weight[one - 1, other - 1] = weight[other - 1, one - 1] = 1e-4
+    behind = {part: _behind(part) for part in range(1, NUM_PARTS + 1)}
+    for part in range(1, NUM_PARTS + 1):
+        for kin in (MIRRORED[part], behind[part], MIRRORED[behind[part]]):
+            weight[part - 1, kin - 1] = 1e-2
+    np.fill_diagonal(weight, 1)
+    return weight.astype(np.float32)
+
+
+def _behind(part: int) -> int:
+    """The part on the other side of the limb; a hand, a foot and half a head are behind themselves."""
+    middle = partners(3)["through"][part - 1, 1, 1]
+    return int(middle) // 9 + 1
+
+
+def _mirrored(piece: str) -> str:
+    swap = {"left": "right", "right": "left"}
+    stem, _, side = piece.partition("_")
+    return f"{stem}_{swap[side]}" if side else piece
+
+
+def _inverse(chart: charts.Chart, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Share s of the way along and a of the way round at each (u, v), 0..1, and how far beyond the edge it was."""
+    s, a = np.full(u.shape, 0.5), np.full(u.shape, 0.5)
+    (u00, u01), (u10, u11) = chart.u
+    (v00, v01), (v10, v11) = chart.v
+    for _ in range(30):  # Newton's method on two bilinear equations
+        du = u00 + s * (u10 - u00) + a * (u01 - u00) + s * a * (u11 - u10 - u01 + u00) - u
+        dv = v00 + s * (v10 - v00) + a * (v01 - v00) + s * a * (v11 - v10 - v01 + v00) - v
+        us, ua = u10 - u00 + a * (u11 - u10 - u01 + u00), u01 - u00 + s * (u11 - u10 - u01 + u00)
+        vs, va = v10 - v00 + a * (v11 - v10 - v01 + v00), v01 - v00 + s * (v11 - v10 - v01 + v00)
+        determinant = us * va - ua * vs
+        determinant = np.where(np.abs(determinant) < 1, np.copysign(1, determinant), determinant)
+        s = np.clip(s - (du * va - dv * ua) / determinant, -0.5, 1.5)
+        a = np.clip(a - (dv * us - du * vs) / determinant, -0.5, 1.5)
+    inside_s, inside_a = np.clip(s, 0, 1), np.clip(a, 0, 1)
+    return inside_s, inside_a, np.hypot(s - inside_s, a - inside_a)
+
+
+def _texel(piece: str, like: charts.Chart, s: np.ndarray, phi: np.ndarray, resolution: int) -> np.ndarray:
+    """The texel at (s, phi) of `piece`, between the same stations as the chart `like`."""
+    best = np.zeros(s.shape, np.int32)
+    nearest = np.full(s.shape, np.inf)
+    for chart in charts.PIECES[piece]:
+        if (chart.first, chart.last) != (like.first, like.last):
+            continue
+        first, last = chart.phi
+        a = ((phi - (first + last) / 2 + 180) % 360 - 180) / (last - first) + 0.5
+        off, a = np.abs(a - 0.5), np.clip(a, 0, 1)
+        u, v = (
+            (1 - s) * ((1 - a) * c[0][0] + a * c[0][1]) + s * ((1 - a) * c[1][0] + a * c[1][1])
+            for c in (chart.u, chart.v)
+        )
+        j, i = (np.clip(np.rint(x * (resolution - 1) / 255), 0, resolution - 1).astype(np.int32) for x in (u, v))
+        index = ((chart.part - 1) * resolution + i) * resolution + j
+        closer = off < nearest
+        best[closer], nearest[closer] = index[closer], off[closer]
+    return best
