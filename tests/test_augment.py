@@ -41,6 +41,12 @@ def scene(shift: int = 0):
     return np.rint(np.concatenate([colours, 255 * coverage], -1)).astype(np.uint8), maps.astype(np.uint8)
 
 
+def one_view(photo, coordinates) -> stored.Seen:
+    """A pair of a view with itself."""
+    padded = np.pad(coordinates, [(0, 0), (0, 0), (0, 1)])
+    return stored.Seen([tf.constant(photo)] * 2, [tf.constant(padded)] * 2, tf.fill([2, 18, 2], -1))
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """One person with mattes, one of the same pictures without, and one of a JPEG."""
@@ -70,8 +76,15 @@ def test_a_varied_batch_depends_on_seed_and_step_alone(prepared, stage):
     whole = batches(prepared, hparams, stage)
     tf.random.set_seed(2)
     tf.nest.map_structure(np.testing.assert_array_equal, batches(prepared, hparams, stage, 5, 2), whole[5:])
-    other = batches(prepared, hparams.replace(seed=1), stage, count=1)[0]
-    assert not np.array_equal(other[0]["source"], whole[0][0]["source"])
+    plain = batches(prepared, hparams.replace(augment=0), stage, count=1)[0]
+    assert not np.array_equal(plain[0]["source"], whole[0][0]["source"])
+    assert not np.array_equal(plain[0]["source_iuv"], whole[0][0]["source_iuv"])
+
+
+def test_another_seed_varies_otherwise():
+    photo, coordinates = scene()
+    first, second = (augment.vary(one_view(photo, coordinates), tf.constant([seed, 0])).photos[0] for seed in (0, 1))
+    assert not np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("stage", ["joint", "inpainting"])
@@ -276,9 +289,7 @@ def test_defects_of_a_photo_leave_it_what_it_is():
 
 
 def test_a_pair_of_one_view_stays_one_person_before_one_backdrop():
-    photo, coordinates = scene()
-    padded = np.pad(coordinates, [(0, 0), (0, 0), (0, 1)])
-    seen = stored.Seen([tf.constant(photo)] * 2, [tf.constant(padded)] * 2, tf.fill([2, 18, 2], -1))
+    seen = one_view(*scene())
     vary = tf.function(lambda seed: augment.vary(seen, seed))
     exact = 0
     for seed in SEEDS:
