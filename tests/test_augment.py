@@ -143,7 +143,7 @@ def resampled(photo, coordinates, change):
     packed = [tf.bitcast(tf.constant(one), tf.int32) for one in (photo, np.pad(coordinates, [(0, 0), (0, 0), (0, 1)]))]
     places = geometry.places(change, SIZE)
     taps, taken = augment._taken(*(tf.reshape(one, [-1, 1]) for one in packed), places)
-    planes = geometry.between([tf.reshape(tap, [SIZE, SIZE]) for tap in taps], places)
+    planes = geometry.between([tap[..., 0] for tap in taps], places)
     (changed,) = augment._on_their_side(taken, places, change.mirrors)
     return tf.stack(planes, -1).numpy(), tf.bitcast(changed, tf.uint8).numpy()[..., :3]
 
@@ -234,7 +234,7 @@ def test_a_new_backdrop_leaves_no_trace_of_the_old():
     photo, _ = scene()
     rows = tf.reshape(tf.bitcast(tf.constant(photo), tf.int32), [-1, 1])
     block = geometry.places(change_of(np.eye(2, 3, dtype=np.float32)), SIZE).block
-    old = tf.reshape(tf.gather(backdrops.left_out(rows), block), [SIZE, SIZE])
+    old = tf.gather(backdrops.left_out(rows), block)[..., 0]
     new = np.full((SIZE, SIZE, 3), (200, 30, 60), np.float32)
     planes = [tf.constant(photo[..., k].astype(np.float32)) for k in range(4)]
     *painted, alpha = (plane.numpy() for plane in backdrops.behind(planes, new, old))

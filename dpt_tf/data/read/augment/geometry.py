@@ -95,20 +95,20 @@ def draw(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> Change:
 
 
 class Places(NamedTuple):
-    """Where each new pixel was; rows of numbers `[S * S]` are pixels of a picture, row by row."""
+    """Where each new pixel was, `[S, S]`; pixels and blocks go by number, row by row."""
 
     corner: tf.Tensor
-    """int32 `[S * S]`: of the four pixels round it, the one above on the left."""
+    """int32: of the four pixels round it, the one above on the left."""
     right: tf.Tensor
-    """float32 `[S, S]` in 0..1: how far right of that it was."""
+    """float32 in 0..1: how far right of that it was."""
     down: tf.Tensor
-    """float32 `[S, S]`, likewise."""
+    """float32, likewise."""
     nearest: tf.Tensor
-    """int32 `[S * S]`: the nearest pixel."""
+    """int32: the nearest pixel."""
     inside: tf.Tensor
-    """bool `[S, S]`: whether it was in the picture."""
+    """bool: whether it was in the picture."""
     block: tf.Tensor
-    """int32 `[S * S]`: the block of 16 x 16 pixels in which it was."""
+    """int32: the block of 16 x 16 pixels in which it was."""
 
 
 @tf.function(jit_compile=True)
@@ -120,7 +120,7 @@ def places(change: Change, size: int):
     x, y = tf.unstack(was + matrix[:, 2, None, None] + (size - 1) / 2)
 
     def number(row, column, width=size):
-        return tf.reshape(tf.cast(row * width + column, tf.int32), [-1])
+        return tf.cast(row * width + column, tf.int32)
 
     last = size - 1.0
     inside = (tf.minimum(x, y) >= -0.5) & (tf.maximum(x, y) <= last + 0.5)
@@ -142,7 +142,7 @@ def _reflected(place, low, high, last):
 
 
 def corners(rows, places: Places, size: int):
-    """The four pixels round each place, int32 `[S * S, n]` each, of n pictures `rows`, int32 `[S * S, n]`."""
+    """The four pixels round each place, int32 `[S, S, n]` each, of n pictures `rows`, int32 `[S * S, n]`."""
     return [tf.gather(rows, places.corner + step) for step in (0, 1, size, size + 1)]
 
 
