@@ -8,8 +8,8 @@
 
 A limb is what of head, trunk, thighs and shanks stands in a row, whichever side of it shows. Its outlines in the target
 correspond to those in the source, and from there outwards distances are kept, in the person's size: a skirt's hem that
-stands a hand's breadth beside the thigh does so in every view. Arms, hands and feet carry nothing: what hangs wide hangs
-from head, trunk and legs, whichever way an arm points.
+stands a hand's breadth beside the thigh does so in every view. Arms, hands and feet carry nothing: what hangs wide
+hangs from head, trunk and legs, whichever way an arm points.
 """
 
 import math
@@ -89,7 +89,7 @@ def _heights(iuv):
 
 
 def _scale(place, here, known):
-    """How much larger the source shows the person than the target, `[B, 1, 1, 1]`: by heights, which no turn changes."""
+    """How much larger the person is in the source than in the target: by heights, which no turn changes. `[B, 1, 1, 1]`."""
 
     def deviation(heights):
         mean = tf.math.divide_no_nan(tf.reduce_sum(known * heights, [1, 2], True), area)
