@@ -171,22 +171,22 @@ class Composition:
         small_iuv = frame.square_map(target_iuv, self.size)
         small = self._decided(source, small_iuv)
 
-        said = tf.concat([small["predicted"], small["decision"], small["warped"]], -1)
+        said = tf.concat([small["predicted"], small["warped"], small["decision"]], -1)
         small_body = backdrop.body_of(small_iuv)
         said = tf.where(
             body,
             frame.unsquare(_beyond(said, small_body), height, width),
             frame.unsquare(_beyond(said, 1 - small_body), height, width),
         )
-        predicted, decision, residual, coarse = tf.split(said, 4, -1)
+        predicted, coarse, decision = tf.split(said, [3, 3, 7], -1)
         warped, seen = self._on_body(source, target_iuv)
-        carried, overhang = self._beside(source, target_iuv, small)
-        warped += carried
-        behind = self._behind(source["backdrop"], height, width)
-        weights = layered.weights(decision, overhang, target_iuv)
+        carried, overhang = self._carried(source, target_iuv, small)
+        warped = tf.where(body, warped, carried)
+        behind = _signed(frame.unsquare(source["backdrop"], height, width))
+        weights, drape, residual = layered.decided(decision, overhang, target_iuv)
         trusted = tf.math.divide_no_nan(weights[..., 1:2], weights[..., 0:1] + weights[..., 1:2])
         predicted += seen * trusted * (warped - coarse)
-        image = layered.composite(predicted, warped, behind, weights, residual)
+        image = layered.composite(predicted, warped, carried, behind, weights, drape, residual)
         pictures = {"image": image, "warped": warped, "predicted": predicted, "backdrop": behind}
         outputs = {name: _grey(picture) for name, picture in pictures.items()}
         return outputs | {"provenance": _share(seen), "layers": _share(weights)}
@@ -199,8 +199,9 @@ class Composition:
         warped = tf.where(target_iuv[..., :1] > 0, atlas.sample(source["small_texture"], target_iuv), carried)
         inputs = {"source": photo, "source_iuv": source_iuv, "target_iuv": target_iuv}
         predicted = self._predict(inputs)
-        seen = {"predicted": predicted, "warped": warped, "backdrop": source["small_backdrop"], "overhang": overhang}
+        seen = {"predicted": predicted, "warped": warped, "carried": carried, "backdrop": source["small_backdrop"]}
         seen |= {"provenance": atlas.sample(source["small_observed"], target_iuv), "target_iuv": target_iuv}
+        seen["overhang"] = overhang
         return {"predicted": predicted, "warped": warped, "decision": self._decide(seen), "field": field}
 
     def _on_body(self, source, target_iuv):
@@ -209,28 +210,23 @@ class Composition:
         sheet, uv = _places_of(target_iuv, where)
         found = [atlas.lookup_at(source[name], sheet, uv) / 255 for name in ("texture", "observed")]
         found = tf.concat([2 * found[0] - 1, found[1]], -1)
-        shape = tf.concat([tf.shape(target_iuv)[:3], [4]], 0)
-        return tf.split(tf.scatter_nd(where, found, tf.cast(shape, tf.int64)), [3, 1], -1)
+        return _scattered(where, found, target_iuv)
 
-    def _beside(self, source, target_iuv, small):
-        """What is carried along beside the body, and how much of it is the person: `overhang` of full size."""
+    def _carried(self, source, target_iuv, small):
+        """What is carried along, and how much of it is the person beside the body: `overhang` of full size."""
         height, width = tf.shape(target_iuv)[1], tf.shape(target_iuv)[2]
-        small_iuv = frame.square_map(target_iuv, self.size)
-        rim, near = surroundings.reach(small_iuv)
+        rim, near = surroundings.reach(frame.square_map(target_iuv, self.size))
         enlarged = frame.unsquare(tf.concat([rim, near], -1), height, width)
-        where = tf.where(~_on_body(target_iuv) & (enlarged[..., 1] > 0))
+        body = _on_body(target_iuv)
+        where = tf.where(body | (enlarged[..., 1] > 0))
         rim, near = tf.split(tf.gather_nd(enlarged, where), 2, -1)
-        field = surroundings.field_at(
-            small["field"], where[:, 0], tf.gather_nd(frame.shares(height, width)[0], where[:, 1:])
-        )
+        beside = 1 - tf.cast(tf.gather_nd(body, where), tf.float32)[:, None]
+        here = tf.gather_nd(frame.shares(height, width)[0], where[:, 1:])
+        field = surroundings.field_at(small["field"], where[:, 0], here)
         colour, share, was_body = surroundings.carried_at(source["person"], where[:, 0], field)
-        share *= near * (1 - was_body * (1 - rim))
-        found = tf.concat([tf.where(share > surroundings.FAINTEST, colour, 0.0), share], -1)
-        shape = tf.concat([tf.shape(target_iuv)[:3], [4]], 0)
-        return tf.split(tf.scatter_nd(where, found, tf.cast(shape, tf.int64)), [3, 1], -1)
-
-    def _behind(self, square, height, width):
-        return _signed(frame.unsquare(square, height, width))
+        overhang = share * beside * near * (1 - was_body * (1 - rim))
+        shown = tf.maximum(overhang, share * (1 - beside)) > surroundings.FAINTEST
+        return _scattered(where, tf.concat([tf.where(shown, colour, 0.0), overhang], -1), target_iuv)
 
 
 def _part_by_part(function, channels):
@@ -244,6 +240,12 @@ def _part_by_part(function, channels):
     shape = tf.shape(found)
     joined = tf.transpose(found, [1, 0, 2, 3, 4, 5])
     return tf.reshape(joined, [shape[1], NUM_PARTS, shape[3], shape[4], channels])
+
+
+def _scattered(where, values, like):
+    """`[N, 4]` at `where` among 0 elsewhere: `[B, H, W, 3]` and `[B, H, W, 1]`."""
+    shape = tf.concat([tf.shape(like)[:3], [4]], 0)
+    return tf.split(tf.scatter_nd(where, values, tf.cast(shape, tf.int64)), [3, 1], -1)
 
 
 def _some(atlases, parts):
