@@ -153,7 +153,8 @@ class Composition:
         arms, near_body = tf.split(frame.unsquare(small_edges, height, width), 2, -1)
         matte *= 1 - arms * (1 - body)
         body = tf.maximum(body, tf.minimum(1.0, 2 * near_body))  # a rim that is wider than an outline
-        return {"backdrop": _grey(behind), "person": tf.concat([photo, _share(matte), _share(body)], -1)}
+        behind = tf.ensure_shape(_grey(behind), [None, None, None, 3])
+        return {"backdrop": behind, "person": tf.concat([photo, _share(matte), _share(body)], -1)}
 
     def render(self, source: dict[str, tf.Tensor], target_iuv: tf.Tensor) -> dict[str, tf.Tensor]:
         """The person in a pose.

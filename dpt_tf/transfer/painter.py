@@ -166,10 +166,16 @@ def _load_saved_model(folder: pathlib.Path) -> Transfer:
         unwrapped = signatures["texture"](source=x["source"], source_iuv=x["source_iuv"])
         return unwrapped | signatures["render"](**unwrapped, target_iuv=x["target_iuv"])
 
-    _, specs = signatures["tensors"].structured_input_signature
+    sizes = {name: signatures[name].structured_input_signature[1]["source"].shape for name in ("tensors", "texture")}
+    halves = None
+    if sizes["texture"][1] is None:  # an export that composes pictures of any size
+        halves = _halves(
+            lambda photo, source_iuv: signatures["texture"](source=photo, source_iuv=source_iuv),
+            lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
+        )
     noted = folder / "assets.extra" / "provenance.json"
     provenance = json.loads(noted.read_text(encoding="utf-8")) if noted.is_file() else {}
-    return Transfer(function, specs["source"].shape[1], {"saved_model": str(folder)} | provenance, loaded)
+    return Transfer(function, sizes["tensors"][1], {"saved_model": str(folder)} | provenance, loaded, halves)
 
 
 def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:
