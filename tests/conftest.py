@@ -25,21 +25,31 @@ def realdata() -> pathlib.Path:
 @pytest.fixture(scope="session")
 def toy_export(tmp_path_factory) -> pathlib.Path:
     """A toy run, `run`, and its export for a CPU, `dpt/1`: for all processes of the tests, so nobody writes there."""
+    return _toy_export(tmp_path_factory, "toy_export")
+
+
+@pytest.fixture(scope="session")
+def toy_layers(tmp_path_factory) -> pathlib.Path:
+    """The same of a generator with layers, which takes pictures of any size."""
+    return _toy_export(tmp_path_factory, "toy_layers", blending="layers", surface_prior=1, palette=1)
+
+
+def _toy_export(tmp_path_factory, name: str, **changes) -> pathlib.Path:
     base = tmp_path_factory.getbasetemp()
-    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "toy_export"
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with filelock.FileLock(made.with_suffix(".lock")):
         if not made.exists():
-            _make_toy_export(made)
+            _make_toy_export(made, changes)
     return made
 
 
-def _make_toy_export(final: pathlib.Path) -> None:
-    from exporting import make_run
+def _make_toy_export(final: pathlib.Path, changes: dict) -> None:
+    from exporting import TINY, make_run
 
     from dpt_tf.commands import main
 
     aside = final.with_suffix(".aside")
-    make_run(aside / "run")
+    make_run(aside / "run", TINY.replace(**changes))
     flags = [f"--workdir={aside / 'run'}", f"--export_dir={aside / 'dpt'}", "--device=cpu"]
     assert main.dispatch(["export", *flags]) == 0
     aside.rename(final)

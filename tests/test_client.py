@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import server_toy as toy
 from client_toys import connect, person, photo, toy_painted
+from people import striped, upright
 
 import dpt_tf
-from serving.client import BadInput, Client, ServerError, retrying, tensors
+from serving.client import BadInput, Client, ServerError, framing, retrying, tensors
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,41 @@ def test_many_poses_one_pose_both_apis_and_the_library_paint_the_same(real, toy_
             difference = np.abs(picture.astype(int) - truth.astype(int))
             # Sums over threads round differently: a pixel of the square may be 1 off, of its enlargement 2.
             assert difference.max() <= 2 and difference.mean() < 0.01
+
+
+@pytest.fixture(scope="module")
+def layered(toy_layers):
+    """A server of an export that takes pictures of any size."""
+    with toy.running(toy_layers / "dpt") as server:
+        yield server
+
+
+@pytest.mark.slow
+def test_where_a_model_takes_any_size_pictures_travel_at_their_own(layered, toy_layers):
+    iuv, poses = upright(61, 40), [upright(90, 70), upright(20, 64)]
+    source = striped(iuv)
+    transfer = dpt_tf.load(toy_layers / "dpt")
+    expected = [transfer(source, iuv, pose)["image"] for pose in poses]
+    with connect(layered) as asked, connect(layered, rest=True) as over_rest:
+        many, rest = (list(client.transfer(source, iuv, poses)) for client in (asked, over_rest))
+        single = [next(asked.transfer(source, iuv, [pose])) for pose in poses]
+    for got in (many, rest, single):
+        for picture, truth in zip(got, expected, strict=True):
+            assert picture.shape == truth.shape
+            assert np.abs(picture.astype(int) - truth).max() <= 1
+
+
+@pytest.mark.slow
+def test_what_is_larger_than_such_a_model_takes_is_sent_smaller(layered, monkeypatch):
+    monkeypatch.setattr(framing.within, "__defaults__", (False, 48))
+    iuv = upright(96, 60)
+    with connect(layered) as asked:
+        sent, ask = [], asked._transport.ask
+        monkeypatch.setattr(asked._transport, "ask", lambda *given: sent.append(given[2]) or ask(*given))
+        (got, _) = asked.transfer(striped(iuv, 12), iuv, [upright(70, 100)] * 2)
+    assert got.shape == (70, 100, 3) and np.ptp(got) > 100
+    shape = [[dim.size for dim in proto.tensor_shape.dim] for proto in (sent[0]["source"], sent[1]["target_iuv"])]
+    assert shape == [[1, 48, 30, 3], [1, 34, 48, 3]]
 
 
 def test_many_poses_cost_one_texture_and_a_render_each(real, monkeypatch):

@@ -15,6 +15,7 @@ from dpt_tf import iuv
 from dpt_tf.images import framing as library
 from dpt_tf.images import naming as library_naming
 from dpt_tf.images import photos
+from dpt_tf.models.composition import LARGEST
 from serving.client import BadInput, framing, maps, messages, naming
 
 OFFICIAL = (tensor_pb2, meta_graph_pb2, get_model_metadata_pb2, model_pb2, predict_pb2)
@@ -45,6 +46,16 @@ def test_squares_and_back_are_the_librarys_pixel_for_pixel(height, width):
     np.testing.assert_array_equal(framing.square_photo(picture, 32), library.square_photo(picture, 32))
     np.testing.assert_array_equal(framing.square_map(picture, 32), library.square_map(picture, 32))
     np.testing.assert_array_equal(framing.unsquare(square, height, width), library.unsquare(square, height, width))
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (100, 31), (1, 90), (49, 64)])
+def test_large_pictures_are_reduced_and_enlarged_as_by_the_library(height, width):
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    for is_map in (False, True):
+        small = framing.within(picture, is_map, most=40)
+        np.testing.assert_array_equal(small, library.within(picture, 40, is_map))
+        np.testing.assert_array_equal(framing.enlarged(small, height, width), library.enlarged(small, height, width))
+    assert framing.LARGEST == LARGEST
 
 
 @pytest.mark.parametrize("copy", [naming, library_naming])

@@ -1,15 +1,19 @@
 """The networks decide at S x S, and the picture has the photo's own pixels: sharp, in any frame, without a halo."""
 
+import io
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from exporting import encoded, strings
 from people import striped, upright
+from PIL import Image
 from toy import TINY
 
+from dpt_tf.export import any_size
 from dpt_tf.images import framing
 from dpt_tf.iuv import relations
-from dpt_tf.models.composition import Composition
 from dpt_tf.ops import atlas, frame, levels, surface, surroundings
 from dpt_tf.training import stages
 from dpt_tf.transfer import painter
@@ -26,8 +30,14 @@ def generator():
 
 
 @pytest.fixture(scope="module")
-def graphs(generator):
-    return Composition(generator).halves()
+def exported(generator):
+    """The functions of its export."""
+    return any_size.of(generator, LAYERED)
+
+
+@pytest.fixture(scope="module")
+def graphs(exported):
+    return exported._source, exported._rendered
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +185,57 @@ def test_examples_of_a_batch_do_not_know_of_each_other(graphs):
     for k in range(2):
         for name, value in painted(slice(k, k + 1)).items():
             assert np.abs(both[name][k].numpy().astype(int) - value[0].numpy()).max() <= 1, name
+
+
+def test_an_export_answers_what_the_library_paints(exported, paint):
+    iuv, pose = upright(61, 40), upright(48, 70)
+    photo = striped(iuv)
+    expected = paint(photo, iuv, pose)
+    unwrapped = exported.texture(tf.constant(photo[None]), tf.constant(iuv[None]))
+    rendered = exported.render(*(unwrapped[name] for name in exported._kept), tf.constant(pose[None]))
+    for name, value in rendered.items():
+        np.testing.assert_array_equal(value[0], expected[name], err_msg=name)
+    (file,) = exported.serving_default(*(strings(encoded(x)) for x in (photo, iuv, pose)))["image_bytes"].numpy()
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(file))), expected["image"])
+
+
+@pytest.mark.parametrize(
+    ("signature", "inputs", "said"),
+    [
+        (
+            "texture",
+            (upright(60, 40), upright(40, 60)),
+            "source_iuv is 60 x 40 pixels and source 40 x 60; give the map",
+        ),
+        ("texture", (upright(8, 2050), upright(8, 2050)), "source is 2050 x 8 pixels; the longer side should be 2048"),
+        ("texture", (upright(8, 8), 0 * upright(8, 8)), r"source_iuv\[0\] shows no person"),
+        (
+            "serving_default",
+            (upright(60, 40), upright(40, 60), upright(9, 9)),
+            "source_iuv_bytes is 60 x 40 pixels and s",
+        ),
+        (
+            "serving_default",
+            3 * (upright(8, 2050),),
+            r"source_bytes\[0\] is 2050 x 8 pixels; the longer side should be",
+        ),
+    ],
+)
+def test_what_an_export_cannot_compose_it_refuses_in_a_sentence(exported, signature, inputs, said):
+    def sent(x):
+        return strings(encoded(x)) if signature == "serving_default" else tf.constant(x[None])
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+        getattr(exported, signature)(*map(sent, inputs))
+
+
+def test_files_of_one_request_are_of_one_size(exported):
+    one, other = encoded(striped(upright(32, 32))), encoded(striped(upright(32, 40)))
+    iuv = strings(*2 * [encoded(upright(32, 32))])
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"source_bytes\[1\] is 40 x 32 pixels and .*\[0\] 32 x 32"
+    ):
+        exported.serving_default(strings(one, other), iuv, iuv)
 
 
 def test_between_two_levels_of_u_there_are_others():

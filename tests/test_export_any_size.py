@@ -6,18 +6,20 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from exporting import encoded, make_run, strings
+from exporting import encoded, strings
 from people import striped, upright
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 from test_export import run_in_c
 from toy import TINY
 
-from dpt_tf import export
 from dpt_tf.export import signatures
 from dpt_tf.models.composition import LARGEST, Composition
 from dpt_tf.training import stages
 from dpt_tf.transfer import painter
+
+# Its functions are tested by test_composition in every run; here they are exported, which takes half a minute.
+pytestmark = pytest.mark.slow
 
 SIZE = TINY.image_size
 RENDERED = ("image", "warped", "predicted", "provenance", "backdrop", "layers")
@@ -29,18 +31,9 @@ WIDE = upright(8, LARGEST + 2)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A run, `run`, and its export, `dpt/1`."""
-    folder = tmp_path_factory.mktemp("any_size")
-    make_run(folder / "run", TINY.replace(blending="layers", surface_prior=1, palette=1))
-    export.export(folder / "run", folder / "dpt", device="cpu")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def truth(folder):
+def truth(toy_layers):
     """What the run's own graphs say: of the photos, and of the poses."""
-    source, render = Composition(stages.load_generator(folder / "run")[0]).halves()
+    source, render = Composition(stages.load_generator(toy_layers / "run")[0]).halves()
     unwrapped = dict(source(tf.constant(PHOTOS), tf.constant(IUV)))
     outputs = render(unwrapped, tf.constant(POSES))
     return [{name: value.numpy() for name, value in found.items()} for found in (unwrapped, outputs)]
@@ -102,11 +95,11 @@ def requests(truth):
 
 
 @pytest.fixture(scope="module")
-def answers(folder, requests, tmp_path_factory):
+def answers(toy_layers, requests, tmp_path_factory):
     """Of the C++ runtime, without our code."""
     asked, refused = requests
     every = asked | {name: (signature, inputs) for name, (signature, inputs, _) in refused.items()}
-    return run_in_c(folder / "dpt" / "1", every, tmp_path_factory.mktemp("requests"))
+    return run_in_c(toy_layers / "dpt" / "1", every, tmp_path_factory.mktemp("requests"))
 
 
 def test_the_c_runtime_composes_what_the_run_composes(answers, truth):
@@ -144,9 +137,8 @@ def test_what_is_wrong_is_an_invalid_argument_and_a_sentence(answers, requests):
         )
 
 
-@pytest.mark.slow
-def test_load_composes_with_it_as_with_the_run(folder):
-    run, loaded = (painter.load(folder / name) for name in ("run", "dpt"))
+def test_load_composes_with_it_as_with_the_run(toy_layers):
+    run, loaded = (painter.load(toy_layers / name) for name in ("run", "dpt"))
     ours, theirs = (paint(PHOTOS[0], IUV[0], POSES[0]) for paint in (run, loaded))
     assert set(ours) == set(theirs) == {*RENDERED, "texture", "observed"}
     for name in ours:
@@ -154,8 +146,8 @@ def test_load_composes_with_it_as_with_the_run(folder):
     assert loaded.image_size == SIZE
 
 
-def test_its_signatures_say_which_sizes_are_free(folder):
-    version = folder / "dpt" / "1"
+def test_its_signatures_say_which_sizes_are_free(toy_layers):
+    version = toy_layers / "dpt" / "1"
     (meta,) = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes()).meta_graphs
     shapes = {
         name: {

@@ -11,7 +11,7 @@ from PIL import Image
 from dpt_tf.commands import main
 from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import painter
-from serving.web import painting
+from serving.web import markup, painting
 from serving.web.painting import Pose, Upload
 
 
@@ -154,6 +154,22 @@ def test_the_texture_before_is_grey_where_the_photo_shows_nothing_and_the_one_af
 def test_the_warped_view_shows_the_body_alone():
     painted = painting.paint(toys.Model(), *2 * [np.full((8, 8, 3), 77, np.uint8)], Pose("p", toys.body()))
     np.testing.assert_array_equal(painted.warped, 77 * (toys.body()[..., :1] > 0).repeat(3, -1))
+
+
+def test_a_model_with_layers_shows_them_and_the_backdrop_and_a_large_result_with_all_its_pixels():
+    large = np.random.default_rng(0).integers(0, 256, (600, 540, 3)).astype(np.uint8)
+    plain = painting.paint(toys.Model(), *2 * [np.zeros((8, 8, 3), np.uint8)], Pose("p", toys.body()))
+    assert plain.layers is None and 'class="layers"' not in markup.row(plain)
+
+    def layered(*given):
+        return toys.Model()(*given) | {"image": large, "layers": large, "backdrop": 255 - large}
+
+    painted = painting.paint(layered, *2 * [np.zeros((8, 8, 3), np.uint8)], Pose("p", toys.body(600, 540)))
+    np.testing.assert_array_equal(painted.backdrop, 255 - large)
+    shown = markup.row(painted)
+    assert shown.count(markup.png(large)) == 2  # to look at and to keep
+    for kind in ("layers", "backdrop"):
+        assert f'<figure class="{kind}">' in shown
 
 
 @pytest.mark.parametrize(

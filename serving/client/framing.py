@@ -1,4 +1,6 @@
-"""Photos and maps of any size, the square that a server takes, and back: pixel for pixel as in `dpt_tf`.
+"""Photos and maps of any size, what a server takes of them, and back: pixel for pixel as in `dpt_tf`.
+
+A server that composes pictures of any size takes them as they are, up to `LARGEST` pixels a side; others take a square.
 
 The shorter side is padded, evenly: a photo by its own border pixels, a map by background. Photos are resized with an
 anti-aliasing filter, maps by nearest neighbour. Pictures are uint8 `[H, W, 3]`.
@@ -13,6 +15,7 @@ from PIL import Image, ImageOps
 from serving.client.errors import BadInput, ServerError
 from serving.client.transport import read_bytes
 
+LARGEST = 2048
 _NEAREST, _SMOOTH = Image.Resampling.NEAREST, Image.Resampling.LANCZOS
 
 
@@ -53,6 +56,23 @@ def unsquare(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """What became of a `height x width` picture, `[S, S, 3]`, back as `[height, width, 3]`."""
     (top, _), (left, _), _ = _margins(height, width)
     return _resize(picture, max(height, width), _SMOOTH)[top : top + height, left : left + width]
+
+
+def within(picture: np.ndarray, is_map: bool = False, most: int = LARGEST) -> np.ndarray:
+    """`[H, W, 3]` in proportion, so that its longer side is `most` at most; a map by nearest neighbour."""
+    height, width = picture.shape[:2]
+    part = most / max(height, width)
+    if part >= 1:
+        return picture
+    sides = max(1, round(width * part)), max(1, round(height * part))
+    return np.asarray(Image.fromarray(picture).resize(sides, _NEAREST if is_map else _SMOOTH))
+
+
+def enlarged(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """What was painted of a picture `within` bounds, `[h, w, 3]`, at the picture's own size."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((width, height), _SMOOTH))
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:

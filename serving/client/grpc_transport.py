@@ -47,9 +47,11 @@ class GrpcTransport:
             raise transport.foreign_model(
                 f"it has no signature `{signature}`, only {', '.join(transport.names(signatures))}"
             )
-        shape = [dim.size for dim in signatures[signature].inputs[name].tensor_shape.dim]
         said = response.model_spec.version.value if response.model_spec.HasField("version") else None
-        return transport.Model(transport.side(shape), said, transport.names(signatures))
+        shape, free = (_shape(signatures, *which) for which in (transport.SIZED_BY, transport.FREED_BY))
+        return transport.Model(
+            transport.side(shape), said, transport.names(signatures), any_size=transport.is_free(free)
+        )
 
     def paint(self, spec: transport.Spec, files: dict[str, bytes], seconds: float) -> bytes:
         """`serving_default`."""
@@ -58,12 +60,12 @@ class GrpcTransport:
         return file
 
     def texture(self, spec: transport.Spec, photo: np.ndarray, iuv: np.ndarray, seconds: float) -> dict[str, Any]:
-        """What depends on the photo alone, of uint8 squares, for `render`."""
-        inputs = {"source": tensors.encode(photo[None].astype(np.float32) / 127.5 - 1)}
-        return self.ask(spec, "texture", inputs | {"source_iuv": tensors.encode(iuv[None])}, seconds)
+        """What depends on the photo alone, for `render`: of squares, a photo in [-1, 1], or of uint8 of any size."""
+        inputs = {"source": tensors.encode(photo[None]), "source_iuv": tensors.encode(iuv[None])}
+        return self.ask(spec, "texture", inputs, seconds)
 
     def render(self, spec: transport.Spec, unwrapped: dict[str, Any], iuv: np.ndarray, seconds: float) -> np.ndarray:
-        """The picture, `[S, S, 3]` in [-1, 1], in the pose of a uint8 square."""
+        """The picture in the pose of a uint8 map: of a square `[S, S, 3]` in [-1, 1], of any size uint8."""
         inputs = unwrapped | {"target_iuv": tensors.encode(iuv[None])}
         return tensors.decode("image", self.ask(spec, "render", inputs, seconds, ["image"])["image"])[0]
 
@@ -88,6 +90,13 @@ class GrpcTransport:
         return self._channel.unary_unary(
             _SERVICE + name, lambda request: request.SerializeToString(), response.FromString
         )
+
+
+def _shape(signatures: Mapping, signature: str, name: str) -> list[int]:
+    """Of an input, empty where there is none."""
+    if signature not in signatures or name not in signatures[signature].inputs:
+        return []
+    return [dim.size for dim in signatures[signature].inputs[name].tensor_shape.dim]
 
 
 def _spec(spec: transport.Spec, signature: str = "") -> Any:

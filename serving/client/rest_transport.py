@@ -37,7 +37,7 @@ class RestTransport:
     def describe(self, spec: transport.Spec, seconds: float) -> transport.Model:
         """The model, by /metadata."""
         document = self._ask(_path(spec) + "/metadata", None, seconds)
-        signature, name = transport.SIZED_BY
+        signature, _ = transport.SIZED_BY
         try:
             signatures = document["metadata"]["signature_def"]["signature_def"]
             version = document["model_spec"].get("version")
@@ -45,12 +45,14 @@ class RestTransport:
                 raise transport.foreign_model(
                     f"it has no signature `{signature}`, only {', '.join(transport.names(signatures))}"
                 )
-            dims = signatures[signature]["inputs"][name]["tensor_shape"]["dim"]
-            shape = [int(dim["size"]) for dim in dims]
+            shape, free = (_shape(signatures, *which) for which in (transport.SIZED_BY, transport.FREED_BY))
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ServerError("DATA_LOSS", f"the answer is no metadata of a model: {_shown(document)}") from None
         return transport.Model(
-            transport.side(shape), None if version is None else int(version), transport.names(signatures)
+            transport.side(shape),
+            None if version is None else int(version),
+            transport.names(signatures),
+            any_size=transport.is_free(free),
         )
 
     def paint(self, spec: transport.Spec, files: dict[str, bytes], seconds: float) -> bytes:
@@ -86,6 +88,13 @@ class RestTransport:
             raise ServerError("UNAVAILABLE", f"{self._root}: the connection was cut ({error!r})") from None
         except ValueError as error:
             raise ServerError("DATA_LOSS", f"{self._root}: the answer is no JSON ({error})") from None
+
+
+def _shape(signatures: dict, signature: str, name: str) -> list[int]:
+    """Of an input, empty where there is no such signature."""
+    if signature not in signatures:
+        return []
+    return [int(dim["size"]) for dim in signatures[signature]["inputs"][name]["tensor_shape"]["dim"]]
 
 
 def _path(spec: transport.Spec) -> str:

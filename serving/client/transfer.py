@@ -102,26 +102,27 @@ class Client:
             _check_map("target_iuv", target)
             if paint is not None:
                 try:
-                    square = paint(target)
+                    picture = paint(target)
                 except ServerError as error:
                     if error.code != "NOT_FOUND" or self._spec.version is not None:
                         raise
                     paint = None
             if paint is None:
                 paint = prepare(photo, source_iuv)
-                square = paint(target)
-            yield framing.unsquare(square, *target.shape[:2])
+                picture = paint(target)
+            yield picture
 
     def _by_files(self, photo: np.ndarray, source_iuv: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         model, spec = self._describe()
         source = {
-            "source_bytes": framing.encode(framing.square_photo(photo, model.size)),
-            "source_iuv_bytes": framing.encode(framing.square_map(source_iuv, model.size)),
+            "source_bytes": framing.encode(_sent(model, photo)),
+            "source_iuv_bytes": framing.encode(_sent(model, source_iuv, is_map=True)),
         }
 
         def paint(target: np.ndarray) -> np.ndarray:
-            files = source | {"target_iuv_bytes": framing.encode(framing.square_map(target, model.size))}
-            return framing.decode(self._ask(lambda seconds: self._transport.paint(spec, files, seconds)))
+            files = source | {"target_iuv_bytes": framing.encode(_sent(model, target, is_map=True))}
+            picture = framing.decode(self._ask(lambda seconds: self._transport.paint(spec, files, seconds)))
+            return _received(model, picture, *target.shape[:2])
 
         return paint
 
@@ -130,12 +131,15 @@ class Client:
         for signature in ("texture", "render"):
             if signature not in model.signatures:
                 raise transport.foreign_model(f"it has no signature `{signature}`, only {', '.join(model.signatures)}")
-        square = framing.square_photo(photo, model.size), framing.square_map(source_iuv, model.size)
-        unwrapped = self._ask(lambda seconds: self._transport.texture(spec, *square, seconds))
+        sent, iuv = _sent(model, photo), _sent(model, source_iuv, is_map=True)
+        if not model.any_size:
+            sent = sent.astype(np.float32) / 127.5 - 1
+        unwrapped = self._ask(lambda seconds: self._transport.texture(spec, sent, iuv, seconds))
 
         def paint(target: np.ndarray) -> np.ndarray:
-            pose = framing.square_map(target, model.size)
-            return framing.to_uint8(self._ask(lambda seconds: self._transport.render(spec, unwrapped, pose, seconds)))
+            pose = _sent(model, target, is_map=True)
+            image = self._ask(lambda seconds: self._transport.render(spec, unwrapped, pose, seconds))
+            return _received(model, image if model.any_size else framing.to_uint8(image), *target.shape[:2])
 
         return paint
 
@@ -146,6 +150,18 @@ class Client:
 
     def _ask(self, call: Callable[[float], Any]) -> Any:
         return retrying.ask(call, self._timeout, self._retries)
+
+
+def _sent(model: transport.Model, picture: np.ndarray, is_map: bool = False) -> np.ndarray:
+    """What a server takes of a picture: itself, where the model takes any size, or its square."""
+    if model.any_size:
+        return framing.within(picture, is_map)
+    return (framing.square_map if is_map else framing.square_photo)(picture, model.size)
+
+
+def _received(model: transport.Model, picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """What a server gave, at the pose's size."""
+    return (framing.enlarged if model.any_size else framing.unsquare)(picture, height, width)
 
 
 def _grpc_transport(address: str, tls: transport.Tls | None) -> transport.Transport:

@@ -13,6 +13,9 @@ from serving.client.errors import BadInput, ServerError
 SIZED_BY = ("tensors", "source")
 """The signature and the input whose shape tells the side of the square."""
 
+FREED_BY = ("texture", "source")
+"""The signature and the input whose shape tells whether pictures may be of any size instead."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Tls:
@@ -42,11 +45,15 @@ class Spec:
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """What a server says of a model: the side of its square, the version that said so, the names of its signatures."""
+    """What a server says of a model: the side of its square, the version that said so, the names of its signatures.
+
+    `any_size`: all but `tensors` takes pictures of any size, and gives them at the pose's.
+    """
 
     size: int
     version: int | None
     signatures: tuple[str, ...]
+    any_size: bool = False
 
 
 class Transport(Protocol):
@@ -78,6 +85,11 @@ def side(shape: list[int]) -> int:
     if len(shape) != 4 or shape[1] != shape[2] or shape[1] < 1:
         raise foreign_model(f"its photos are of shape {shape}, not [batch, S, S, 3]")
     return shape[1]
+
+
+def is_free(shape: list[int]) -> bool:
+    """Whether it is `[-1, -1, -1, 3]`."""
+    return shape[1:3] == [-1, -1]
 
 
 def foreign_model(reason: str) -> ServerError:

@@ -17,6 +17,8 @@ MAP_HINT = (
     "An IUV map says for each pixel of a photo which of 24 parts of the body it shows, and where on that part: "
     "DensePose makes it from the photo. <code>dpt inspect FILE</code> tells whether a file is one."
 )
+_LAYERS = "green is carried over from the photo, red painted by the network, blue the backdrop"
+_BACKDROP = "the photo without the person"
 _WARPED = "the photo's colours, carried along the body's surface into the pose"
 
 
@@ -83,12 +85,13 @@ def legend() -> str:
 def row(painted: Painted) -> str:
     """The pictures of one pose."""
     name, file = html.escape(painted.name), html.escape(naming.of_pose(painted.name))
-    keep = f'<a class="keep" href="{png(painted.image)}" download="{file}">save it</a>, {_size(painted.image)}'
-    figures = (
+    whole = png(painted.image)
+    keep = f'<a class="keep" href="{whole}" download="{file}">save it</a>, {_size(painted.image)}'
+    # What is too small to be seen is enlarged, but what is large is shown with all of its pixels.
+    shown = whole if enlarged(painted.image).size <= painted.image.size else png(enlarged(painted.image))
+    figures = [
         figure(painted.pose, f"<b>Pose</b> {name}", "pose", f"map of {painted.name}"),
-        figure(
-            painted.image, f"<b>Result</b> the person in this pose: {keep}", "result", f"the person, {painted.name}"
-        ),
+        _figure(shown, f"<b>Result</b> the person in this pose: {keep}", "result", f"the person, {painted.name}"),
         figure(painted.warped, f"<b>Warped view</b> {_WARPED}", "warped", "warped view"),
         figure(
             painted.overlay,
@@ -96,7 +99,11 @@ def row(painted: Painted) -> str:
             "overlay",
             "the result, tinted where it was imagined",
         ),
-    )
+    ]
+    if painted.layers is not None:
+        figures.append(figure(painted.layers, f"<b>Layers</b> {_LAYERS}", "layers", "what the result is made of"))
+    if painted.backdrop is not None:
+        figures.append(figure(painted.backdrop, f"<b>Backdrop</b> {_BACKDROP}", "backdrop", "the photo's backdrop"))
     return f'<section class="views" aria-label="{name}">{"".join(figures)}</section>'
 
 

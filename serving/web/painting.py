@@ -60,6 +60,10 @@ class Painted:
     """The unwrapped surface as the photo shows it, 24 parts on a sheet, grey where it does not."""
     texture_after: np.ndarray
     """The same with the rest imagined."""
+    layers: np.ndarray | None = None
+    """How much of each pixel is predicted, warped and backdrop, as red, green and blue; of a model that has layers."""
+    backdrop: np.ndarray | None = None
+    """The photo without the person, of such a model."""
 
 
 def read_photo(upload: Upload) -> np.ndarray:
@@ -141,6 +145,8 @@ def paint(transfer: Paint, photo: np.ndarray, source_iuv: np.ndarray, pose: Pose
         seen=float(seen[body].mean()),
         texture_before=display.texture_sheet(np.where(result["observed"] > 0, result["texture"], np.uint8(UNSEEN))),
         texture_after=display.texture_sheet(result["texture"]),
+        layers=result.get("layers"),
+        backdrop=result.get("backdrop"),
     )
 
 

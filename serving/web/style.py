@@ -34,7 +34,8 @@ figure.empty { display: grid; place-items: center; min-height: 10rem; border: 1p
 .one { max-width: 22rem; }
 .views { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.9rem; padding: 0.9rem 0;
   border-top: 1px solid var(--border-color-primary); }
-@media (max-width: 760px) { .views { grid-template-columns: 1fr 1fr; } }
+.views:has(.layers) { grid-template-columns: repeat(3, 1fr); }
+@media (max-width: 760px) { .views, .views:has(.layers) { grid-template-columns: 1fr 1fr; } }
 @media (max-width: 480px) { .two { grid-template-columns: 1fr; } }
 .said, .noted { margin: 0; padding: 0.7rem 0.9rem; border-radius: 10px; overflow-wrap: anywhere; }
 .said { background: #fdecea; color: #8c1d18; border: 1px solid #f3b5b0; font-weight: 600; }
