@@ -46,10 +46,10 @@ def save(preset: str, base: pathlib.Path, version: int, seed: int = 0) -> None:
     """Writes `base/version`: a generator of the preset's sizes whose weights come from the seed."""
     keras.utils.set_random_seed(seed)
     hparams, aside = config.preset(preset), base.parent / f"{base.name}-{version}-aside"
-    export.save(stages.generator_of(hparams), hparams, aside, device.device())
+    specs = export.save(stages.generator_of(hparams), hparams, aside, device.device())
     (aside / export.EXTRA).mkdir()
     hparams.save(aside / export.EXTRA / "hparams.json")
-    warmup.write(aside / export.EXTRA, hparams, export.MODEL_NAME)
+    warmup.write(aside / export.EXTRA, specs, hparams.image_size, export.MODEL_NAME)
     base.mkdir(parents=True, exist_ok=True)
     aside.rename(base / str(version))
 
@@ -77,6 +77,8 @@ class Bare:
         if signature == "tensors":
             return x
         target = x.pop("target_iuv")
+        if self.hparams.blending == "layers":  # which takes the photo's own bytes
+            x["source"] = photo[None]
         return x if signature == "texture" else {**self("texture", tensors(x)), "target_iuv": target}
 
 
@@ -130,6 +132,8 @@ def apart(one: Arrays, other: Arrays) -> float:
             largest = max(largest, float(np.abs(pixels[0] - pixels[1]).max()))
         elif value.dtype == np.float32:
             largest = max(largest, 127.5 * float(np.abs(value - other[name]).max()))
+        elif value.max() > 1:
+            largest = max(largest, float(np.abs(value.astype(int) - other[name]).max()))
         elif not np.array_equal(value, other[name]):
             largest = 255.0
     return largest

@@ -42,7 +42,7 @@ def graphs(exported):
 
 @pytest.fixture(scope="module")
 def halves(graphs):
-    return painter._halves(*graphs)
+    return painter.composing(*graphs)
 
 
 @pytest.fixture

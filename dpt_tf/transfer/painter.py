@@ -130,12 +130,12 @@ def load(run_or_saved_model: str | pathlib.Path) -> Transfer:
     model, hparams, provenance = stages.load_generator(folder)
     if hparams.keypoints_needed():
         raise UserError(f"{folder} was trained on keypoints; transfer from photos and maps needs a DensePose run")
-    halves = _halves(*Composition(model).halves()) if hparams.blending == "layers" else None
+    halves = composing(*Composition(model).halves()) if hparams.blending == "layers" else None
     return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model, halves)
 
 
-def _halves(source: Callable, render: Callable) -> Halves:
-    """`Composition.halves` for arrays."""
+def composing(source: Callable, render: Callable) -> Halves:
+    """The two graphs of `Composition.halves`, or of an export, for arrays."""
 
     def paint(unwrapped, target_iuv):
         return render(dict(unwrapped), tf.constant(target_iuv))
@@ -169,7 +169,7 @@ def _load_saved_model(folder: pathlib.Path) -> Transfer:
     sizes = {name: signatures[name].structured_input_signature[1]["source"].shape for name in ("tensors", "texture")}
     halves = None
     if sizes["texture"][1] is None:  # an export that composes pictures of any size
-        halves = _halves(
+        halves = composing(
             lambda photo, source_iuv: signatures["texture"](source=photo, source_iuv=source_iuv),
             lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
         )
