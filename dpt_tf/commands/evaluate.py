@@ -19,7 +19,7 @@ _BATCH = 8
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=_folder, help="the run's folder")
+    parser.add_argument("--workdir", type=_folder, help="the run's folder, or a shipped model")
     parser.add_argument("--pictures", type=_folder, help="instead: a folder of generated pictures, SOURCE___TARGET.png")
     parser.add_argument("--data_dir", type=_folder, help="a prepared data set")
     parser.add_argument("--dataset", help="instead of --data_dir: data/DATASET, for example deepfashion")
@@ -30,7 +30,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         type=_folder,
-        help="folder of the report; default WORKDIR/evaluation, with what is unusual behind it",
+        help="folder of the report; default WORKDIR/evaluation (of a shipped model runs/NAME/evaluation), with what is "
+        "unusual behind it",
     )
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
 
@@ -104,7 +105,7 @@ def evaluate(
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         paint: scoring.Painter = scoring.ModelPainter(model)
         digested["weights"] = digests.of_checkpoint(pathlib.Path(weights["checkpoint"]))
-        base, own = workdir / "evaluation", weights.get("data", {}).get("digest")
+        base, own = places.of_model(workdir), weights.get("data", {}).get("digest")
     else:
         assert pictures_dir is not None
         size = records.open_prepared(data_dir).image_size

@@ -168,6 +168,11 @@ def _description(views: int, seed: int, faults: bool, before: dict[str, str]) ->
 
 def make_item(order: Order) -> Item:
     """One person in one outfit, all the way round in even steps, a different pose each."""
+    return Item(id=order.name, views=list(make_views(order)))
+
+
+def make_views(order: Order) -> Iterator[View]:
+    """The views of `make_item`, one after the other."""
     who = person(order.seed)
     rng = np.random.default_rng((order.seed, 1))
     studio = Camera.sample(rng)
@@ -176,7 +181,6 @@ def make_item(order: Order) -> Item:
     elif order.backdrops == "every":
         who, studio = wardrobe.dressed(who), light.elsewhere(studio, np.random.default_rng((order.seed, 3)))
     start = rng.uniform(-180, 180)
-    views: list[View] = []
     for k in range(order.views):
         rng = np.random.default_rng((order.seed, 2, k))
         turned = start + 360 * k / order.views + rng.normal(0, 12)
@@ -184,8 +188,7 @@ def make_item(order: Order) -> Item:
         if order.faults:
             # A stored map is a mended one, as every reader gives it; what mending leaves of the faults stays.
             iuv, _ = undo_wrap_around(densepose_faults.apply(iuv, rng))
-        views.append(View(name=f"view_{k}", image=_png(image), iuv=_png(iuv), keypoints=keypoints, held_out=False))
-    return Item(id=order.name, views=views)
+        yield View(name=f"view_{k}", image=_png(image), iuv=_png(iuv), keypoints=keypoints, held_out=False)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
