@@ -29,19 +29,20 @@ from dpt_tf.iuv.parts import MIRRORED, NUM_PARTS, U_TURNS, V_TURNS
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Row p: the part that p becomes, and what to flip the bits of U and V with: 255 - u is u ^ 255.
-_LAW = np.array([(MIRRORED[p], 255 * (p in U_TURNS), 255 * (p in V_TURNS)) for p in range(NUM_PARTS + 1)], np.uint8)
+# Row p, for LAW[p] ^ (0, u, v): the part that p becomes, and what to flip the bits of U and V with, as 255 - u is
+# u ^ 255.
+LAW = np.array([(MIRRORED[p], 255 * (p in U_TURNS), 255 * (p in V_TURNS)) for p in range(NUM_PARTS + 1)], np.uint8)
 _COORDINATES = np.array([0, 255, 255], np.uint8)
 
 
 def mirror(iuv: np.ndarray) -> np.ndarray:
     """The map of the picture that is flipped left to right, uint8 `[..., H, W, 3]`. Twice is not at all."""
     flipped = iuv[..., ::-1, :]
-    return _LAW[flipped[..., 0]] ^ (flipped & _COORDINATES)
+    return LAW[flipped[..., 0]] ^ (flipped & _COORDINATES)
 
 
 def change_sides(iuv: "tf.Tensor") -> "tf.Tensor":
     """What `mirror` does to each pixel, in the graph and left where it is: uint8 `[..., 3] -> [..., 3]`."""
     import tensorflow as tf
 
-    return tf.gather(_LAW, tf.cast(iuv[..., 0], tf.int32)) ^ (iuv & _COORDINATES)
+    return tf.gather(LAW, tf.cast(iuv[..., 0], tf.int32)) ^ (iuv & _COORDINATES)

@@ -71,7 +71,7 @@ class Surroundings(_Float32):
     """Hair and cloth beside the body, carried along with it (`ops.surroundings`).
 
     `(photo, matte, source_iuv, target_iuv) -> (carried [B, S, S, 3], overhang [B, S, S, 1])`: what stands there in the
-    photo, and how much of it is the person but not the body.
+    photo at the places that move along, and how much of it, beside the target's body, is the person.
     """
 
     def __init__(self, resolution, **kwargs):

@@ -40,7 +40,7 @@ def build(
     Returns:
       Model from dict `source`, `source_iuv`, `target_iuv` (and keypoints, where a conditioning asks for them) to dict
       `image`, `predicted`, `warped`, `texture`, `observed`, `provenance`, all float32, whichever `blocks` there are;
-      with layers also `backdrop`, `layers`, `residual`, `overhang`, `matte` and `matte_logit` (`matting`, `layered`).
+      with layers also `backdrop`, `layers` and what they are made of (`matting`, `layered`, `ops.surroundings`).
       The parts are its layers `predictive`, `warping` (with its layer `inpainting`, if `full`), `matting` (with layers)
       and `blending` (unless `predictive`).
 
@@ -80,10 +80,10 @@ def _layers(inputs, predicted, warped, atlas_size, width):
         inputs["source"], matted["matte"], inputs["source_iuv"], inputs["target_iuv"]
     )
     warped = warped | {"warped": Beside(name="beside")(warped["warped"], carried, inputs["target_iuv"])}
-    seen = {"predicted": predicted, "warped": warped["warped"], "backdrop": matted["backdrop"], "overhang": overhang}
-    seen |= {"provenance": warped["provenance"], "target_iuv": inputs["target_iuv"]}
+    seen = {"predicted": predicted, "warped": warped["warped"], "carried": carried, "backdrop": matted["backdrop"]}
+    seen |= {"overhang": overhang, "provenance": warped["provenance"], "target_iuv": inputs["target_iuv"]}
     blended = layered.build(size, width)(seen)
-    return blended | {"predicted": predicted, "overhang": overhang} | warped | matted
+    return blended | {"predicted": predicted, "carried": carried, "overhang": overhang} | warped | matted
 
 
 @keras.saving.register_keras_serializable("dpt_tf")

@@ -1,4 +1,4 @@
-"""Which pixels of the source photo are the person's, hair and cloth beside the body too, and what stands behind them."""
+"""Which pixels of a photo are the person's, hair and cloth beside the body too, and what stands behind them."""
 
 import keras
 

@@ -74,7 +74,7 @@ def _painted(inputs, logits):
 
 @keras.saving.register_keras_serializable("dpt_tf")
 class Doll(keras.layers.Layer):
-    """`(colours, change [B, 24, 3], backdrop [B, S, S, 3], iuv) -> [B, S, S, 3]`: the doll before its backdrop, by atanh.
+    """`(colours, change [B, 24, 3], backdrop [B, S, S, 3], iuv) -> [B, S, S, 3]`: atanh of a doll and its backdrop.
 
     Colours are in [-1, 1], `change` is added to their atanh; 0.98 is the most that atanh is asked of.
     """

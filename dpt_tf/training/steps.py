@@ -40,8 +40,8 @@ def inpainting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
     """The inpainting autoencoder alone, Eq. 6: T_hat against what each neighbour view j observes of the surface.
 
     Args:
-      network: texture -> texture; or, of `models.completion`, which leaves what the source shows as it is, dict texture,
-        observed -> dict with texture, and then only what the source does not show counts.
+      network: texture -> texture; or that of `models.completion`, which leaves what the source shows as it is: then
+        only what the source does not show counts.
       optimizer: updates its weights.
       hparams: atlas_size, batch_size.
 
@@ -77,8 +77,8 @@ def joint(
 ) -> Step:
     """Everything end to end: lambda_1 L_1 + lambda_p L_p + lambda_style L_style + lambda_GAN L_GAN (Sec. 3.4, 4.1).
 
-    Beyond the paper: 1 - SSIM, L_1 of what the predictive stream painted (the sum supervises the result alone, and leaves
-    open who painted what of it), and the cross entropy of the source's matte where the data have one.
+    Beyond the paper: 1 - SSIM, L_1 of what the predictive stream painted (a loss of the result alone leaves open who
+    painted what of it), and the cross entropy of the source's matte where the data have one.
 
     A term whose weight is 0 is not computed. Generator and discriminator are updated at once, both by the gradients at
     the weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
@@ -143,7 +143,9 @@ def joint(
 
 def _without_matte(x: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     """A batch's inputs, and apart from them what no network reads: the source's matte, in 0..1, where data have one."""
-    alpha = {name: tf.cast(x[name], tf.float32) for name in ("source_matte", "source_has_matte") if name in x}
+    alpha: dict[str, tf.Tensor] = {
+        name: tf.cast(x[name], tf.float32) for name in ("source_matte", "source_has_matte") if name in x
+    }
     if alpha:
         alpha["source_matte"] /= 255
     return {name: value for name, value in x.items() if name not in alpha}, alpha

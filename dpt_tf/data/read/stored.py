@@ -79,7 +79,7 @@ class Seen(NamedTuple):
     photos: list[tf.Tensor]
     """uint8 `[S, S, 3]`, or with opacity `[S, S, 4]`."""
     maps: list[tf.Tensor]
-    """uint8 `[S, S, 3]`."""
+    """uint8 `[S, S, 3]`, or likewise `[S, S, 4]`; the fourth channel says nothing."""
     joints: tf.Tensor
     """int32 `[n, 18, 2]`, -1 where missing."""
 
@@ -98,7 +98,7 @@ def decode(views, count: int, hparams: HParams, stored: int, with_opacity: bool 
 
     def iuv(data):
         factor = stored // size
-        whole = tf.ensure_shape(tf.io.decode_png(data, channels=3), [stored, stored, 3])
+        whole = tf.ensure_shape(tf.io.decode_png(data, channels=channels), [stored, stored, channels])
         return whole[factor // 2 :: factor, factor // 2 :: factor]
 
     return Seen(
@@ -111,8 +111,8 @@ def decode(views, count: int, hparams: HParams, stored: int, with_opacity: bool 
 
 def as_pair(seen: Seen, hparams: HParams):
     """Source and target -> (inputs, target) in uint8."""
-    source, target = (photo[..., :3] for photo in seen.photos)
-    inputs = {"source": source, "source_iuv": seen.maps[0], "target_iuv": seen.maps[1]}
+    (source, target), (source_iuv, target_iuv) = ([one[..., :3] for one in each] for each in (seen.photos, seen.maps))
+    inputs = {"source": source, "source_iuv": source_iuv, "target_iuv": target_iuv}
     for row, side in enumerate(("source", "target")):
         if getattr(hparams, f"{side}_pose") == "keypoints":
             inputs[f"{side}_keypoints"] = seen.joints[row]
@@ -122,7 +122,8 @@ def as_pair(seen: Seen, hparams: HParams):
 def as_neighbours(seen: Seen, _hparams: HParams):
     """A view and its neighbours -> (inputs, target) in uint8."""
     source, *others = (photo[..., :3] for photo in seen.photos)
-    return {"source": source, "source_iuv": seen.maps[0]}, {"image": tf.stack(others), "iuv": tf.stack(seen.maps[1:])}
+    source_iuv, *iuvs = (iuv[..., :3] for iuv in seen.maps)
+    return {"source": source, "source_iuv": source_iuv}, {"image": tf.stack(others), "iuv": tf.stack(iuvs)}
 
 
 def decode_pair(views, hparams: HParams, stored: int):

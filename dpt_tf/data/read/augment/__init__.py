@@ -6,10 +6,13 @@ light and colour (`colour`), so source and target stay a pair. The source's phot
 get the defects of real ones (`defects`).
 """
 
+import functools
+
 import tensorflow as tf
 
 from dpt_tf.data.read.augment import backdrops, colour, defects, geometry
 from dpt_tf.data.read.augment.draws import Draws
+from dpt_tf.data.read.augment.packed import channel, pack
 from dpt_tf.data.read.stored import Seen
 
 __all__ = ["vary"]
@@ -19,31 +22,75 @@ _TARGET_MAP = 0.1  # share of the target maps that may get a defect
 
 
 def vary(seen: Seen, seed: tf.Tensor) -> Seen:
-    """Decoded views with opacity -> the same, varied; `seed` int `[2]`."""
+    """Decoded views with opacity -> the same, varied; `seed` is int `[2]`."""
     draws = Draws(seed)
-    photos, maps = tf.stack(seen.photos), tf.stack(seen.maps)
-    count, size = photos.shape[:2]
-    have_mattes = tf.reduce_all(tf.reduce_any(photos[..., 3] < 255, [1, 2]))
-
-    change, mirrors = geometry.draw(draws, photos, maps)
-    joints = geometry.apply_to_joints(seen.joints, change, mirrors, size)
-    changed, maps = geometry.apply(photos, maps, change, mirrors)
-
-    behind = Draws(draws.seed())
-    changed = tf.cond(
-        have_mattes & draws.chance(_NEW_BACKDROP),
-        lambda: backdrops.replace(changed, backdrops.draw(behind, size)),
-        lambda: changed,
+    size, before = seen.photos[0].shape[0], Draws(draws.seed())
+    photos, maps, mattes, *people = _looked_at(*([tf.bitcast(one, tf.int32) for one in each] for each in seen[:2]))
+    change, mirrors = geometry.draw(draws, *people)
+    tones, places = colour.draw(draws), geometry.places(change, size)
+    taps, taken = _taken(photos, maps, places)
+    photos = tf.cond(
+        mattes & draws.chance(_NEW_BACKDROP),
+        lambda: _painted_before(
+            taps, backdrops.draw(before, size), tf.gather(backdrops.left_out(photos), places.block), places, tones
+        ),
+        lambda: _painted(taps, places, tones),
     )
-    coloured = colour.vary(changed[..., :3], draws)
-    photos = tf.saturate_cast(tf.round(tf.concat([coloured, changed[..., 3:]], -1)), tf.uint8)
-
-    sources = tf.concat([defects.of_photo(photos[0, ..., :3], draws), photos[0, ..., 3:]], -1)
-    spoilt = [defects.of_map(maps[0], draws)]
-    for row in range(1, count):
+    source, *others = photos
+    first, *rest = _on_their_side(taken, places, mirrors)
+    spoilt = [defects.of_map(first, draws)]
+    for other in rest:
         rarely, own = draws.chance(_TARGET_MAP), Draws(draws.seed())
-        target = maps[row]
-        spoilt.append(
-            tf.cond(rarely, lambda target=target, own=own: defects.of_map(target, own), lambda target=target: target)
-        )
-    return Seen([sources, *tf.unstack(photos)[1:]], spoilt, joints)
+        spoilt.append(tf.cond(rarely, functools.partial(defects.of_map, other, own), lambda other=other: other))
+    return Seen(
+        photos=[tf.bitcast(one, tf.uint8) for one in (defects.of_photo(source, draws), *others)],
+        maps=[tf.bitcast(one, tf.uint8) for one in spoilt],
+        joints=geometry.move(seen.joints, change, mirrors, size),
+    )
+
+
+@tf.function(jit_compile=True)
+def _looked_at(photos, maps):
+    """Of n views, pixels int32 `[S, S]`, what has to be known of all pixels.
+
+    -> photos and maps as rows `[S * S, n]`; whether all photos have mattes, bool `[]`; and in which columns and rows
+    people are, bool `[S]` both.
+    """
+    rows = [tf.reshape(tf.stack(each, -1), [-1, len(each)]) for each in (photos, maps)]
+    has = [tf.reduce_any(channel(photo, 3) < 255) for photo in photos]
+    bodies = [
+        (iuv & 0xFF > 0) | (matte & (channel(photo, 3) > 0))
+        for photo, iuv, matte in zip(photos, maps, has, strict=True)
+    ]
+    body = functools.reduce(tf.logical_or, bodies)
+    return *rows, tf.reduce_all(tf.stack(has)), tf.reduce_any(body, 0), tf.reduce_any(body, 1)
+
+
+@tf.function(jit_compile=True)
+def _taken(photos, maps, places):
+    return geometry.corners(photos, places, places.inside.shape[1]), tf.gather(maps, places.nearest)
+
+
+def _by_view(rows, places):
+    """`[S * S, n]` -> n times `[S, S]`."""
+    return [tf.reshape(row, places.inside.shape) for row in tf.unstack(rows, axis=-1)]
+
+
+@tf.function(jit_compile=True)
+def _painted(taps, places, tones):
+    views = zip(*(_by_view(tap, places) for tap in taps), strict=True)
+    return [pack(colour.apply(geometry.between(view, places), tones)) for view in views]
+
+
+@tf.function(jit_compile=True)
+def _painted_before(taps, backdrop, old, places, tones):
+    views = zip(*(_by_view(tap, places) for tap in taps), strict=True)
+    return [
+        pack(colour.apply(backdrops.behind(geometry.between(view, places), backdrop, left), tones))
+        for view, left in zip(views, _by_view(old, places), strict=True)
+    ]
+
+
+@tf.function(jit_compile=True)
+def _on_their_side(maps, places, mirrors):
+    return [geometry.other_side(iuv, places, mirrors) for iuv in _by_view(maps, places)]

@@ -9,25 +9,27 @@ import math
 import tensorflow as tf
 
 from dpt_tf.data.read.augment.draws import Draws
+from dpt_tf.data.read.augment.packed import BLOCK, channel, pack
 
-_OCTAVES = 7
+_CELLS = (2, 4, 8, 16, 32)  # of the noise along a picture, and then its pixels
 _BOXES = 10
-_BLOCK = 16  # a picture's size is a multiple of it
+_EVERY = 4  # pixels that are looked at, along a picture
 
 
 def draw(draws: Draws, size: int) -> tf.Tensor:
-    """A backdrop of `size` pixels."""
-    grain, first, second = _noise(draws, size), _wall(draws, size), _wall(draws, size)
+    """A backdrop, drawn at half its size and enlarged."""
+    half = size // 2
+    grain, first, second = _noise(draws, half), _wall(draws, half), _wall(draws, half)
     kinds = [
         _noisy(draws, grain),
         lambda: first,
-        _horizon(draws, first, second, size),
-        _stripes(draws, first, second, size),
-        _boxes(draws, first, size),
+        _horizon(draws, first, second, half),
+        _stripes(draws, first, second, half),
+        _boxes(draws, first, half),
     ]
     backdrop = tf.switch_case(draws.whole(len(kinds)), kinds)
     strength = 40.0 * draws.uniform(0, 1) ** 2
-    return tf.clip_by_value(backdrop + strength * grain, 0.0, 255.0)
+    return _up(tf.clip_by_value(backdrop + strength * grain, 0.0, 255.0), size)
 
 
 def _up(picture, size):
@@ -36,15 +38,15 @@ def _up(picture, size):
 
 def _noise(draws: Draws, size: int):
     """Smooth noise of random spectrum, deviation about 1, its channels alike to a random degree."""
-    falls, alike = draws.uniform(0.35, 1.1), draws.uniform(0, 1)
-    sizes = sorted({max(2, size >> octave) for octave in range(_OCTAVES)})
-    field, power = tf.zeros([2, 2, 3]), tf.zeros([])
-    for octave, side in enumerate(sizes):
-        amplitude = tf.exp(-falls * octave)
-        grey, coloured = tf.split(draws.normal([side, side, 4]), [1, 3], axis=-1)
-        field = _up(field, side) + amplitude * (alike * grey + (1 - alike) * coloured)
-        power += amplitude**2 * (alike**2 + (1 - alike) ** 2)
-    return field / tf.sqrt(power)
+    falls, alike = draws.uniform(0.4, 1.5), draws.uniform(0, 1)
+    mix = alike / 3 + (1 - alike) * tf.eye(3)
+    sides = [*(min(cells, size) for cells in _CELLS), size]
+    amplitudes = [tf.cast(side, tf.float32) ** -falls for side in sides]
+    scale = tf.math.rsqrt(tf.add_n([amplitude**2 for amplitude in amplitudes]) * tf.reduce_sum(mix[0] ** 2))
+    field = tf.zeros([1, 1, 3])
+    for side, amplitude in zip(sides, amplitudes, strict=True):
+        field = _up(field, side) + draws.normal([side, side, 3]) @ (scale * amplitude * mix)
+    return field
 
 
 def _wall(draws: Draws, size: int):
@@ -108,26 +110,34 @@ def _boxes(draws: Draws, wall, size):
     return picture
 
 
-def replace(photos: tf.Tensor, backdrop: tf.Tensor) -> tf.Tensor:
-    """Puts one backdrop behind the people of photos float32 `[n, S, S, 4]`, alpha their coverage.
-
-    A pixel C = a F + (1 - a) B becomes a F + (1 - a) N = C + (1 - a) (N - B). The old backdrop B is known where a = 0;
-    elsewhere it is carried on from there, so thin edges have no fringe of it.
-    """
-    size = photos.shape[1]
-    free = tf.cast(photos[..., 3:] == 0, tf.float32)
-    known = tf.concat([photos[..., :3] * free, free], -1)
-    blocks = [-1, size // _BLOCK, _BLOCK, size // _BLOCK, _BLOCK, 4]
-    known = tf.reduce_mean(tf.reshape(known, blocks), [2, 4])
+@tf.function(jit_compile=True)
+def left_out(rows: tf.Tensor) -> tf.Tensor:
+    """The old backdrops of n photos, carried on behind the people: int32 `[S * S, n]` -> `[blocks, n]`."""
+    size = math.isqrt(rows.shape[0])
+    side, count = size // BLOCK, rows.shape[1]
+    some = tf.reshape(rows, [size, size, count])[2::_EVERY, 2::_EVERY]
+    free = tf.cast(channel(some, 3) == 0, tf.float32)
+    known = tf.stack([*(channel(some, k) * free for k in range(3)), free], -1)
+    known = tf.reshape(known, [side, BLOCK // _EVERY, side, BLOCK // _EVERY, count, 4])
+    known = tf.transpose(tf.reduce_mean(known, [1, 3]), [2, 0, 1, 3])
     near = tf.nn.avg_pool2d(known, 3, 1, "SAME")
     far = tf.nn.avg_pool2d(near, 5, 1, "SAME")
     known += 0.1 * near + 0.01 * far + 0.001 * tf.reduce_mean(known, [1, 2], keepdims=True)
-    old = _up(tf.math.divide_no_nan(known[..., :3], known[..., 3:]), size)
-    return _composite(photos, old, backdrop)
+    colour = tf.math.divide_no_nan(known[..., :3], known[..., 3:])
+    return tf.transpose(tf.reshape(pack(tf.unstack(colour, axis=-1)), [count, side * side]))
 
 
-@tf.function(jit_compile=True)
-def _composite(photos, old, new):
-    colours, alpha = photos[..., :3], photos[..., 3:]
-    changed = tf.clip_by_value(colours + (1 - alpha / 255) * (new - old), 0.0, 255.0)
-    return tf.concat([tf.where(alpha == 0, new, changed), alpha], -1)
+def behind(planes, new, old):
+    """Puts a new backdrop behind the person of a photo, its four channels float32 `[S, S]`, alpha the coverage.
+
+    A pixel C = a F + (1 - a) B becomes a F + (1 - a) N = C + (1 - a) (N - B). The old backdrop B is known where a = 0
+    and carried on from there, so edges keep no fringe of it: `old` is `left_out` in the same places, int32 `[S, S]`.
+    """
+    *colours, alpha = planes
+    share = 1 - alpha / 255
+
+    def mixed(plane, number):
+        moved = plane + share * (new[..., number] - channel(old, number))
+        return tf.clip_by_value(tf.where(share == 1, new[..., number], moved), 0, 255)
+
+    return [*(mixed(plane, number) for number, plane in enumerate(colours)), alpha]

@@ -6,92 +6,141 @@ a map takes the nearest pixel, and beyond the edges is background; so it is with
 """
 
 import math
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from dpt_tf.data.keypoints import JOINTS
 from dpt_tf.data.read.augment.draws import Draws
-from dpt_tf.iuv.symmetry import change_sides
+from dpt_tf.data.read.augment.packed import BLOCK, channel
+from dpt_tf.iuv import symmetry
 
 _STAYS = 0.25  # share of the examples that are neither shifted nor scaled nor turned
+_WHOLE = 0.75  # share of those with whole people in which they stay whole, as far as their box goes
 _SCALE, _SHIFT, _DEGREES = 1.25, 0.08, 12.0
 _DEGREES_AT_EDGE = 3.0
+_MARGIN = 0.03  # what hangs outside of a map, along a picture
+
+# The law of `symmetry`, a row in a number.
+_LAW = symmetry.LAW.astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
 
 _SIDES = {"left": "right", "right": "left"}
-_SWAPPED = [
-    JOINTS.index(f"{_SIDES[side]}_{rest}") if (side := name.partition("_")[0]) in _SIDES else place
-    for place, name in enumerate(JOINTS)
-    for rest in (name.partition("_")[2],)
-]
 
 
-def draw(draws: Draws, photos: tf.Tensor, maps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _other_side(joint: str) -> str:
+    side, _, rest = joint.partition("_")
+    return f"{_SIDES[side]}_{rest}" if side in _SIDES else joint
+
+
+_SWAPPED = [JOINTS.index(_other_side(joint)) for joint in JOINTS]
+
+
+def draw(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """A change and whether it mirrors, float32 `[2, 3]` and bool `[]`.
 
     Where a person reaches the edge of a picture, what lies beyond is not to come in: the edge's colour would draw the
     body out. There a picture is only enlarged, and shifted no further than that allows.
+
+    Args:
+      draws: what is random.
+      by_x: in which columns of pixels people are, bool `[S]`.
+      by_y: in which rows.
     """
-    size = maps.shape[1]
-    mirrors, stays = draws.chance(0.5), draws.chance(_STAYS)
+    size = by_x.shape[0]
+    half = (size - 1) / 2
+    mirrors, stays, whole = draws.chance(0.5), draws.chance(_STAYS), draws.chance(_WHOLE)
     scale, turn, shift = draws.factor(_SCALE), draws.uniform(-1, 1), draws.several([2], -1, 1)
 
-    cut = _reach_the_edge(maps[..., :1] > 0) | _reach_the_edge((photos[..., 3:] > 0) & ~_opaque(photos))
+    seen = [by_x, by_y]
+    cut = tf.reduce_any([along[0] | along[-1] for along in seen])
+    low, high = (
+        tf.stack([tf.cast(find(along), tf.float32) for along in seen])
+        for find in (tf.argmax, lambda along: size - 1 - tf.argmax(along[::-1]))
+    )
+    middle, extent = tf.where(cut, 0.0, (low + high) / 2 - half), (high - low) / 2 + _MARGIN * size
+
     angle = turn * tf.where(cut, math.radians(_DEGREES_AT_EDGE), math.radians(_DEGREES))
     cos, sin = tf.cos(angle), tf.sin(angle)
     corner = cos + tf.abs(sin)
+    fits = tf.maximum(half / tf.reduce_max(extent), 1 / _SCALE)
+    scale = tf.where(whole, tf.minimum(scale, fits), scale)
     scale = tf.where(cut, tf.maximum(tf.maximum(scale, 1 / scale), corner), scale)
-    free = _SHIFT * size
-    shift *= tf.where(cut, tf.minimum(free, (size - 1) / 2 * (1 - corner / scale)), free)
 
-    change = tf.concat([tf.stack([[cos, sin], [-sin, cos]]) / scale, shift[:, None]], 1)
-    change = tf.where(stays, tf.eye(2, 3), change)
+    # Where the middle of the people comes to lie.
+    free = _SHIFT * size
+    room = tf.maximum(half - extent * scale, 0)
+    new_middle = middle + free * shift
+    new_middle = tf.where(whole, tf.clip_by_value(new_middle, -room, room), new_middle)
+    linear = tf.stack([[cos, sin], [-sin, cos]]) / scale
+    offset = middle - tf.linalg.matvec(linear, new_middle)
+    offset = tf.where(cut, tf.minimum(free, half * (1 - corner / scale)) * shift, offset)
+
+    change = tf.where(stays, tf.eye(2, 3), tf.concat([linear, offset[:, None]], 1))
     return tf.where(mirrors, [[-1.0], [1.0]], 1.0) * change, mirrors
 
 
-def _opaque(photos):
-    return tf.reduce_all(photos[..., 3:] == 255, [1, 2, 3], keepdims=True)
+class Places(NamedTuple):
+    """Where each new pixel was; rows of numbers `[S * S]` are pixels of a picture, row by row."""
 
-
-def _reach_the_edge(body):
-    """Whether any of bool `[n, S, S, 1]` is true in an outermost row or column."""
-    return tf.reduce_any(body[:, :: body.shape[1] - 1]) | tf.reduce_any(body[:, :, :: body.shape[2] - 1])
+    corner: tf.Tensor
+    """int32 `[S * S]`: of the four pixels round it, the one above on the left."""
+    right: tf.Tensor
+    """float32 `[S, S]` in 0..1: how far right of that it was."""
+    down: tf.Tensor
+    """float32 `[S, S]`, likewise."""
+    nearest: tf.Tensor
+    """int32 `[S * S]`: the nearest pixel."""
+    inside: tf.Tensor
+    """bool `[S, S]`: whether it was in the picture."""
+    block: tf.Tensor
+    """int32 `[S * S]`: the block of 16 x 16 pixels in which it was."""
 
 
 @tf.function(jit_compile=True)
-def _resample(photos, maps, change):
-    """Photos `[n, S, S, 4]` and maps `[n, S, S, 3]`, uint8, and their change -> photos float32, maps."""
-    count, size = maps.shape[:2]
+def places(change, size):
+    """The places of `change` in pictures of `size`, a whole number of Python's."""
     offset = tf.range(size, dtype=tf.float32) - (size - 1) / 2
-    places = change[:, 0, None, None] * offset + change[:, 1, None, None] * offset[:, None]
-    x, y = tf.unstack(places + change[:, 2, None, None] + (size - 1) / 2)
+    was = change[:, 0, None, None] * offset + change[:, 1, None, None] * offset[:, None]
+    x, y = tf.unstack(was + change[:, 2, None, None] + (size - 1) / 2)
 
-    def at(flat, column, row):
-        return tf.gather(flat, tf.cast(row * size + column, tf.int32), axis=1)
+    def number(row, column, width=size):
+        return tf.reshape(tf.cast(row * width + column, tf.int32), [-1])
 
-    column, row = tf.round(x), tf.round(y)
-    inside = (tf.minimum(column, row) >= 0) & (tf.maximum(column, row) < size)
-    inside = inside[:, :, None]
-    flat = tf.reshape(maps, [count, size * size, 3])
-    nearest = at(flat, tf.clip_by_value(column, 0, size - 1), tf.clip_by_value(row, 0, size - 1))
-    maps = tf.where(inside, nearest, tf.zeros([], tf.uint8))
-
-    x, y = tf.clip_by_value(x, 0.0, size - 1.0), tf.clip_by_value(y, 0.0, size - 1.0)
-    left, top = tf.minimum(tf.floor(x), size - 2.0), tf.minimum(tf.floor(y), size - 2.0)
-    right, down = (x - left)[..., None], (y - top)[..., None]
-    flat = tf.reshape(photos, [count, size * size, 4])
-    corners = [tf.cast(at(flat, left + i, top + j), tf.float32) for j in (0, 1) for i in (0, 1)]
-    above, below = (one + (other - one) * right for one, other in (corners[:2], corners[2:]))
-    mixed = above + (below - above) * down
-    return tf.concat([mixed[..., :3], tf.where(inside, mixed[..., 3:], 0.0)], -1), maps
+    last = size - 1.0
+    inside = (tf.minimum(x, y) >= -0.5) & (tf.maximum(x, y) <= last + 0.5)
+    x, y = tf.clip_by_value(x, 0, last), tf.clip_by_value(y, 0, last)
+    left, top = tf.minimum(tf.floor(x), last - 1), tf.minimum(tf.floor(y), last - 1)
+    return Places(
+        corner=number(top, left),
+        right=x - left,
+        down=y - top,
+        nearest=number(tf.round(y), tf.round(x)),
+        inside=inside,
+        block=number(tf.floor(y / BLOCK), tf.floor(x / BLOCK), size // BLOCK),
+    )
 
 
-def apply(photos, maps, change, mirrors):
-    """Photos uint8 `[n, S, S, 4]`, maps uint8 `[n, S, S, 3]` -> photos float32 0..255, maps uint8, changed."""
-    photos, maps = _resample(photos, maps, change)
-    return photos, tf.cond(mirrors, lambda: change_sides(maps), lambda: maps)
+def corners(rows, places: Places, size: int):
+    """The four pixels round each place, int32 `[S * S, n]` each, of n pictures `rows`, int32 `[S * S, n]`."""
+    return [tf.gather(rows, places.corner + step) for step in (0, 1, size, size + 1)]
 
 
-def apply_to_joints(joints, change, mirrors, size: int):
+def between(taps, places: Places):
+    """Of `corners` of one picture, int32 `[S, S]` each, what lies between: four channels, float32 `[S, S]`."""
+    right, down = places.right, places.down
+    weights = [(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down]
+    planes = [tf.add_n([weight * channel(tap, k) for weight, tap in zip(weights, taps, strict=True)]) for k in range(4)]
+    return [*planes[:3], tf.where(places.inside, planes[3], 0.0)]
+
+
+def other_side(maps, places: Places, mirrors):
+    """Maps as they were resampled, int32 `[S, S]`, on the other side if `mirrors`; a fourth channel becomes 0."""
+    mirrored = tf.gather(_LAW, maps & 0xFF) ^ (maps & 0xFFFF00)
+    return tf.where(places.inside, tf.where(mirrors, mirrored, maps & 0xFFFFFF), 0)
+
+
+def move(joints, change, mirrors, size: int):
     """Joints int32 `[..., 18, 2]`, (y, x) in pixels, -1 where missing, which those that leave the picture are, too."""
     joints = tf.where(mirrors, tf.gather(joints, _SWAPPED, axis=-2), joints)
     centre = (size - 1) / 2
