@@ -86,7 +86,7 @@ def check(paint: strangers.Paint, size: int) -> dict[str, Any]:
 def markdown(card: Mapping[str, Any], hparams: config.HParams, parameters: int, size: int) -> str:
     """The card for people; `size` in bytes."""
     data, provenance = card["provenance"]["data"], card["provenance"]
-    steps = ", ".join(f"{stage} {count}" for stage, count in card["steps"].items())
+    steps = ", ".join(f"{stage} {count}{_of(count, hparams, stage)}" for stage, count in card["steps"].items())
     versions = ", ".join(
         f"{name} {provenance[name]}" for name in ("dpt_tf", "tensorflow", "keras") if name in provenance
     )
@@ -118,6 +118,12 @@ def markdown(card: Mapping[str, Any], hparams: config.HParams, parameters: int, 
     return "\n".join([*lines, "", f"**Licence.** {card['licence']}.", ""])
 
 
+def _of(count: int, hparams: config.HParams, stage: str) -> str:
+    """That a stage was to be longer, where it was."""
+    planned = getattr(hparams, f"{stage}_steps")
+    return f" of {planned}" if planned > count else ""
+
+
 def _steps(run_dir: pathlib.Path, hparams: config.HParams) -> dict[str, int]:
     """How many steps each stage has behind it; a run that began with other weights may lack the earlier ones."""
     latest = {name: checkpoints.latest(stages.folder(run_dir, name)) for name in hparams.stages()}
@@ -139,7 +145,9 @@ def _scores(path: pathlib.Path, weights: str) -> dict[str, Any]:
     """A report's table and what it is of."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        table, scored = report["scores"], report["digests"].get("weights")
+        scored, table = report["digests"].get("weights"), {}
+        for row, scores in report["scores"].items():  # a text says why there is no number
+            table[row] = {name: value for name, value in scores.items() if not isinstance(value, str)}
         kept = {key: report[key] for key in ("pairs", "split", "protocol", "limit", "seed")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no report of `dpt evaluate` ({error}); give its report.json") from None
