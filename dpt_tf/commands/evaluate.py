@@ -87,12 +87,16 @@ def evaluate(
     fid: str = "test",
     networks=None,
     save_pictures: bool = False,
+    larger: pathlib.Path | None = None,
 ) -> None:
-    """Scores the run in `workdir`, or the pictures in `pictures_dir`, on pairs of a split of `data_dir`; reports."""
+    """Scores the run in `workdir`, or the pictures in `pictures_dir`, on pairs of a split of `data_dir`; reports.
+
+    With a data set of the same people in a larger size, `larger`, the shipped model stands beside the run.
+    """
     quiet.start_tensorflow()
-    from dpt_tf import config
+    from dpt_tf import config, shipped
     from dpt_tf.data import fingerprint, read, records
-    from dpt_tf.evaluation import digests, places, ready_pictures, real_set, score_set, scoring
+    from dpt_tf.evaluation import digests, places, ready_pictures, real_set, score_set, scoring, side_by_side
     from dpt_tf.system import locks
     from dpt_tf.training import stages
 
@@ -104,6 +108,10 @@ def evaluate(
         model, hparams, weights = stages.load_generator(workdir)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         paint: scoring.Painter = scoring.ModelPainter(model)
+        if larger is not None:
+            paint = side_by_side.ShippedBeside(model, chosen, larger)
+            digested["shipped"] = digests.of_files([shipped.folder() / shipped.WEIGHTS])
+            digested["larger"] = fingerprint.of(larger)["digest"]
         digested["weights"] = digests.of_checkpoint(pathlib.Path(weights["checkpoint"]))
         base, own = places.of_model(workdir), weights.get("data", {}).get("digest")
     else:
