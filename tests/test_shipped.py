@@ -7,13 +7,16 @@ import shutil
 import numpy as np
 import pytest
 from exporting import make_run
-from toy import TINY
+from PIL import Image
+from toy import TINY, make_item
 
 from dpt_tf import shipped
 from dpt_tf.commands import main, ship
-from dpt_tf.evaluation import places, strangers
+from dpt_tf.data import fingerprint, records
+from dpt_tf.evaluation import digests, places, strangers
 from dpt_tf.shipped import weights
 from dpt_tf.system.errors import UserError
+from dpt_tf.training import run as training
 from dpt_tf.training import stages
 from dpt_tf.transfer import painter
 
@@ -148,6 +151,95 @@ def test_what_float16_cannot_hold_is_not_written(toy):
     network.variables[0].assign(network.variables[0] + 1e6)
     with pytest.raises(ValueError, match="not finite as float16"):
         weights.of(network)
+
+
+def test_without_a_model_transfer_takes_the_shipped_one_and_says_so(tmp_path, monkeypatch, capsys):
+    body = np.zeros((32, 32, 3), np.uint8)
+    body[8:24, 8:24] = (2, 40, 90)
+    for name in ("a", "a_IUV"):
+        Image.fromarray(body).save(tmp_path / f"{name}.png")
+    asked = []
+
+    def load(model):
+        asked.append(model)
+        named = ("image", "warped", "predicted", "provenance")
+        return lambda *arrays: {name: body[..., : 1 if name == "provenance" else 3] for name in named}
+
+    monkeypatch.setattr(painter, "load", load)
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("people").mkdir()  # the folder of somebody's photos is not asked
+    flags = ["--source=a.png", "--source_iuv=a_IUV.png", "--target_iuv=a_IUV.png", "--output=out.png"]
+    assert main.dispatch(["transfer", *flags]) == 0
+    assert asked == [shipped.folder("people")]
+    printed = capsys.readouterr()
+    assert printed.out == "out.png\n" and printed.err == "with the shipped model people; --model=RUN takes another\n"
+    assert main.dispatch(["transfer", "--model=people", *flags]) == 0
+    assert asked[1] == pathlib.Path("people") and not capsys.readouterr().err
+
+
+@pytest.fixture
+def finished(toy, tmp_path, monkeypatch):
+    """A run that noted its data, and a report on it; the fixed strangers count for nothing here."""
+    folder = shutil.copytree(toy[0].parent / "run", tmp_path / "run")
+    data_dir = tmp_path / "data"
+    records.write(data_dir, "toy", {"train": [make_item("person", 3, size=32)]}, 32, "people of numbers")
+    facts = {"dataset": "synthetic", "data_dir": str(data_dir), "data": fingerprint.of(data_dir), "vgg": None}
+    training._write_facts(folder, "joint", facts)
+    digest = digests.of_checkpoint(stages.folder(folder, "joint") / "step_00000007")
+    scored = {"full": {"L1": 0.125, "PSNR": 21.5, "FID": "not computed"}}
+    report = {"scores": scored, "digests": {"weights": digest, "data": "0"}, "pairs": 9, "split": "test"}
+    report |= {"protocol": "dsc", "limit": None, "seed": 0, "data_dir": str(data_dir)}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    monkeypatch.setattr(strangers, "score", lambda paint, size: {"PSNR": 20.0})
+    return folder
+
+
+def test_a_run_is_shipped_with_a_card_that_names_no_folder_of_this_machine(finished, toy, tmp_path, capsys):
+    flags = ["ship", f"--workdir={finished}", "--name=toy", f"--output={tmp_path / 'toy'}", "--cannot=It cannot swim."]
+    assert main.dispatch([*flags, f"--report=numbers={tmp_path / 'report.json'}"]) == 0
+    read, hparams, facts = stages.load_generator(tmp_path / "toy")
+    assert hparams == TINY and facts["step"] == 7 and facts["dataset"] == "synthetic"
+    for before, after in zip(toy[1].variables, read.variables, strict=True):
+        np.testing.assert_array_equal(np.float32(np.float16(before)), np.array(after))
+    text = (tmp_path / "toy" / shipped.CARD_TEXT).read_text(encoding="utf-8")
+    for said in (
+        "people of numbers",
+        "numbers: 9 pairs",
+        "21.50",
+        "It cannot swim.",
+        "joint 7",
+        "Apache-2.0",
+        "--preset=",
+    ):
+        assert said in text, said
+    card = (tmp_path / "toy" / shipped.CARD).read_text(encoding="utf-8")
+    assert str(tmp_path) not in text + card and "not computed" not in text + card
+    assert {path.name for path in (tmp_path / "toy").iterdir()} == {
+        "weights.npz",
+        "hparams.json",
+        "card.json",
+        "CARD.md",
+    }
+    assert not list(tmp_path.glob(".ship*"))
+
+
+def test_what_a_card_cannot_vouch_for_is_not_shipped(finished, tmp_path):
+    flags = ["ship", f"--workdir={finished}", f"--output={tmp_path / 'toy'}"]
+    report = json.loads((tmp_path / "report.json").read_text())
+    report["digests"]["weights"] = "0"
+    (tmp_path / "other.json").write_text(json.dumps(report))
+    with pytest.raises(UserError, match=r"other\.json is a report on other weights"):
+        main.dispatch([*flags, f"--report=numbers={tmp_path / 'other.json'}"])
+    with pytest.raises(UserError, match="is no report of `dpt evaluate`"):
+        main.dispatch([*flags, f"--report=numbers={finished / 'hparams.json'}"])
+    noted = stages.provenance(finished, "joint")
+    training._write_facts(finished, "joint", noted | {"dataset": "folder"})
+    with pytest.raises(UserError, match="say by --licence what the weights may be used for"):
+        main.dispatch(flags)
+    training._write_facts(finished, "joint", noted | {"data": {"digest": "0"}})
+    with pytest.raises(UserError, match=r"is not what .* was trained on"):
+        main.dispatch(flags)
+    assert not (tmp_path / "toy").exists()
 
 
 def test_a_run_without_a_note_of_its_data_is_not_shipped(toy, tmp_path):

@@ -23,7 +23,7 @@ View = tuple[np.ndarray, np.ndarray]  # a photo and its map, uint8 `[S, S, 3]`
 class ShippedBeside(scoring.ModelPainter):
     """What a run paints, and what the shipped model makes of the same views in a larger size."""
 
-    rows = ("copy", "warped", "pasted", "predicted", "shipped", "full")
+    rows: tuple[str, ...] = ("copy", "warped", "pasted", "predicted", "shipped", "full")
     columns: Mapping[str, str] = {
         "whole source": "source",
         "whole pose": "target pose",
