@@ -14,7 +14,7 @@ from dpt_tf.system.errors import UserError
 
 SIZE = 32
 VIEWS = {"a": 3, "b": 4, "c": 1}
-HPARAMS = config.preset("small").replace(image_size=SIZE, batch_size=2, neighbours=2)
+HPARAMS = config.preset("small").replace(image_size=SIZE, batch_size=2, neighbours=2, augment=0, matte_weight=0)
 
 
 @pytest.fixture(scope="module")

@@ -225,7 +225,7 @@ def test_every_signature_is_warmed_up_with_what_it_accepts(warmups, answers):
         {"blocks": "predictive"},
         {"blocks": "refinement"},
         {"blocks": "warping", "source_pose": "mask"},
-        pytest.param({"mixed_precision": "bfloat16", "colour_path": 1}, marks=pytest.mark.slow),
+        pytest.param({"mixed_precision": "bfloat16"}, marks=pytest.mark.slow),
     ],
     ids=lambda changes: "-".join(map(str, changes.values())),
 )

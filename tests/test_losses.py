@@ -22,6 +22,8 @@ LOSSES = {
     "perceptual": lambda b: losses.perceptual([f[:b] for f in features(0)], [f[:b] for f in features(1)]),
     "style": lambda b: losses.style([f[:b] for f in features(0)], [f[:b] for f in features(1)]),
     "masked_l1": lambda b: losses.masked_l1(texture(0, 2, 3, 2, 4, 4, 3)[:b], MASK[:b], texture(1, 2, 2, 4, 4, 3)[:b]),
+    "dissimilarity": lambda b: losses.dissimilarity(texture(0, 2, 9, 8, 3)[:b], texture(1, 2, 9, 8, 3)[:b]),
+    "matte": lambda b: losses.matte(MASK[:b, 0, 0], texture(1, 2, 4, 4, 1)[:b]),
     "generator": lambda b: losses.generator(texture(0, 2, 4, 4, 1)[:b]),
     "discriminator": lambda b: losses.discriminator(texture(0, 2, 4, 4, 1)[:b], texture(1, 2, 4, 4, 1)[:b]),
 }
@@ -101,3 +103,23 @@ def test_half_precision_features_are_summed_in_float32():
     for loss in (losses.perceptual, losses.style):
         exact = loss([tf.cast(x, tf.float32) for x in f], [tf.cast(x, tf.float32) for x in g])
         np.testing.assert_array_equal(loss(f, g), exact)
+
+
+def test_dissimilarity_of_a_picture_with_itself_is_0_and_with_its_negative_above_1():
+    y = texture(0, 2, 12, 12, 3)
+    np.testing.assert_allclose(losses.dissimilarity(y, y), [0, 0], atol=1e-5)
+    assert np.all(losses.dissimilarity(y, -y) > 1)
+
+
+def test_dissimilarity_is_1_minus_ssim_by_hand():
+    """One window of 7 x 7: a step of height 1 against half of it, means 4/7 and 2/7, variances 12/49 and 3/49."""
+    y = tf.constant(np.repeat(np.repeat([[0.0] * 3 + [1.0] * 4], 7, 0)[None, :, :, None], 1, -1), tf.float32)
+    c_1, c_2 = 0.02**2, 0.06**2
+    m, m_hat, v, v_hat, both = 4 / 7, 2 / 7, 12 / 49, 3 / 49, 6 / 49
+    ssim = (2 * m * m_hat + c_1) * (2 * both + c_2) / ((m**2 + m_hat**2 + c_1) * (v + v_hat + c_2))
+    np.testing.assert_allclose(losses.dissimilarity(y, y / 2), [1 - ssim], rtol=1e-4)
+
+
+def test_matte_by_hand():
+    logit = tf.constant([0.0, 100.0], shape=[1, 1, 2, 1])
+    np.testing.assert_allclose(losses.matte(tf.constant([0.5, 1.0], shape=[1, 1, 2, 1]), logit), [np.log(2) / 2])

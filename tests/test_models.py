@@ -8,17 +8,28 @@ import pytest
 import tensorflow as tf
 
 from dpt_tf.config import BLOCKS
-from dpt_tf.models import blending, conditioning, discriminator, generator, inpainting, predictive, vgg, warping
-from dpt_tf.ops import atlas
+from dpt_tf.models import (
+    blending,
+    completion,
+    conditioning,
+    discriminator,
+    generator,
+    inpainting,
+    layered,
+    matting,
+    predictive,
+    vgg,
+    warping,
+)
+from dpt_tf.ops import atlas, backdrop, surface
 from dpt_tf.system.errors import UserError
 
 S, R = 32, 32
 
-BUILDERS = {
+PAPERS = {
     "predictive": lambda: predictive.build(S, width=4, residuals=1),
     "predictive_keypoints": lambda: predictive.build(S, 4, 1, "keypoints", "segmentation"),
     "inpainting": lambda: inpainting.build(R, width=2, context_size=8),
-    "inpainting_colour": lambda: inpainting.build(R, width=2, context_size=8, colour_path=True),
     "warping": lambda: warping.build(inpainting.build(R, 2, 8), S, R),
     "blending": lambda: blending.build(S, width=4, residuals=1),
     "generator": lambda: small_generator("full"),
@@ -27,6 +38,14 @@ BUILDERS = {
     "generator_warping": lambda: small_generator("warping"),
     "discriminator": lambda: discriminator.build(S, width=4),
 }
+BEYOND = {
+    "predictive_palette": lambda: predictive.build(S, 4, 1, palette=True),
+    "completion": lambda: completion.build(R, width=4, context_size=8),
+    "matting": lambda: matting.build(S, width=4),
+    "layered": lambda: layered.build(S, width=4),
+    "generator_layers": lambda: layers_generator(),
+}
+BUILDERS = PAPERS | BEYOND
 # The last layer of each, and what it does to its logits.
 LAST = {
     "predictive": ("decode_3", np.tanh),
@@ -45,6 +64,10 @@ def the_same_first_weights_every_time():
 
 def small_generator(blocks):
     return generator.build(S, R, 4, 1, 2, 8, 4, 1, blocks=blocks)
+
+
+def layers_generator():
+    return generator.build(S, R, 4, 1, 4, 8, 4, 1, palette=True, surface_prior=True, blending="layers")
 
 
 def example(shape, dtype, rng):
@@ -173,7 +196,7 @@ def test_in_bfloat16_the_geometry_stays_exact():
     np.testing.assert_array_equal(a["texture"] * seen, b["texture"] * seen)
 
 
-@models
+@pytest.mark.parametrize("name", PAPERS)
 def test_in_bfloat16_the_last_layer_is_float32_so_large_logits_still_learn(name):
     logit = np.float32(3.51)  # no bfloat16 number; tanh of the nearest is 1 in bfloat16, with a gradient of 0
     model = in_bfloat16(BUILDERS[name])
@@ -328,6 +351,48 @@ def test_the_full_generator_draws_its_first_weights_in_the_order_of_the_figure()
 def test_a_generator_of_unknown_blocks_is_refused_and_the_known_are_listed():
     with pytest.raises(ValueError, match="no such blocks: blending; have predictive, refinement, warping, full"):
         small_generator("blending")
+
+
+@pytest.mark.parametrize("blocks", ["predictive", "refinement"])
+def test_layers_of_a_generator_that_has_none_to_blend_are_refused(blocks):
+    with pytest.raises(ValueError, match=f"blending=layers blends what blocks={blocks} has not"):
+        generator.build(S, R, 4, 1, 4, 8, 4, 1, blocks=blocks, blending="layers")
+
+
+def test_before_any_training_a_surface_is_completed_by_its_prior_alone():
+    model = BUILDERS["completion"]()
+    inputs = batch(BUILDERS["warping"]())
+    texture, observed = atlas.unwrap(inputs["source"], inputs["source_iuv"], R)
+    outputs = model({"texture": texture, "observed": observed})
+    np.testing.assert_allclose(outputs["texture"], surface.complete(texture, observed), atol=0.05)
+    seen = observed.numpy()
+    np.testing.assert_array_equal(outputs["texture"] * seen, texture * seen)
+
+
+def test_before_any_training_layers_show_the_person_before_the_backdrop():
+    model = layers_generator()
+    inputs = batch(model)
+    outputs = {name: y.numpy() for name, y in model(inputs).items()}
+    body = backdrop.body_of(inputs["target_iuv"]).numpy()[..., 0] > 0
+    np.testing.assert_allclose(outputs["layers"].sum(-1), 1, atol=1e-5)
+    assert outputs["layers"][body][:, 1].min() > 0.9
+    bare = ~body & (outputs["overhang"][..., 0] < 0.02)
+    assert outputs["layers"][bare][:, 2].min() > 0.9
+    whole = layered.composite(
+        *(outputs[name] for name in ("predicted", "warped", "carried", "backdrop", "layers", "drape", "residual"))
+    )
+    np.testing.assert_allclose(outputs["image"], whole, atol=1e-5)
+
+
+def test_with_a_palette_the_first_picture_is_a_doll_in_the_colours_of_the_source():
+    model = BUILDERS["predictive_palette"]()
+    source_iuv, target_iuv = np.zeros([1, S, S, 3], np.uint8), np.zeros([1, S, S, 3], np.uint8)
+    source_iuv[:, 8:16, 8:16], target_iuv[:, 16:24, 16:24] = (2, 100, 100), (2, 100, 100)
+    source = np.ones([1, S, S, 3], np.float32)
+    source[:, 8:16, 8:16] = (0.5, -0.5, 0.0)
+    painted = model({"source": source, "source_iuv": source_iuv, "target_iuv": target_iuv}).numpy()[0]
+    np.testing.assert_allclose(painted[18:22, 18:22], np.broadcast_to((0.49, -0.49, 0.0), (4, 4, 3)), atol=0.02)
+    assert painted[:4].min() > 0.9
 
 
 def test_without_weights_of_its_own_blending_returns_the_prediction():

@@ -96,7 +96,7 @@ def agree(files: list[bytes], size: int, folder) -> None:
         np.testing.assert_array_equal(photos.read(path), wanted[-1])
         np.testing.assert_array_equal(by_the_export(data, size), wanted[-1])
     prepared = stored_as(files, size, folder).directory
-    hparams = config.preset("small").replace(image_size=size, batch_size=len(files))
+    hparams = config.preset("small").replace(image_size=size, batch_size=len(files), augment=0, matte_weight=0)
     truths = 0
     for inputs, target, names in read.eval_pairs(prepared, hparams, scaled=False).as_numpy_iterator():
         for source, picture, name, other in zip(

@@ -1,13 +1,15 @@
 """What a map does not have, hair and cloth beside the body, carried along with the body beside it.
 
-  places `[B, 24, R, R, 4]`: where each texel is in the source photo, (x, y) in shares of its sides; whether that is
-      known; 1 where the photo shows the texel itself, -1 where the place is that of a texel that answers it under a
-      flip (`iuv.relations`), in which left and right change places
+  places `[B, 24, R, R, 5]`: what is known of each texel's place in the source photo: its limb's middle and half its
+      limb's width in the row (x), its height (y), all in shares of the sides; whether that is known; 1 where the photo
+      shows the texel itself, -1 where the place is that of a texel that answers it under a flip (`iuv.relations`), in
+      which left and right change places
   field `[B, H, W, 2]`: for every pixel of the target, on the body or beside it, its place (x, y) in the source
 
-Beside the body the mean displacement of the nearest body goes on: a pixel a hand's breadth left of the target's hip
-comes from a hand's breadth left of the source's hip, or right of it where the target is seen from the other side. Arms,
-hands and feet carry nothing: what hangs wide hangs from head, trunk and legs, whichever way an arm points.
+A limb is what of head, trunk, thighs and shanks stands in a row, whichever side of it shows. Its outlines in the target
+correspond to those in the source, and from there outwards distances are kept, in the person's size: a skirt's hem that
+stands a hand's breadth beside the thigh does so in every view. Arms, hands and feet carry nothing: what hangs wide
+hangs from head, trunk and legs, whichever way an arm points.
 """
 
 import math
@@ -19,18 +21,17 @@ from dpt_tf.ops.device import custom_gradient
 
 _FLIPPED = ("through", "mirror")
 _ARMS = (3, 4, *range(15, 23))
-_FEET = (5, 6)
-_SPREAD = 0.05  # over which displacements are averaged, in sides of the picture to each side
+_LIMBS = ((23, 24), (1, 2), (7, 9), (8, 10), (11, 13), (12, 14))
+_LEAST_HEIGHT = 0.03  # deviation of the heights of known places, below which they tell no scale
+_SPREAD = 0.05  # over which places are averaged, in sides of the picture to each side
 _RIM = 0.025  # in sides of the picture
 _FAINTEST = 0.02  # a share too small to tell a colour by
 
 
 def places(source_iuv: tf.Tensor, resolution: int) -> tf.Tensor:
-    """Of a source map `[B, S, S, 3]` uint8: `[B, 24, R, R, 4]`."""
-    size = source_iuv.shape[1]
-    centre = (tf.range(size, dtype=tf.float32) + 0.5) / size
-    grid = tf.stack(tf.meshgrid(centre, centre), -1)[None]  # [1, S, S, 2], (x, y)
-    grid = tf.tile(grid, [tf.shape(source_iuv)[0], 1, 1, 1])
+    """Of a source map `[B, S, S, 3]` uint8: `[B, 24, R, R, 5]`."""
+    middle, half, _ = _limbs(source_iuv)
+    grid = tf.concat([middle, half, _heights(source_iuv)], -1)
     own, seen = atlas.unwrap(grid, source_iuv, resolution)
     place, known, straight = own, seen, seen
     for kind in _FLIPPED:
@@ -42,21 +43,62 @@ def places(source_iuv: tf.Tensor, resolution: int) -> tf.Tensor:
 
 
 def field(places: tf.Tensor, target_iuv: tf.Tensor) -> tf.Tensor:
-    """`[B, 24, R, R, 4]`, `[B, S, S, 3]` uint8 -> `[B, S, S, 2]`; where no place is known, the pixel's own."""
-    size = target_iuv.shape[1]
+    """`[B, 24, R, R, 5]`, `[B, S, S, 3]` uint8 -> `[B, S, S, 2]`; where no place is known, the pixel's own."""
     found = atlas.sample(places, target_iuv)
-    known = tf.cast(found[..., 2:3] > 0.5, tf.float32)
-    place = tf.math.divide_no_nan(found[..., :2], found[..., 2:3]) * known
-    anchors = 1 - _of_parts(target_iuv, _ARMS + _FEET)
-    known *= tf.where(tf.reduce_any(known * anchors > 0, [1, 2], keepdims=True), anchors, 1.0)
-    straight = known * tf.cast(found[..., 3:] > 0, tf.float32)
-    centre = (tf.range(size, dtype=tf.float32) + 0.5) / size
-    here = tf.stack(tf.meshgrid(centre, centre), -1)[None]
-    flip = tf.constant([-1.0, 1.0])
-    on = _extended((place - here) * straight, straight)
-    against = _extended((place - flip * here) * (known - straight), known - straight)
-    side = _extended(straight, known)
-    return tf.where(side > 0.5, here + on, flip * here + against) * _anything(known) + here * (1 - _anything(known))
+    middle, half, on_limb = _limbs(target_iuv)
+    known = on_limb * tf.cast(found[..., 3:4] > 0.5, tf.float32)
+    straight = tf.cast(found[..., 4:] > 0, tf.float32)
+    place = tf.math.divide_no_nan(found[..., :3], found[..., 3:4])
+    y = _heights(target_iuv)
+    scale = _scale(place[..., 2:], y, known)
+    told = tf.concat([place[..., :2], place[..., 2:] - scale * y, middle, half, straight], -1)
+    there, half_there, down, middle, half, straight = tf.split(_extended(told * known, known), 6, -1)
+    x = tf.transpose(y, [0, 2, 1, 3])
+    out = tf.abs(x - middle)
+    beyond = half_there * tf.minimum(1.0, tf.math.divide_no_nan(out, half)) + scale * tf.nn.relu(out - half)
+    side = tf.sign(x - middle) * tf.where(straight > 0.5, 1.0, -1.0)
+    moved = tf.concat([there + side * beyond, scale * y + down], -1)
+    return tf.where(tf.reduce_max(known, [1, 2], keepdims=True) > 0, moved, tf.concat([x + 0 * y, y], -1))
+
+
+def _limbs(iuv):
+    """Of the limb that a pixel is of: the middle and half the width of its row, 1 on limbs, all `[B, S, S, 1]`.
+
+    Rows are averaged with their neighbours. In shares of the picture's side, 0 off the limbs.
+    """
+    size = iuv.shape[1]
+    parts = tf.one_hot(tf.cast(iuv[..., 0], tf.int32), 25)
+    mask = tf.stack([tf.add_n([parts[..., part] for part in limb]) for limb in _LIMBS], -1)  # [B, S, S, 6]
+    edge = tf.range(size, dtype=tf.float32)[:, None] / size  # of each column
+    there = tf.reduce_max(mask, 2)  # [B, S, 6]
+    left = tf.reduce_min(tf.where(mask > 0, edge, 2.0), 2)
+    right = tf.reduce_max(tf.where(mask > 0, edge + 1 / size, -1.0), 2)
+    both = tf.stack([(left + right) / 2 * there, (right - left) / 2 * there, there], -1)  # [B, S, 6, 3]
+    window = 2 * math.ceil(_SPREAD / 2 * size) + 1
+    both = tf.nn.avg_pool2d(both, (window, 1), 1, "SAME")
+    mean = tf.math.divide_no_nan(both[..., :2], both[..., 2:])
+    of_pixel = tf.einsum("bhwl,bhlc->bhwc", mask, mean)
+    return of_pixel[..., :1], of_pixel[..., 1:], tf.reduce_sum(mask, -1, keepdims=True)
+
+
+def _heights(iuv):
+    """Y of the pixels' centres in shares of the side, `[B, S, S, 1]`."""
+    size = iuv.shape[1]
+    rows = (tf.range(size, dtype=tf.float32)[:, None, None] + 0.5) / size
+    return tf.zeros_like(iuv[..., :1], tf.float32) + rows
+
+
+def _scale(place, here, known):
+    """How much larger the person is in the source than in the target: by heights, which no turn changes. `[B, 1, 1, 1]`."""
+
+    def deviation(heights):
+        mean = tf.math.divide_no_nan(tf.reduce_sum(known * heights, [1, 2], True), area)
+        return tf.sqrt(tf.math.divide_no_nan(tf.reduce_sum(known * tf.square(heights - mean), [1, 2], True), area))
+
+    area = tf.reduce_sum(known, [1, 2], keepdims=True)
+    in_target = deviation(here)
+    ratio = tf.math.divide_no_nan(deviation(place), in_target)
+    return tf.where(in_target > _LEAST_HEIGHT, tf.clip_by_value(ratio, 0.3, 3.0), 1.0)
 
 
 def _extended(values, known):
@@ -128,7 +170,3 @@ def _rows(flat, index):
         return tf.raw_ops.UnsortedSegmentSum(data=upstream, segment_ids=index, num_segments=count), None
 
     return tf.gather(flat, index), gradient
-
-
-def _anything(known):
-    return tf.reduce_max(known, [1, 2], keepdims=True)

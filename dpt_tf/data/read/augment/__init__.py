@@ -26,18 +26,19 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     draws = Draws(seed)
     size, before = seen.photos[0].shape[0], Draws(draws.seed())
     photos, maps, mattes, *people = _looked_at(*([tf.bitcast(one, tf.int32) for one in each] for each in seen[:2]))
-    change, mirrors = geometry.draw(draws, *people)
+    change = geometry.draw(draws, *people)
     tones, places = colour.draw(draws), geometry.places(change, size)
+    photos, maps = (tf.reshape(each, [size * size, len(seen.photos)]) for each in (photos, maps))
     taps, taken = _taken(photos, maps, places)
     photos = tf.cond(
         mattes & draws.chance(_NEW_BACKDROP),
         lambda: _painted_before(
-            taps, backdrops.draw(before, size), tf.gather(backdrops.left_out(photos), places.block), places, tones
+            taps, backdrops.draw(before, size), _taken_by_block(backdrops.left_out(photos), places), places, tones
         ),
         lambda: _painted(taps, places, tones),
     )
     source, *others = photos
-    first, *rest = _on_their_side(taken, places, mirrors)
+    first, *rest = _on_their_side(taken, places, change.mirrors)
     spoilt = [defects.of_map(first, draws)]
     for other in rest:
         rarely, own = draws.chance(_TARGET_MAP), Draws(draws.seed())
@@ -45,7 +46,7 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     return Seen(
         photos=[tf.bitcast(one, tf.uint8) for one in (defects.of_photo(source, draws), *others)],
         maps=[tf.bitcast(one, tf.uint8) for one in spoilt],
-        joints=geometry.move(seen.joints, change, mirrors, size),
+        joints=geometry.move(seen.joints, change, size),
     )
 
 
@@ -53,17 +54,17 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
 def _looked_at(photos, maps):
     """Of n views, pixels int32 `[S, S]`, what has to be known of all pixels.
 
-    -> photos and maps as rows `[S * S, n]`; whether all photos have mattes, bool `[]`; and in which columns and rows
-    people are, bool `[S]` both.
+    -> photos and maps side by side, `[S, S, n]`; whether all photos have mattes, bool `[]`; and in which columns and
+    rows people are, bool `[S]` both.
     """
-    rows = [tf.reshape(tf.stack(each, -1), [-1, len(each)]) for each in (photos, maps)]
+    side_by_side = [tf.stack(each, -1) for each in (photos, maps)]
     has = [tf.reduce_any(channel(photo, 3) < 255) for photo in photos]
     bodies = [
         (iuv & 0xFF > 0) | (matte & (channel(photo, 3) > 0))
         for photo, iuv, matte in zip(photos, maps, has, strict=True)
     ]
     body = functools.reduce(tf.logical_or, bodies)
-    return *rows, tf.reduce_all(tf.stack(has)), tf.reduce_any(body, 0), tf.reduce_any(body, 1)
+    return *side_by_side, tf.reduce_all(tf.stack(has)), tf.reduce_any(body, 0), tf.reduce_any(body, 1)
 
 
 @tf.function(jit_compile=True)
@@ -71,26 +72,26 @@ def _taken(photos, maps, places):
     return geometry.corners(photos, places, places.inside.shape[1]), tf.gather(maps, places.nearest)
 
 
-def _by_view(rows, places):
-    """`[S * S, n]` -> n times `[S, S]`."""
-    return [tf.reshape(row, places.inside.shape) for row in tf.unstack(rows, axis=-1)]
+@tf.function(jit_compile=True)
+def _taken_by_block(blocks, places):
+    return tf.gather(blocks, places.block)
 
 
 @tf.function(jit_compile=True)
 def _painted(taps, places, tones):
-    views = zip(*(_by_view(tap, places) for tap in taps), strict=True)
+    views = zip(*(tf.unstack(tap, axis=-1) for tap in taps), strict=True)
     return [pack(colour.apply(geometry.between(view, places), tones)) for view in views]
 
 
 @tf.function(jit_compile=True)
 def _painted_before(taps, backdrop, old, places, tones):
-    views = zip(*(_by_view(tap, places) for tap in taps), strict=True)
+    views = zip(*(tf.unstack(tap, axis=-1) for tap in taps), strict=True)
     return [
         pack(colour.apply(backdrops.behind(geometry.between(view, places), backdrop, left), tones))
-        for view, left in zip(views, _by_view(old, places), strict=True)
+        for view, left in zip(views, tf.unstack(old, axis=-1), strict=True)
     ]
 
 
 @tf.function(jit_compile=True)
 def _on_their_side(maps, places, mirrors):
-    return [geometry.other_side(iuv, places, mirrors) for iuv in _by_view(maps, places)]
+    return [geometry.other_side(iuv, places, mirrors) for iuv in tf.unstack(maps, axis=-1)]

@@ -45,7 +45,8 @@ def _noise(draws: Draws, size: int):
     scale = tf.math.rsqrt(tf.add_n([amplitude**2 for amplitude in amplitudes]) * tf.reduce_sum(mix[0] ** 2))
     field = tf.zeros([1, 1, 3])
     for side, amplitude in zip(sides, amplitudes, strict=True):
-        field = _up(field, side) + draws.normal([side, side, 3]) @ (scale * amplitude * mix)
+        cells = draws.normal([side * side, 3]) @ (scale * amplitude * mix)
+        field = _up(field, side) + tf.reshape(cells, [side, side, 3])
     return field
 
 

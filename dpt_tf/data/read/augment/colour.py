@@ -9,8 +9,8 @@ import tensorflow as tf
 from dpt_tf.data.read.augment.draws import Draws
 
 _STAYS = 0.2  # share of the examples whose colours stay
-_CURVE, _BRIGHTNESS, _DEGREES = 0.4, 0.1, 12.0
-_CONTRAST, _SATURATION, _WARMTH = 1.3, 1.6, 1.12  # at most so many times, or one over it
+_CURVE, _BRIGHTNESS, _DEGREES = 0.4, 0.1, 8.0
+_CONTRAST, _SATURATION, _WARMTH, _TINT = 1.3, 1.5, 1.12, 1.04  # at most so many times, or one over it
 _GREY, _ANY_HUE, _PERMUTED = 0.04, 0.05, 0.05
 
 _EYE = np.eye(3, dtype=np.float32)
@@ -40,10 +40,11 @@ def draw(draws: Draws) -> Tones:
     saturation = tf.where(draws.chance(_GREY), 0.0, draws.factor(_SATURATION))
     which = draws.whole(len(_PERMUTATIONS))
     permute = tf.where(draws.chance(_PERMUTED), tf.gather(_PERMUTATIONS, which), _EYE)
-    warmth = tf.stack([draws.factor(_WARMTH) for _ in range(3)])
+    warm, tint = draws.factor(_WARMTH), draws.factor(_TINT)
+    light = tf.stack([warm, tint, 1 / warm])
     contrast, brightness = draws.factor(_CONTRAST), draws.uniform(-_BRIGHTNESS, _BRIGHTNESS)
 
-    matrix = contrast * warmth[:, None] * (saturation * _EYE + (1 - saturation) * _LUMA) @ turn @ permute
+    matrix = contrast * light[:, None] * (saturation * _EYE + (1 - saturation) * _LUMA) @ turn @ permute
     return Tones(
         curve=tf.where(stays, 0.0, draws.uniform(-_CURVE, _CURVE)),
         matrix=tf.where(stays, _EYE, matrix),

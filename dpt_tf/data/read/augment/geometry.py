@@ -1,8 +1,7 @@
 """The same mirror, shift, scale and rotation for all views of an example, in one resampling.
 
-A change is float32 `[2, 3]`, (x, y) of a new pixel, from the picture's centre, -> where it was, from there, too:
-`change[:, :2] @ new + change[:, 2]`. Photos are interpolated and go on beyond their edges with the colour of the edge;
-a map takes the nearest pixel, and beyond the edges is background; so it is with alpha, 0 there.
+Photos are interpolated; beyond their edges they are reflected, but only as far as there is nobody, and go on from there
+with one colour. A map takes the nearest pixel, and beyond the edges is background; so it is with alpha, 0 there.
 """
 
 import math
@@ -36,11 +35,24 @@ def _other_side(joint: str) -> str:
 _SWAPPED = [JOINTS.index(_other_side(joint)) for joint in JOINTS]
 
 
-def draw(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A change and whether it mirrors, float32 `[2, 3]` and bool `[]`.
+class Change(NamedTuple):
+    """Where new pixels were: `matrix[:, :2] @ new + matrix[:, 2]`, new and old (x, y) from the picture's centre."""
 
-    Where a person reaches the edge of a picture, what lies beyond is not to come in: the edge's colour would draw the
-    body out. There a picture is only enlarged, and shifted no further than that allows.
+    matrix: tf.Tensor
+    """float32 `[2, 3]`."""
+    mirrors: tf.Tensor
+    """bool `[]`."""
+    low: tf.Tensor
+    """float32 `[2]`: x and y, in pixels of the old picture, below which there is nobody."""
+    high: tf.Tensor
+    """float32 `[2]`: above which there is nobody."""
+
+
+def draw(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> Change:
+    """A change for pictures of people.
+
+    Where a person reaches the edge of a picture, what lies beyond is not to come in: it would draw the body out. There
+    a picture is only enlarged, and shifted no further than that allows.
 
     Args:
       draws: what is random.
@@ -76,40 +88,43 @@ def draw(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> tuple[tf.Tensor, tf.
     offset = middle - tf.linalg.matvec(linear, new_middle)
     offset = tf.where(cut, tf.minimum(free, half * (1 - corner / scale)) * shift, offset)
 
-    change = tf.where(stays, tf.eye(2, 3), tf.concat([linear, offset[:, None]], 1))
-    return tf.where(mirrors, [[-1.0], [1.0]], 1.0) * change, mirrors
+    matrix = tf.where(stays, tf.eye(2, 3), tf.concat([linear, offset[:, None]], 1))
+    matrix *= tf.where(mirrors, [[-1.0], [1.0]], 1.0)
+    margin = _MARGIN * size
+    return Change(matrix, mirrors, tf.maximum(low - margin, 0), tf.minimum(high + margin, size - 1))
 
 
 class Places(NamedTuple):
-    """Where each new pixel was; rows of numbers `[S * S]` are pixels of a picture, row by row."""
+    """Where each new pixel was, `[S, S]`; pixels and blocks go by number, row by row."""
 
     corner: tf.Tensor
-    """int32 `[S * S]`: of the four pixels round it, the one above on the left."""
+    """int32: of the four pixels round it, the one above on the left."""
     right: tf.Tensor
-    """float32 `[S, S]` in 0..1: how far right of that it was."""
+    """float32 in 0..1: how far right of that it was."""
     down: tf.Tensor
-    """float32 `[S, S]`, likewise."""
+    """float32, likewise."""
     nearest: tf.Tensor
-    """int32 `[S * S]`: the nearest pixel."""
+    """int32: the nearest pixel."""
     inside: tf.Tensor
-    """bool `[S, S]`: whether it was in the picture."""
+    """bool: whether it was in the picture."""
     block: tf.Tensor
-    """int32 `[S * S]`: the block of 16 x 16 pixels in which it was."""
+    """int32: the block of 16 x 16 pixels in which it was."""
 
 
 @tf.function(jit_compile=True)
-def places(change, size):
-    """The places of `change` in pictures of `size`, a whole number of Python's."""
+def places(change: Change, size: int):
+    """The places of `change` in pictures of `size`."""
+    matrix = change.matrix
     offset = tf.range(size, dtype=tf.float32) - (size - 1) / 2
-    was = change[:, 0, None, None] * offset + change[:, 1, None, None] * offset[:, None]
-    x, y = tf.unstack(was + change[:, 2, None, None] + (size - 1) / 2)
+    was = matrix[:, 0, None, None] * offset + matrix[:, 1, None, None] * offset[:, None]
+    x, y = tf.unstack(was + matrix[:, 2, None, None] + (size - 1) / 2)
 
     def number(row, column, width=size):
-        return tf.reshape(tf.cast(row * width + column, tf.int32), [-1])
+        return tf.cast(row * width + column, tf.int32)
 
     last = size - 1.0
     inside = (tf.minimum(x, y) >= -0.5) & (tf.maximum(x, y) <= last + 0.5)
-    x, y = tf.clip_by_value(x, 0, last), tf.clip_by_value(y, 0, last)
+    x, y = (_reflected(place, change.low[k], change.high[k], last) for k, place in enumerate((x, y)))
     left, top = tf.minimum(tf.floor(x), last - 1), tf.minimum(tf.floor(y), last - 1)
     return Places(
         corner=number(top, left),
@@ -121,8 +136,13 @@ def places(change, size):
     )
 
 
+def _reflected(place, low, high, last):
+    place = tf.where(place < 0, tf.minimum(-place, low), place)
+    return tf.where(place > last, tf.maximum(2 * last - place, high), place)
+
+
 def corners(rows, places: Places, size: int):
-    """The four pixels round each place, int32 `[S * S, n]` each, of n pictures `rows`, int32 `[S * S, n]`."""
+    """The four pixels round each place, int32 `[S, S, n]` each, of n pictures `rows`, int32 `[S * S, n]`."""
     return [tf.gather(rows, places.corner + step) for step in (0, 1, size, size + 1)]
 
 
@@ -134,19 +154,20 @@ def between(taps, places: Places):
     return [*planes[:3], tf.where(places.inside, planes[3], 0.0)]
 
 
-def other_side(maps, places: Places, mirrors):
+def other_side(maps, places: Places, mirrors: tf.Tensor):
     """Maps as they were resampled, int32 `[S, S]`, on the other side if `mirrors`; a fourth channel becomes 0."""
     mirrored = tf.gather(_LAW, maps & 0xFF) ^ (maps & 0xFFFF00)
     return tf.where(places.inside, tf.where(mirrors, mirrored, maps & 0xFFFFFF), 0)
 
 
-def move(joints, change, mirrors, size: int):
+def move(joints, change: Change, size: int):
     """Joints int32 `[..., 18, 2]`, (y, x) in pixels, -1 where missing, which those that leave the picture are, too."""
-    joints = tf.where(mirrors, tf.gather(joints, _SWAPPED, axis=-2), joints)
+    joints = tf.where(change.mirrors, tf.gather(joints, _SWAPPED, axis=-2), joints)
+    linear, offset = change.matrix[:, :2], change.matrix[:, 2]
     centre = (size - 1) / 2
-    was = tf.cast(joints[..., ::-1], tf.float32) - centre - change[:, 2]
+    was = tf.cast(joints[..., ::-1], tf.float32) - centre - offset
     # A rotation, scaled and perhaps mirrored: its inverse is its transpose over the square of its scale.
-    new = tf.linalg.matmul(was, change[:, :2]) / tf.reduce_sum(change[:, 0] ** 2) + centre
+    new = tf.linalg.matmul(was, linear) / tf.reduce_sum(linear[:, 0] ** 2) + centre
     new = tf.cast(tf.round(new[..., ::-1]), tf.int32)
     seen = tf.reduce_all((joints >= 0) & (new >= 0) & (new < size), -1, keepdims=True)
     return tf.where(seen, new, -1)
