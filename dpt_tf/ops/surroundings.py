@@ -89,7 +89,7 @@ def _heights(iuv):
 
 
 def _scale(place, here, known):
-    """How much larger the person is in the source than in the target: by heights, which no turn changes. `[B, 1, 1, 1]`."""
+    """How much larger the source shows the person: by heights, which no turn changes. `[B, 1, 1, 1]`."""
 
     def deviation(heights):
         mean = tf.math.divide_no_nan(tf.reduce_sum(known * heights, [1, 2], True), area)
