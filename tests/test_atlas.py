@@ -246,7 +246,7 @@ def test_batch_height_and_width_may_be_unknown():
 
     @tf.function(input_signature=spec)
     def round_trip(image, iuv):
-        texture, observed = atlas.unwrap(image, iuv, R)
+        texture, observed = atlas.unwrap(image, iuv, R, 2)
         assert texture.shape.as_list() == [None, 24, R, R, 3]
         assert observed.shape.as_list() == [None, 24, R, R, 1]
         with tf.GradientTape() as tape:

@@ -58,12 +58,19 @@ def run(args: argparse.Namespace) -> int:
         result = paint(photo, source_iuv, pose)
         display.save(output, result["image"])
         print(output)
-        seen = np.repeat(result["provenance"], 3, axis=-1)
-        rows.append([photo, display.colour_map(pose), result["warped"], seen, result["predicted"], result["image"]])
+        rows.append(_row(photo, display.colour_map(pose), result))
     if args.sheet:
-        display.save(args.sheet, display.grid(rows, ("source", "pose", "warped", "seen", "predicted", "result")))
+        display.save(args.sheet, display.grid([list(row.values()) for row in rows], tuple(rows[0])))
         print(args.sheet)
     return 0
+
+
+def _row(photo: np.ndarray, pose: np.ndarray, result: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Pictures of the sheet under their captions."""
+    seen = np.repeat(result["provenance"], 3, axis=-1)
+    between = {"layers": result["layers"]} if "layers" in result else {"predicted": result["predicted"]}
+    row = {"source": photo, "pose": pose, "warped": result["warped"], "seen": seen}
+    return row | between | {"result": result["image"]}
 
 
 def read_photo(path: pathlib.Path) -> np.ndarray:

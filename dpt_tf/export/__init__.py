@@ -3,7 +3,7 @@
   <folder>/<version>/   saved_model.pb  variables/
     assets.extra/       tf_serving_warmup_requests  hparams.json  provenance.json
 
-`signatures` says what it answers to, `checks` and `maps` what it refuses.
+`signatures` says what it answers to, and `any_size`, if it blends by layers; `checks` and `maps` what it refuses.
 
 Note:
   Some layers compute the same thing in another way on a CPU than on a GPU (3x3 convolutions by Winograd's algorithm),
@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dpt_tf.export import signatures, versions, warmup
+from dpt_tf.export import any_size, signatures, versions, warmup
 from dpt_tf.ops import device as devices
 from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
@@ -62,12 +62,12 @@ def export(
     facts |= {"device": device, "mixed_precision": mixed_precision, "exported_with": _installed()}
 
     def fill(aside: pathlib.Path) -> None:
-        save(model, hparams, aside, device)
+        specs = save(model, hparams, aside, device)
         extra = aside / EXTRA
         extra.mkdir()
         hparams.save(extra / "hparams.json")
         atomic.write_json(extra / "provenance.json", facts)
-        warmup.write(extra, hparams, MODEL_NAME)
+        warmup.write(extra, specs, hparams.image_size, MODEL_NAME)
 
     try:
         return versions.write(folder, version, fill)
@@ -77,12 +77,14 @@ def export(
         raise
 
 
-def save(model: keras.Model, hparams: Any, folder: pathlib.Path, device: str) -> None:
-    """Writes the SavedModel of a generator into `folder`, its graph made for `device`."""
+def save(model: keras.Model, hparams: Any, folder: pathlib.Path, device: str) -> dict[str, list[tf.TensorSpec]]:
+    """Writes the SavedModel of a generator into `folder`, its graph made for `device`; returns what it takes."""
     archive = keras.export.ExportArchive()
     with devices.export_for(device):
-        signatures.Signatures(model, hparams).add_to(archive)
+        answers = any_size.of(model, hparams)
+        answers.add_to(archive)
         archive.write_out(str(folder), verbose=False)
+    return {name: answers.specs(name) for name in signatures.NAMES}
 
 
 def _installed() -> dict[str, str]:

@@ -38,8 +38,8 @@ def after(checks: Sequence[tf.Operation], tensor: tf.Tensor) -> tf.Tensor:
         return tf.identity(tensor)
 
 
-def sizes(tensors: Mapping[str, tf.Tensor], inner: Mapping[str, Sequence[int]]) -> dict[str, tf.Tensor]:
-    """The tensors once each is `[B, *inner[name]]`, with one and the same B, at least 1.
+def sizes(tensors: Mapping[str, tf.Tensor], inner: Mapping[str, Sequence[int | None]]) -> dict[str, tf.Tensor]:
+    """The tensors once each is `[B, *inner[name]]`, with one and the same B, at least 1; None is any length above 0.
 
     Note: a server feeds whatever a client sends, whatever shape the signature gives.
     """
@@ -47,8 +47,8 @@ def sizes(tensors: Mapping[str, tf.Tensor], inner: Mapping[str, Sequence[int]]) 
     wrong = []
     for name, shape in shapes.items():
         lengths = tf.strings.reduce_join(tf.strings.as_string(shape), separator=", ")
-        should = "".join(f", {length}" for length in inner[name])
-        is_right = tf.strings.regex_full_match(lengths, rf"[1-9]\d*{should}")
+        should = "".join(f", {length or 'any'}" for length in inner[name])
+        is_right = tf.strings.regex_full_match(lengths, r"[1-9]\d*" + should.replace("any", r"[1-9]\d*"))
         wrong.append(refuse(~is_right, name, " is [", lengths, f"]; it should be [batch{should}], batch at least 1"))
     batches = {name: after(wrong, shape)[0] for name, shape in shapes.items()}
     (leader, batch), *others = batches.items()
@@ -61,6 +61,33 @@ def sizes(tensors: Mapping[str, tf.Tensor], inner: Mapping[str, Sequence[int]]) 
     return {
         name: tf.ensure_shape(after(wrong + differ, tensor), [None, *inner[name]]) for name, tensor in tensors.items()
     }
+
+
+def within(name: str, pictures: tf.Tensor, most: int) -> list[tf.Operation]:
+    """The sides of `[B, H, W, C]` are `most` at most."""
+    shape = tf.shape(pictures)
+    words = (f"{name} is ", shape[2], " x ", shape[1], f" pixels; the longer side should be {most} at most: reduce it")
+    return [refuse(tf.maximum(shape[1], shape[2]) > most, *words)]
+
+
+def alike(tensors: Mapping[str, tf.Tensor], axes: Sequence[int]) -> list[tf.Operation]:
+    """All have the same lengths along these axes."""
+    (leader, first), *others = tensors.items()
+    return [
+        refuse(
+            tf.not_equal(tf.shape(other)[axis], tf.shape(first)[axis]),
+            *(f"{name} has length ", tf.shape(other)[axis], f" along axis {axis} and {leader} ", tf.shape(first)[axis]),
+            "; give two that belong together",
+        )
+        for name, other in others
+        for axis in axes
+    ]
+
+
+def square(name: str, tensor: tf.Tensor, axis: int) -> list[tf.Operation]:
+    """It is as long along the axis after this one."""
+    rows, columns = tf.shape(tensor)[axis], tf.shape(tensor)[axis + 1]
+    return [refuse(tf.not_equal(rows, columns), f"{name} is ", rows, " x ", columns, "; it should be square")]
 
 
 def photos(name: str, pictures: tf.Tensor) -> list[tf.Operation]:

@@ -16,6 +16,8 @@ to `render`, as it is, with each pose. The other two are the same two halves, on
 
 Each input is checked in the graph: a wrong size, batches that differ, a part above 24, a map without a person, a file
 that is no picture end in INVALID_ARGUMENT and a sentence (`checks`, `reading`, `maps`).
+
+Of a generator that blends by layers they take pictures of any size: `any_size`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,13 +31,13 @@ from dpt_tf.export import checks, reading
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.ops import atlas
 
-_TAKES = {
+TAKES = {
     "serving_default": ("source_bytes", "source_iuv_bytes", "target_iuv_bytes"),
     "tensors": ("source", "source_iuv", "target_iuv"),
     "texture": ("source", "source_iuv"),
     "render": ("source", "source_iuv", "texture", "observed", "target_iuv"),
 }
-NAMES = tuple(_TAKES)
+NAMES = tuple(TAKES)
 
 Tensors = dict[str, tf.Tensor]
 
@@ -46,8 +48,9 @@ class Signatures:
     def __init__(self, model: keras.Model, hparams: HParams):
         """`model` is a generator that no keypoints condition, `hparams` its own."""
         self._size, resolution = hparams.image_size, hparams.atlas_size
-        photo, sheets = [self._size, self._size, 3], [NUM_PARTS, resolution, resolution]
-        self._inner = {"source": photo, "source_iuv": photo, "target_iuv": photo}
+        photo: list[int | None] = [self._size, self._size, 3]
+        sheets = [NUM_PARTS, resolution, resolution]
+        self._inner: dict[str, list[int | None]] = {"source": photo, "source_iuv": photo, "target_iuv": photo}
         self._inner |= {"texture": [*sheets, 3], "observed": [*sheets, 1]}
         self._inner |= {"source_bytes": [], "source_iuv_bytes": [], "target_iuv_bytes": []}
         self._predict, warp = model.get_layer("predictive"), model.get_layer("warping")
@@ -57,24 +60,30 @@ class Signatures:
         layers = ("matting", "surroundings", "beside") if hparams.blending == "layers" else ()
         self._layers = {name: model.get_layer(name) for name in layers}
         # Concrete functions: traced once, stored once, called by several signatures.
-        self._texture = self._traced(self._source_half, _TAKES["texture"])
-        self._render = self._traced(self._target_half, _TAKES["render"], observed=tf.float32)
+        self._texture = traced(self._source_half, self._specs(TAKES["texture"]))
+        self._render = traced(self._target_half, self._specs(TAKES["render"], observed=tf.float32))
 
     def add_to(self, archive: keras.export.ExportArchive) -> None:
         """Adds every signature as an endpoint."""
-        for name, takes in _TAKES.items():
-            archive.add_endpoint(name, self._thin(self._traced(getattr(self, name), takes), takes))
+        for name in NAMES:
+            specs = self.specs(name)
+            archive.add_endpoint(name, _thin(traced(getattr(self, name), specs), specs))
+
+    def specs(self, signature: str) -> list[tf.TensorSpec]:
+        """The inputs of a signature, in order."""
+        return self._specs(TAKES[signature])
 
     def serving_default(self, source_bytes, source_iuv_bytes, target_iuv_bytes) -> Tensors:
         """Files to files."""
         files = {"source_bytes": source_bytes, "source_iuv_bytes": source_iuv_bytes}
         files = checks.sizes(files | {"target_iuv_bytes": target_iuv_bytes}, self._inner)
-        source = reading.read_photos("source_bytes", files["source_bytes"], self._size)
+        source = tf.cast(reading.read_photos("source_bytes", files["source_bytes"], self._size), tf.float32) / 127.5 - 1
         source_iuv, target_iuv = (
             reading.read_maps(name, files[name], self._size) for name in ("source_iuv_bytes", "target_iuv_bytes")
         )
         image = self._render(source, source_iuv, *self._texture(source, source_iuv), target_iuv)["image"]
-        return {"image_bytes": reading.write_pictures(image)}
+        pixels = tf.cast(tf.round((tf.clip_by_value(image, -1.0, 1.0) + 1) * 127.5), tf.uint8)
+        return {"image_bytes": reading.write_pictures(pixels)}
 
     def tensors(self, source, source_iuv, target_iuv) -> Tensors:
         """Arrays to arrays."""
@@ -126,19 +135,23 @@ class Signatures:
             refusals += checks.flags("observed", tensors["observed"])
         return {name: checks.after(refusals, tensor) for name, tensor in tensors.items()}
 
-    def _traced(self, function: Callable, takes: Sequence[str], **dtypes: tf.DType) -> Any:
-        """The function's one graph."""
-        specs = (self._spec(name, dtypes.get(name)) for name in takes)
-        return tf.function(function, autograph=False).get_concrete_function(*specs)
-
-    def _thin(self, traced: Any, takes: Sequence[str]) -> Any:
-        """A function of nothing but a call: whatever function an archive is given is traced again while it is saved."""
-        thin = tf.function(lambda *inputs: traced(*inputs), autograph=False)
-        thin.get_concrete_function(*map(self._spec, takes))
-        return thin
+    def _specs(self, takes: Sequence[str], **dtypes: tf.DType) -> list[tf.TensorSpec]:
+        return [self._spec(name, dtypes.get(name)) for name in takes]
 
     def _spec(self, name: str, dtype: tf.DType | None = None) -> tf.TensorSpec:
         dtype = dtype or {"source": tf.float32, "texture": tf.float32}.get(name, tf.uint8)
         if name.endswith("_bytes"):
             dtype = tf.string
         return tf.TensorSpec([None, *self._inner[name]], dtype, name)
+
+
+def traced(function: Callable, specs: Sequence[tf.TensorSpec]) -> Any:
+    """The function's one graph."""
+    return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
+def _thin(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:
+    """A function of nothing but a call: whatever function an archive is given is traced again while it is saved."""
+    thin = tf.function(lambda *inputs: graph(*inputs), autograph=False)
+    thin.get_concrete_function(*specs)
+    return thin

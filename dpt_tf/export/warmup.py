@@ -6,14 +6,13 @@
 import importlib.util
 import io
 import pathlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from dpt_tf import iuv
-from dpt_tf.config import HParams
-from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.system.errors import UserError
 
 FILE = "tf_serving_warmup_requests"
@@ -29,12 +28,12 @@ def refuse() -> None:
         raise UserError("tensorflow-serving-api is not installed; an export needs it: pip install 'dpt_tf[export]'")
 
 
-def write(folder: pathlib.Path, hparams: HParams, model_name: str) -> None:
-    """Writes the requests into `folder`."""
+def write(folder: pathlib.Path, specs: Mapping[str, Sequence[tf.TensorSpec]], size: int, model_name: str) -> None:
+    """Writes the requests for signatures with these inputs into `folder`; pictures are of `size` pixels."""
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     with tf.io.TFRecordWriter(str(folder / FILE)) as writer:
-        for signature, inputs in requests(hparams).items():
+        for signature, inputs in requests(specs, size).items():
             request = predict_pb2.PredictRequest()
             request.model_spec.name, request.model_spec.signature_name = model_name, signature
             for name, value in inputs.items():
@@ -43,9 +42,8 @@ def write(folder: pathlib.Path, hparams: HParams, model_name: str) -> None:
             writer.write(log.SerializeToString())
 
 
-def requests(hparams: HParams) -> dict[str, dict[str, np.ndarray]]:
-    """Inputs for each signature, batch 1: a torso of both sides before a grey wall."""
-    size, resolution = hparams.image_size, hparams.atlas_size
+def requests(specs: Mapping[str, Sequence[tf.TensorSpec]], size: int) -> dict[str, dict[str, np.ndarray]]:
+    """Inputs for each signature, batch 1: a torso of both sides before a grey wall, nothing seen of it yet."""
     photo, body = np.full((size, size, 3), 128, np.uint8), np.zeros((size, size, 3), np.uint8)
     ramp = np.linspace(0, 255, size // 2).astype(np.uint8)
     inside = slice(size // 4, size // 4 + size // 2)
@@ -53,17 +51,14 @@ def requests(hparams: HParams) -> dict[str, dict[str, np.ndarray]]:
     body[inside, inside, 1:] = np.stack(np.meshgrid(ramp, ramp), -1)
     buffer = io.BytesIO()
     Image.fromarray(photo).save(buffer, "PNG")
-    files = {"source_bytes": buffer.getvalue(), "source_iuv_bytes": iuv.encode(body)}
-    files["target_iuv_bytes"] = files["source_iuv_bytes"]
-    source: dict[str, np.ndarray] = {"source": photo[None].astype(np.float32) / 127.5 - 1, "source_iuv": body[None]}
-    sheets = (1, NUM_PARTS, resolution, resolution)
-    unwrapped: dict[str, np.ndarray] = {
-        "texture": np.zeros((*sheets, 3), np.float32),
-        "observed": np.zeros((*sheets, 1), np.uint8),
-    }
-    return {
-        "serving_default": {name: np.array([data], object) for name, data in files.items()},
-        "tensors": source | {"target_iuv": body[None]},
-        "texture": source,
-        "render": source | unwrapped | {"target_iuv": body[None]},
-    }
+
+    def value(spec: tf.TensorSpec) -> np.ndarray:
+        if spec.dtype == tf.string:
+            return np.array([buffer.getvalue() if spec.name == "source_bytes" else iuv.encode(body)], object)
+        if spec.name == "source":
+            return photo[None] if spec.dtype == tf.uint8 else photo[None].astype(np.float32) / 127.5 - 1
+        if spec.name in ("source_iuv", "target_iuv"):
+            return body[None]
+        return np.zeros([1, *(length or size for length in spec.shape[1:])], spec.dtype.as_numpy_dtype)
+
+    return {name: {spec.name: value(spec) for spec in inputs} for name, inputs in specs.items()}

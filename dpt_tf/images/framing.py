@@ -58,6 +58,25 @@ def square_map(iuv: np.ndarray, size: int) -> np.ndarray:
     return _resize(np.pad(iuv, margins) if np.any(margins) else iuv, size, _NEAREST)
 
 
+def within(picture: np.ndarray, most: int, is_map: bool = False) -> np.ndarray:
+    """`[H, W, C]` uint8 in proportion, so that its longer side is `most` at most; a map by nearest neighbour."""
+    height, width = picture.shape[:2]
+    part = most / max(height, width)
+    if part >= 1:
+        return picture
+    sides = max(1, round(width * part)), max(1, round(height * part))
+    return np.asarray(Image.fromarray(picture).resize(sides, _NEAREST if is_map else _SMOOTH))
+
+
+def enlarged(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """What was painted of a picture `within` bounds, `[H, W, C]` uint8, at the picture's own size."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    plain = picture[..., 0] if picture.shape[-1] == 1 else picture
+    large = np.asarray(Image.fromarray(plain).resize((width, height), _SMOOTH))
+    return large.reshape(height, width, picture.shape[-1])
+
+
 def unsquare(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """What `square_photo` of a `height x width` photo became, `[S, S, C]` uint8, back as `[height, width, C]`."""
     (top, _), (left, _), _ = _margins(height, width)

@@ -30,12 +30,13 @@ _TOUCHING = (
 
 
 @functools.cache
-def partners(resolution: int) -> dict[str, np.ndarray]:
-    """By kind, the texel that answers each one: flat indices into an atlas `[24, R, R]`, int32 of that shape."""
+def places(resolution: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By kind, the place that answers each texel: part `[24, R, R]` int32, and (U, V) `[24, R, R, 2]` in 0..255."""
     place = np.arange(resolution) * (255 / (resolution - 1))
     v, u = np.meshgrid(place, place, indexing="ij")
-    found = {kind: np.zeros([NUM_PARTS, resolution, resolution], np.int32) for kind in KINDS}
-    nearest = np.full([NUM_PARTS, resolution, resolution], np.inf)
+    sheets = [NUM_PARTS, resolution, resolution]
+    part, uv = {kind: np.ones(sheets, np.int32) for kind in KINDS}, {kind: np.zeros([*sheets, 2]) for kind in KINDS}
+    nearest = np.full(sheets, np.inf)
     for piece, of_piece in charts.PIECES.items():
         for chart in of_piece:
             s, a, off = _inverse(chart, u, v)
@@ -45,8 +46,19 @@ def partners(resolution: int) -> dict[str, np.ndarray]:
             for kind in KINDS:
                 there = piece if kind == "through" else _mirrored(piece)
                 angle = -phi if kind != "through" and piece in _MIDDLE else phi
-                index = _texel(there, chart, s, 180 - angle if kind != "mirror" else angle, resolution)
-                found[kind][chart.part - 1][closer] = index[closer]
+                of_part, at = _place(there, chart, s, 180 - angle if kind != "mirror" else angle)
+                part[kind][chart.part - 1][closer] = of_part[closer]
+                uv[kind][chart.part - 1][closer] = at[closer]
+    return {kind: (part[kind], uv[kind]) for kind in KINDS}
+
+
+@functools.cache
+def partners(resolution: int) -> dict[str, np.ndarray]:
+    """By kind, the texel that answers each one: flat indices into an atlas `[24, R, R]`, int32 of that shape."""
+    found = {}
+    for kind, (part, uv) in places(resolution).items():
+        j, i = np.moveaxis(np.rint(uv * (resolution - 1) / 255).astype(np.int32), -1, 0)
+        found[kind] = ((part - 1) * resolution + i) * resolution + j
     return found
 
 
@@ -97,9 +109,9 @@ def _inverse(chart: charts.Chart, u: np.ndarray, v: np.ndarray) -> tuple[np.ndar
     return inside_s, inside_a, np.hypot(s - inside_s, a - inside_a)
 
 
-def _texel(piece: str, like: charts.Chart, s: np.ndarray, phi: np.ndarray, resolution: int) -> np.ndarray:
-    """The texel at (s, phi) of `piece`, between the same stations as the chart `like`."""
-    best = np.zeros(s.shape, np.int32)
+def _place(piece: str, like: charts.Chart, s: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Part and (U, V) at (s, phi) of `piece`, between the same stations as the chart `like`."""
+    part, at = np.ones(s.shape, np.int32), np.zeros([*s.shape, 2])
     nearest = np.full(s.shape, np.inf)
     for chart in charts.PIECES[piece]:
         if (chart.first, chart.last) != (like.first, like.last):
@@ -111,8 +123,6 @@ def _texel(piece: str, like: charts.Chart, s: np.ndarray, phi: np.ndarray, resol
             (1 - s) * ((1 - a) * c[0][0] + a * c[0][1]) + s * ((1 - a) * c[1][0] + a * c[1][1])
             for c in (chart.u, chart.v)
         )
-        j, i = (np.clip(np.rint(x * (resolution - 1) / 255), 0, resolution - 1).astype(np.int32) for x in (u, v))
-        index = ((chart.part - 1) * resolution + i) * resolution + j
         closer = off < nearest
-        best[closer], nearest[closer] = index[closer], off[closer]
-    return best
+        part[closer], at[closer], nearest[closer] = chart.part, np.stack([u, v], -1)[closer], off[closer]
+    return part, np.clip(at, 0, 255)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.layers import Conv2D, Enlarge, Prior
+from dpt_tf.ops import atlas
 
 
 def build(atlas_size=256, width=32, context_size=256):
@@ -57,9 +58,9 @@ def build(atlas_size=256, width=32, context_size=256):
 
 def correct(prior: tf.Tensor, observed: tf.Tensor, correction: tf.Tensor) -> tf.Tensor:
     """The prior with the correction, enlarged to R', where nothing was observed: `[B, 24, R', R', 3]` in [-1, 1]."""
-    resolution, coarse = prior.shape[2], correction.shape[2]
+    resolution, coarse = atlas.resolution_of(prior), correction.shape[2]
     flat = tf.reshape(correction, [-1, coarse, coarse, 3])
-    spread = tf.reshape(tf.image.resize(flat, [resolution, resolution]), tf.shape(prior))
+    spread = tf.reshape(tf.image.resize(flat, tf.stack([resolution, resolution])), tf.shape(prior))
     return tf.where(observed > 0, prior, tf.clip_by_value(prior + spread, -1.0, 1.0))
 
 

@@ -52,6 +52,15 @@ def composite(predicted, warped, carried, backdrop, layers, drape, residual):
     return w_p * predicted + w_w * (warped + drape * (carried - warped)) + w_b * backdrop + residual
 
 
+def decided(x, overhang, target_iuv):
+    """What the network's last numbers mean: `[B, H, W, 7] -> layers, drape and residual`, for pictures of any size."""
+    body = tf.cast(target_iuv[..., :1] > 0, tf.float32)
+    share = tf.clip_by_value(overhang, 0.01, 0.99)
+    warped = body * 5 + (1 - body) * tf.math.log(share / (1 - share))
+    layers = tf.nn.softmax(tf.concat([5 * body - 3, warped, -4 * body], -1) + x[..., :3])
+    return layers, tf.sigmoid(x[..., 3:4] - 1), x[..., 4:]
+
+
 class _Float32(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**(kwargs | {"dtype": "float32"}))
@@ -59,14 +68,10 @@ class _Float32(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("dpt_tf")
 class Weights(_Float32):
-    """`(x [B, S, S, 7], overhang, target_iuv) -> layers [B, S, S, 3], drape [B, S, S, 1], residual [B, S, S, 3]`."""
+    """`decided` as a layer."""
 
     def call(self, x, overhang, target_iuv):  # noqa: D102
-        body = tf.cast(target_iuv[..., :1] > 0, tf.float32)
-        share = tf.clip_by_value(overhang, 0.01, 0.99)
-        warped = body * 5 + (1 - body) * tf.math.log(share / (1 - share))
-        layers = tf.nn.softmax(tf.concat([5 * body - 3, warped, -4 * body], -1) + x[..., :3])
-        return layers, tf.sigmoid(x[..., 3:4] - 1), x[..., 4:]
+        return decided(x, overhang, target_iuv)
 
 
 @keras.saving.register_keras_serializable("dpt_tf")

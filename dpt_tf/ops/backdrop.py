@@ -42,9 +42,13 @@ def without(photo: tf.Tensor, matte: tf.Tensor, levels: int = _LEVELS) -> tf.Ten
 
     A pixel that is half the person's is the person's, and its neighbours too: their colour is mixed.
     """
-    hidden = dilate(tf.minimum(1.0, 2 * matte), 1)
-    filled, _ = pyramid.fill(photo * (1 - hidden), 1 - hidden, levels)
-    return photo * (1 - hidden) + filled * hidden
+    return filled(photo, dilate(tf.minimum(1.0, 2 * matte), 1), levels)
+
+
+def filled(photo: tf.Tensor, hidden: tf.Tensor, levels: int) -> tf.Tensor:
+    """The photo with a fill where `hidden` `[B, H, W, 1]` is 1: `[B, H, W, 3]`."""
+    fill, _ = pyramid.fill(photo * (1 - hidden), 1 - hidden, levels)
+    return photo * (1 - hidden) + fill * hidden
 
 
 def dilate(mask: tf.Tensor, radius: int) -> tf.Tensor:

@@ -29,17 +29,25 @@ def all_levels(resolution: int) -> int:
     return math.ceil(math.log2(resolution))
 
 
-def fill(colour: tf.Tensor, known: tf.Tensor, levels: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Fills what is unknown from `levels` coarser grids; returns `colour` and `known` of the same shapes."""
+def fill(
+    colour: tf.Tensor, known: tf.Tensor, levels: int, used: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Fills what is unknown from `levels` coarser grids; returns `colour` and `known` of the same shapes.
+
+    Where the graph only learns how many, `levels` is the most, and `used`, a scalar int32, how many there are.
+    """
     if levels == 0:
         return colour, known
     share = _halve(known)
     coarse = tf.math.divide_no_nan(_halve(colour), share)
-    coarse, coarse_known = fill(coarse, tf.cast(share > 0, known.dtype), levels - 1)
+    deeper = None if used is None else used - 1
+    coarse, coarse_known = fill(coarse, tf.cast(share > 0, known.dtype), levels - 1, deeper)
 
     rows, columns = _sizes(colour)
     share = double(coarse_known)[:, :rows, :columns]
     gap = (1 - known) * tf.cast(share > 0, known.dtype)
+    if used is not None:
+        gap *= tf.cast(used > 0, known.dtype)
     spread = double(coarse)[:, :rows, :columns]
     return colour + spread * tf.math.divide_no_nan(gap, share), known + gap
 

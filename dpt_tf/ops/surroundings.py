@@ -16,7 +16,7 @@ import math
 
 import tensorflow as tf
 
-from dpt_tf.ops import atlas, backdrop, pyramid, surface
+from dpt_tf.ops import atlas, backdrop, frame, pyramid, surface
 from dpt_tf.ops.device import custom_gradient
 
 _FLIPPED = ("through", "mirror")
@@ -25,7 +25,8 @@ _LIMBS = ((23, 24), (1, 2), (7, 9), (8, 10), (11, 13), (12, 14))
 _LEAST_HEIGHT = 0.03  # deviation of the heights of known places, below which they tell no scale
 _SPREAD = 0.05  # over which places are averaged, in sides of the picture to each side
 _RIM = 0.025  # in sides of the picture
-_FAINTEST = 0.02  # a share too small to tell a colour by
+_TORN = 3  # in sides of a pixel of the field, where neighbours are about one apart
+FAINTEST = 0.02  # a share too small to tell a colour by
 
 
 def places(source_iuv: tf.Tensor, resolution: int) -> tf.Tensor:
@@ -89,7 +90,7 @@ def _heights(iuv):
 
 
 def _scale(place, here, known):
-    """How much larger the source shows the person: by heights, which no turn changes. `[B, 1, 1, 1]`."""
+    """How much larger the person is in the source than in the target, by heights alone: `[B, 1, 1, 1]`."""
 
     def deviation(heights):
         mean = tf.math.divide_no_nan(tf.reduce_sum(known * heights, [1, 2], True), area)
@@ -143,17 +144,86 @@ def overhang(photo, matte, source_iuv, target_iuv, field):
     an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest of a pixel does not
     show.
     """
-    size = field.shape[1]
-    arms = backdrop.dilate(_of_parts(source_iuv, _ARMS), math.ceil(_RIM * size))
-    matte *= 1 - arms * (1 - backdrop.body_of(source_iuv))  # a sleeve's rim goes nowhere without the arm
+    # A sleeve's rim goes nowhere without the arm.
+    matte *= 1 - arms_rim(source_iuv) * (1 - backdrop.body_of(source_iuv))
     body, beside = backdrop.body_of(source_iuv), 1 - backdrop.body_of(target_iuv)
     carried = carry(tf.concat([photo * matte, matte, body], -1), field)
     colour, share, was_body = tf.split(carried, [3, 1, 1], -1)
-    rim, near = (backdrop.dilate(1 - beside, math.ceil(reach * size)) for reach in (_RIM, backdrop.REACH))
+    rim, near = reach(target_iuv)
     allowed = beside * near * (1 - was_body * (1 - rim))
     colour = tf.math.divide_no_nan(colour, share)
-    shown = tf.maximum(share * allowed, share * (1 - beside)) > _FAINTEST
+    shown = tf.maximum(share * allowed, share * (1 - beside)) > FAINTEST
     return tf.where(shown, colour, 0.0), share * allowed
+
+
+def reach(target_iuv: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """1 within `_RIM` of the target's body, and within `backdrop.REACH` of it; `[B, S, S, 1]` twice."""
+    size, body = target_iuv.shape[1], backdrop.body_of(target_iuv)
+    rim, near = (backdrop.dilate(body, math.ceil(far * size)) for far in (_RIM, backdrop.REACH))
+    return rim, near
+
+
+def arms_rim(source_iuv: tf.Tensor) -> tf.Tensor:
+    """1 within `_RIM` of an arm or hand, `[B, S, S, 1]`."""
+    return backdrop.dilate(_of_parts(source_iuv, _ARMS), math.ceil(_RIM * source_iuv.shape[1]))
+
+
+def field_at(field: tf.Tensor, example: tf.Tensor, here: tf.Tensor) -> tf.Tensor:
+    """The field at some pixels of a larger picture: bilinear, and where it is torn the nearest place and what is left.
+
+    Args:
+      field: `[B, S, S, 2]`.
+      example: of the batch, `[N]`.
+      here: (x, y) of each pixel in shares of the square, `[N, 2]`.
+
+    Returns:
+      (x, y) in the source, `[N, 2]`.
+    """
+    size = field.shape[1]
+    at = tf.clip_by_value(here * size - 0.5, 0.0, size - 1.0)
+    corner = tf.minimum(tf.floor(at), size - 2.0)
+    (right, down), corner = tf.unstack(at - corner, axis=-1), tf.cast(corner, tf.int32)
+    example = tf.cast(example, tf.int32)
+
+    def found(x, y):
+        return tf.gather_nd(field, tf.stack([example, y, x], -1))
+
+    x, y = corner[:, 0], corner[:, 1]
+    four = tf.stack([found(x, y), found(x + 1, y), found(x, y + 1), found(x + 1, y + 1)])  # [4, N, 2]
+    weight = tf.stack([(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right])[..., None]
+    torn = tf.reduce_max(tf.reduce_max(four, 0) - tf.reduce_min(four, 0), -1, keepdims=True) > _TORN / size
+    near = tf.cast(tf.round(at), tf.int32)
+    nearest = found(near[:, 0], near[:, 1]) + here - (tf.cast(near, tf.float32) + 0.5) / size
+    return tf.where(torn, nearest, tf.reduce_sum(weight * four, 0))
+
+
+def carried_at(person: tf.Tensor, example: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What some pixels of the target find in a photo of any size, bilinear.
+
+    Args:
+      person: uint8 `[B, H, W, 5]`: photo, how much it is the person's, how much it is the body.
+      example: of the batch, `[N]`.
+      place: (x, y) in shares of the photo's square, `[N, 2]`.
+
+    Returns:
+      Colour in [-1, 1] of the person alone `[N, 3]`, and the two shares in 0..1 `[N, 1]`; all 0 outside of the photo.
+    """
+    height, width = tf.shape(person)[1], tf.shape(person)[2]
+    side, top, left = frame.margins(height, width)
+    place = place * tf.cast(side, tf.float32) - 0.5 - tf.cast(tf.stack([left, top]), tf.float32)
+    corner = tf.floor(place)
+    (right, down), corner = tf.unstack(place - corner, axis=-1), tf.cast(corner, tf.int32)
+    colour = share = body = tf.constant(0.0)
+    for i, wi in ((0, 1 - down), (1, down)):
+        for j, wj in ((0, 1 - right), (1, right)):
+            x, y = corner[:, 0] + j, corner[:, 1] + i
+            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            at = tf.stack([tf.cast(example, tf.int32), tf.where(inside, y, 0), tf.where(inside, x, 0)], -1)
+            found = tf.cast(tf.gather_nd(person, at), tf.float32) / 255
+            weight = tf.where(inside, wi * wj, 0.0)[:, None]
+            share, body = share + weight * found[:, 3:4], body + weight * found[:, 4:]
+            colour += weight * found[:, 3:4] * (2 * found[:, :3] - 1)
+    return tf.math.divide_no_nan(colour, share), share, body
 
 
 def _of_parts(iuv, parts):

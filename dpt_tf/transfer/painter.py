@@ -16,24 +16,41 @@ import tensorflow as tf
 
 from dpt_tf.images import display, framing
 from dpt_tf.iuv import NUM_PARTS
+from dpt_tf.models.composition import LARGEST, Composition
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import stages
 
 _SAVED_MODEL = "saved_model.pb"
+COMPOSED = ("image", "warped", "predicted", "provenance", "backdrop", "layers")
+
+# uint8 `[1, H, W, 3]` photo and map to all that is to be kept of them; that and a pose's map to pictures (`COMPOSED`).
+Halves = tuple[Callable[[np.ndarray, np.ndarray], Mapping], Callable[[Mapping, np.ndarray], Mapping]]
 
 
 class Transfer:
     """Paints the person of a photo in the pose of a map.
+
+    With layers the picture is composed at its own size (`models.composition`), and what depends on the photo alone is
+    kept until another photo comes: the second pose of a person takes less time than the first. Without layers it is
+    the networks' square, enlarged.
 
     Attributes:
       image_size: side of the square that the networks work on; pictures of other sizes are padded and resized.
       provenance: where the weights come from, as the run recorded it.
     """
 
-    def __init__(self, function: Callable[[dict], Mapping], image_size: int, provenance: dict[str, Any], owner: Any):
+    def __init__(
+        self,
+        function: Callable[[dict], Mapping],
+        image_size: int,
+        provenance: dict[str, Any],
+        owner: Any,
+        halves: Halves | None = None,
+    ):
+        """`halves` compose at any size, or `function` paints squares; `owner` keeps a SavedModel's variables alive."""
         self.image_size, self.provenance = image_size, provenance
-        self._function = function
-        self._owner = owner  # a SavedModel's variables live as long as the object that was loaded
+        self._function, self._owner, self._halves = function, owner, halves
+        self._last: tuple[np.ndarray, np.ndarray, Mapping] | None = None
 
     def __call__(self, source: np.ndarray, source_iuv: np.ndarray, target_iuv: np.ndarray) -> dict[str, np.ndarray]:
         """The person of `source` in the pose of `target_iuv`.
@@ -47,7 +64,9 @@ class Transfer:
           uint8: `image`, `warped` and `predicted` `[H', W', 3]`; `provenance` `[H', W', 1]`, 255 where the pixel's
           surface was seen in the source and 0 where it was imagined; `texture` `[24, R, R, 3]`, the inpainted atlas;
           `observed` `[24, R, R, 1]`, 1 where the source shows the texel, whose colour inpainting has left as it was,
-          and 0 elsewhere.
+          and 0 elsewhere. With layers R fits the photo, and there are two more, `[H', W', 3]`: `backdrop`, the photo
+          without the person, and `layers`, how much of each pixel is predicted, warped and backdrop, 255 for all of
+          it. What is larger than `composition.LARGEST` is composed at that size, and enlarged.
 
         Raises:
           ValueError: an array of another shape or type, a map with parts above 24 or without a person, a photo and
@@ -61,6 +80,8 @@ class Transfer:
                 f"source is {source.shape[1]} x {source.shape[0]} and source_iuv {source_iuv.shape[1]} x "
                 f"{source_iuv.shape[0]}: a photo and its map must be of one size"
             )
+        if self._halves is not None:
+            return self._compose(self._halves, source, source_iuv, target_iuv)
         size = self.image_size
         photo = framing.square_photo(source, size).astype(np.float32) / 127.5 - 1
         outputs = self._function(
@@ -81,6 +102,19 @@ class Transfer:
         result["observed"] = outputs["observed"][0].numpy().astype(np.uint8)
         return result
 
+    def _compose(self, halves, source, source_iuv, target_iuv) -> dict[str, np.ndarray]:
+        of_source, render = halves
+        last = self._last
+        if last is None or not (np.array_equal(last[0], source) and np.array_equal(last[1], source_iuv)):
+            photo, iuv = framing.within(source, LARGEST), framing.within(source_iuv, LARGEST, is_map=True)
+            last = self._last = source.copy(), source_iuv.copy(), of_source(photo[None], iuv[None])
+        unwrapped = last[2]
+        outputs = render(unwrapped, framing.within(target_iuv, LARGEST, is_map=True)[None])
+        result = {name: framing.enlarged(outputs[name][0].numpy(), *target_iuv.shape[:2]) for name in COMPOSED}
+        result["texture"] = unwrapped["texture"][0].numpy()
+        result["observed"] = unwrapped["observed"][0].numpy() // 255
+        return result
+
 
 def load(run_or_saved_model: str | pathlib.Path) -> Transfer:
     """A run's folder, what `dpt export` or `dpt ship` wrote, or a shipped model by its name, as a function.
@@ -97,7 +131,17 @@ def load(run_or_saved_model: str | pathlib.Path) -> Transfer:
     model, hparams, provenance = stages.load_generator(folder)
     if hparams.keypoints_needed():
         raise UserError(f"{folder} was trained on keypoints; transfer from photos and maps needs a DensePose run")
-    return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model)
+    halves = _halves(*Composition(model).halves()) if hparams.blending == "layers" else None
+    return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model, halves)
+
+
+def _halves(source: Callable, render: Callable) -> Halves:
+    """`Composition.halves` for arrays."""
+
+    def paint(unwrapped, target_iuv):
+        return render(dict(unwrapped), tf.constant(target_iuv))
+
+    return lambda photo, iuv: source(tf.constant(photo), tf.constant(iuv)), paint
 
 
 def _newest(folder: pathlib.Path) -> pathlib.Path:
@@ -123,10 +167,16 @@ def _load_saved_model(folder: pathlib.Path) -> Transfer:
         unwrapped = signatures["texture"](source=x["source"], source_iuv=x["source_iuv"])
         return unwrapped | signatures["render"](**unwrapped, target_iuv=x["target_iuv"])
 
-    _, specs = signatures["tensors"].structured_input_signature
+    sizes = {name: signatures[name].structured_input_signature[1]["source"].shape for name in ("tensors", "texture")}
+    halves = None
+    if sizes["texture"][1] is None:  # an export that composes pictures of any size
+        halves = _halves(
+            lambda photo, source_iuv: signatures["texture"](source=photo, source_iuv=source_iuv),
+            lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
+        )
     noted = folder / "assets.extra" / "provenance.json"
     provenance = json.loads(noted.read_text(encoding="utf-8")) if noted.is_file() else {}
-    return Transfer(function, specs["source"].shape[1], {"saved_model": str(folder)} | provenance, loaded)
+    return Transfer(function, sizes["tensors"][1], {"saved_model": str(folder)} | provenance, loaded, halves)
 
 
 def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:
