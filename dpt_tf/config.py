@@ -160,7 +160,7 @@ _LAYERS: dict[str, Any] = {
     "surface_prior": 1,
     "blending": "layers",
     "augment": 1,
-    "ssim_weight": 0.2,
+    "ssim_weight": 0.4,
     "predicted_weight": 0.5,
     "matte_weight": 0.5,
 }
