@@ -4,6 +4,7 @@
   python train.py --preset=small --stage=all                  smaller ones, for a computer without a GPU
   python train.py --dataset=folder --data_dir=data/mine       on what `dpt prepare` wrote
   python train.py --dataset=deepfashion --data_dir=data/df    on what `dpt build` wrote
+  python train.py --dataset=folder --data_dir=data/me --init=people --stage=joint    a shipped model, on with it
   python train.py --hparams=batch_size=4,gan_weight=0         with other numbers; they are listed in dpt_tf/config.py
 
 The same command goes on with a run that was stopped. It ends with 0 when the stages are trained, 1 when training cannot
@@ -19,6 +20,7 @@ from absl import app, flags
 from dpt_tf import config
 from dpt_tf.commands import training_data
 from dpt_tf.commands.main import guarded
+from dpt_tf.shipped import fitting
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
 
@@ -30,6 +32,11 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "The prepared data set; synthe
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; by default runs/DATASET-PRESET.")
 _PRESET = flags.DEFINE_string("preset", "paper", "The hyper-parameters to begin with: paper or small.")
 _HPARAMS = flags.DEFINE_string("hparams", "", "Single hyper-parameters: key=value,key=value.")
+_INIT = flags.DEFINE_string(
+    "init",
+    None,
+    "Begin with these weights: a run's folder or a shipped model; its networks and losses, unless --preset.",
+)
 _VGG = flags.DEFINE_string("vgg", "imagenet", "VGG19 of the losses: imagenet (downloaded), random, or a weight file.")
 _SAVE_EVERY = flags.DEFINE_integer("save_every", 1000, "Steps between checkpoints.", lower_bound=1)
 _SAVE_MINUTES = flags.DEFINE_float("save_minutes", 10.0, "Minutes between checkpoints, where that comes first.")
@@ -46,21 +53,28 @@ def _train(argv: list[str]) -> int:
     hparams = _parse(argv)
     names = config.STAGES if _STAGE.value == "all" else (_STAGE.value,)
     hparams.needed(names)  # before people are made for nothing
+    if _INIT.value:
+        fitting.refuse(_INIT.value, hparams)
     data_dir = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
     data_dir = training_data.find(_DATASET.value, data_dir, hparams.image_size)
     quiet.start_tensorflow()
     from dpt_tf.training import loop, run
 
     run.start()
-    workdir = pathlib.Path(_WORKDIR.value or f"runs/{_DATASET.value}-{_PRESET.value}")
+    workdir = pathlib.Path(_WORKDIR.value or f"runs/{_DATASET.value}-{_kind()}")
     schedule = loop.Schedule(
         save_every=_SAVE_EVERY.value,
         save_minutes=_SAVE_MINUTES.value,
         keep=_KEEP.value,
         pictures_every=_PICTURES_EVERY.value,
     )
-    run.train(workdir, data_dir, hparams, names, _DATASET.value, _VGG.value, schedule)
+    run.train(workdir, data_dir, hparams, names, _DATASET.value, _VGG.value, schedule, init=_INIT.value)
     return 0
+
+
+def _kind() -> str:
+    """What the run's folder is called after if nobody says: the model that it begins with, or the preset."""
+    return pathlib.Path(_INIT.value).name if _INIT.value and not flags.FLAGS["preset"].present else _PRESET.value
 
 
 def _parse(argv: list[str]) -> config.HParams:
@@ -72,7 +86,9 @@ def _parse(argv: list[str]) -> config.HParams:
         raise UserError(f"{error}; python train.py --help lists the flags") from None
     if unknown:
         raise UserError(f"{unknown[0]} is not a flag; python train.py --help lists them")
-    return config.override(config.preset(_PRESET.value), _HPARAMS.value)
+    named = _PRESET.value if flags.FLAGS["preset"].present or not _INIT.value else None
+    begun = config.preset(named) if named else config.beginning_with(fitting.hparams_of(_INIT.value))
+    return config.override(begun, _HPARAMS.value)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,11 @@ BLOCKS = ("predictive", "refinement", "warping", "full")
 BLENDINGS = ("residual", "layers")
 PRECISIONS = ("float32", "bfloat16")
 LARGEST_SEED = 2**32 - 1  # of NumPy
+# What decides on the shapes of a generator's weights. Not `image_size`: whatever looks at pictures is convolutional.
+NETWORKS = (
+    *("atlas_size", "source_pose", "target_pose", "blocks", "width", "residuals", "coder_width", "context_size"),
+    *("blending_width", "blending_residuals", "palette", "surface_prior", "blending"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -155,7 +160,7 @@ _LAYERS: dict[str, Any] = {
     "surface_prior": 1,
     "blending": "layers",
     "augment": 1,
-    "ssim_weight": 0.2,
+    "ssim_weight": 0.4,
     "predicted_weight": 0.5,
     "matte_weight": 0.5,
 }
@@ -186,6 +191,28 @@ def preset(name: str) -> HParams:
     if name not in _PRESETS:
         raise ValueError(f"no such preset: {name}; have {', '.join(sorted(_PRESETS))}")
     return HParams(preset=name, **_PRESETS[name])
+
+
+def beginning_with(trained: HParams) -> HParams:
+    """What a run that begins with trained weights takes if nobody says: their networks and losses, a short training.
+
+    The numbers are for a person's own photos or video, where all is learnt already but the person.
+    """
+    return trained.replace(
+        learning_rate=2e-4,
+        cooldown=0.5,
+        predictive_steps=300,
+        inpainting_steps=100,
+        joint_steps=500,
+        mixed_precision="float32",
+        seed=0,
+    )
+
+
+def unlike(hparams: HParams, trained: HParams) -> str:
+    """Which `NETWORKS` two generators differ in, as a sentence; empty where weights of one fit the other."""
+    values = ((name, getattr(trained, name), getattr(hparams, name)) for name in NETWORKS)
+    return ", ".join(f"{name} is {there} there and {here} here" for name, there, here in values if there != here)
 
 
 def override(hparams: HParams, text: str) -> HParams:

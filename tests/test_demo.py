@@ -3,6 +3,7 @@
 import pathlib
 
 import pytest
+from PIL import Image
 
 from dpt_tf import synthetic
 from dpt_tf.commands import demo, main
@@ -15,9 +16,11 @@ def test_the_demo_ends_with_a_table_and_the_paths_of_its_pictures(tmp_path, caps
     flags = [f"--workdir={tmp_path / 'run'}", f"--data_dir={tmp_path / 'data'}"]
     assert main.guarded(lambda: main.dispatch(["demo", "--quick", *flags])) == 0
     printed = capsys.readouterr().out
-    for row in ("copy the source", "warped only", "predicted only", "full"):
-        assert row in printed
+    for row in ("copy the source", "warped only", "predicted only", "shipped model", "full"):
+        assert printed.count(row) == 2
     assert pathlib.Path(tmp_path / "run" / "evaluation" / "sheet.png").is_file()
+    with Image.open(tmp_path / "run" / "evaluation" / "sheet.png") as sheet:
+        assert sheet.width == 7 * (demo.PHOTO_SIZE + 2)
     assert f"--logdir {tmp_path / 'run'}" in printed
     examples = tmp_path / "run" / "examples"
     assert str(examples) in printed
@@ -35,7 +38,7 @@ def test_a_quick_demo_and_other_people_have_folders_of_their_own(monkeypatch):
         raise UserError("enough")
 
     monkeypatch.setattr(synthetic, "is_missing", lambda data_dir: False)
-    monkeypatch.setattr(synthetic, "refuse_others", lambda data_dir, views, seed, backdrops: None)
+    monkeypatch.setattr(synthetic, "refuse_others", lambda data_dir, views, seed, **_: None)
     monkeypatch.setattr(run, "train", train)
     for flags in ([], ["--quick"], ["--seed=1"]):
         assert main.guarded(lambda flags=flags: main.dispatch(["demo", *flags])) == 2

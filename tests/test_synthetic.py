@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from dpt_tf import iuv, synthetic
-from dpt_tf.data import records
+from dpt_tf.data import read, records
 from dpt_tf.ops import picture_files
 from dpt_tf.synthetic import cloth, fabric, skeleton
 from dpt_tf.synthetic import dataset as making
@@ -246,6 +246,9 @@ def test_what_is_written_does_not_depend_on_the_number_of_workers(tmp_path):
     prepared = records.open_prepared(directory)
     assert prepared.items == {"train": 3, "test": 2}
     assert json.loads((directory / "dataset_info.json").read_text())["name"] == "synthetic"
+    for split, count in prepared.items.items():
+        people = {item for item, _, _ in read.list_eval_pairs(directory, split)}
+        assert people == {f"{split}-{index:06d}" for index in range(count)}
 
 
 def test_a_count_that_makes_no_sense_is_refused(tmp_path):

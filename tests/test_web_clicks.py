@@ -122,9 +122,6 @@ def _all_as_before():
 @pytest.mark.usefixtures("_all_as_before")
 def test_what_stops_the_start_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert bad_start(capsys, "--port=0") == (
-        "web: runs/demo is missing: `make demo` trains it in minutes; or name a run or an export by --model"
-    )
     assert "nowhere is not a run" in bad_start(capsys, "--port=0", "--model=nowhere")
     assert "ports are 0 to 65535" in bad_start(capsys, "--port=99999")
     assert "unrecognized arguments: --no=1" in bad_start(capsys, "--no=1")

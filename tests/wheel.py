@@ -24,6 +24,7 @@ NOT_SHIPPED = {".ci", ".gitignore", ".pre-commit-config.yaml"}  # nobody's tests
 OURS_ALONE = ("tests", "serving", "datasets", "benchmarks", "train")
 FOREIGN = f"import importlib.util as u; print([name for name in {OURS_ALONE} if u.find_spec(name)])"
 INSTALLED = "import importlib.metadata as m; print('\\n'.join(path.as_posix() for path in m.files('dpt_tf')))"
+LOAD = "import dpt_tf; print(dpt_tf.load('people').image_size)"
 LAZY = "import sys, dpt_tf; print([n for n in ('tensorflow', 'keras', 'numpy') if n in sys.modules])"
 
 
@@ -76,7 +77,8 @@ def _try(programs: pathlib.Path, folder: pathlib.Path) -> None:
         _check(_run([python, "-c", FOREIGN], folder).strip() == "[]", "more than dpt_tf can be imported")
         files = set(_run([python, "-c", INSTALLED], folder).split())
         sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dpt_tf").rglob("*.py")}
-        missing = (sources | {"dpt_tf/py.typed"}) - files
+        shipped = {f"dpt_tf/shipped/people/{name}" for name in ("weights.npz", "hparams.json", "card.json", "CARD.md")}
+        missing = (sources | shipped | {"dpt_tf/py.typed"}) - files
         _check(not missing, f"the wheel lacks {sorted(missing)}")
         _check(any(path.endswith("licenses/LICENSE") for path in files), "the wheel lacks its licence")
         tops = {path.partition("/")[0] for path in files if not path.startswith("../")}
@@ -85,6 +87,8 @@ def _try(programs: pathlib.Path, folder: pathlib.Path) -> None:
         _check(_run([python, "-c", LAZY], folder).strip() == "[]", "import dpt_tf loads what it should not")
         seconds = min(_seconds([python, "-c", "import dpt_tf"], folder) for _ in range(5))
         _check(seconds < IMPORT_SECONDS, f"import dpt_tf took {seconds:.2f} s, more than {IMPORT_SECONDS}")
+    with _step("the shipped model"):
+        _check(_run([python, "-c", LOAD], folder).strip().isdigit(), "dpt_tf.load('people') gives no model")
     with _step("dpt --help"):
         _check("inspect" in _run([dpt, "--help"], folder), "dpt --help lists no verbs")
     with _step("dpt inspect"):
@@ -92,7 +96,10 @@ def _try(programs: pathlib.Path, folder: pathlib.Path) -> None:
         _check("R = V, G = U, B = I" in _run([dpt, "inspect", "máp.png"], folder), "dpt inspect does not know the map")
     with _step("dpt demo --quick"):
         said = _run([dpt, "demo", "--quick"], folder)
-        _check("mean nothing" in said and "predicted only" in said, "dpt demo ended without its table")
+        _check(
+            "mean nothing" in said and "predicted only" in said and "shipped model" in said,
+            "dpt demo ended without its table",
+        )
         _check((folder / "runs/demo-quick/evaluation/sheet.png").is_file(), "dpt demo left no sheet")
 
 

@@ -19,7 +19,7 @@ _BATCH = 8
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=_folder, help="the run's folder")
+    parser.add_argument("--workdir", type=_folder, help="the run's folder, or a shipped model")
     parser.add_argument("--pictures", type=_folder, help="instead: a folder of generated pictures, SOURCE___TARGET.png")
     parser.add_argument("--data_dir", type=_folder, help="a prepared data set")
     parser.add_argument("--dataset", help="instead of --data_dir: data/DATASET, for example deepfashion")
@@ -30,7 +30,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         type=_folder,
-        help="folder of the report; default WORKDIR/evaluation, with what is unusual behind it",
+        help="folder of the report; default WORKDIR/evaluation (of a shipped model runs/NAME/evaluation), with what is "
+        "unusual behind it",
     )
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
 
@@ -86,12 +87,16 @@ def evaluate(
     fid: str = "test",
     networks=None,
     save_pictures: bool = False,
+    larger: pathlib.Path | None = None,
 ) -> None:
-    """Scores the run in `workdir`, or the pictures in `pictures_dir`, on pairs of a split of `data_dir`; reports."""
+    """Scores the run in `workdir`, or the pictures in `pictures_dir`, on pairs of a split of `data_dir`; reports.
+
+    With a data set of the same people in a larger size, `larger`, the shipped model stands beside the run.
+    """
     quiet.start_tensorflow()
-    from dpt_tf import config
+    from dpt_tf import config, shipped
     from dpt_tf.data import fingerprint, read, records
-    from dpt_tf.evaluation import digests, places, ready_pictures, real_set, score_set, scoring
+    from dpt_tf.evaluation import digests, places, ready_pictures, real_set, score_set, scoring, side_by_side
     from dpt_tf.system import locks
     from dpt_tf.training import stages
 
@@ -103,8 +108,12 @@ def evaluate(
         model, hparams, weights = stages.load_generator(workdir)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         paint: scoring.Painter = scoring.ModelPainter(model)
+        if larger is not None:
+            paint = side_by_side.ShippedBeside(model, chosen, larger)
+            digested["shipped"] = digests.of_files([shipped.folder() / shipped.WEIGHTS])
+            digested["larger"] = fingerprint.of(larger)["digest"]
         digested["weights"] = digests.of_checkpoint(pathlib.Path(weights["checkpoint"]))
-        base, own = workdir / "evaluation", weights.get("data", {}).get("digest")
+        base, own = places.of_model(workdir), weights.get("data", {}).get("digest")
     else:
         assert pictures_dir is not None
         size = records.open_prepared(data_dir).image_size

@@ -8,7 +8,7 @@ from dpt_tf.system import quiet
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, required=True, help="the run's folder")
+    parser.add_argument("--workdir", type=pathlib.Path, required=True, help="the run's folder, or a shipped model")
     parser.add_argument(
         "--export_dir", type=pathlib.Path, required=True, help="holds the model's versions, for example models/dpt"
     )

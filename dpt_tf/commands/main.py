@@ -24,6 +24,7 @@ VERBS = {
     "evaluate": "score a run on the held-out pairs of a prepared data set",
     "experiment": "a table of the paper: every row trained and scored the same way",
     "export": "a run -> a SavedModel with signatures, for TensorFlow Serving or any TensorFlow",
+    "ship": "a run -> a small folder with weights and a card, as the models that come with dpt_tf are",
 }
 
 

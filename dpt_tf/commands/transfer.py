@@ -2,9 +2,11 @@
 
 import argparse
 import pathlib
+import sys
 
 import numpy as np
 
+from dpt_tf import shipped
 from dpt_tf.images import naming, photos
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
@@ -12,7 +14,9 @@ from dpt_tf.system.errors import UserError
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--model", type=pathlib.Path, required=True, help="a run's folder, or a SavedModel")
+    parser.add_argument(
+        "--model", type=pathlib.Path, help="a run's folder, a SavedModel or a shipped model (default: people)"
+    )
     parser.add_argument("--source", type=pathlib.Path, required=True, help="the photo")
     parser.add_argument(
         "--source_iuv", type=pathlib.Path, required=True, help="the photo's DensePose map, or a dump that holds it"
@@ -46,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
             f"{args.source} is {photo.shape[1]} x {photo.shape[0]} but {args.source_iuv} is {source_iuv.shape[1]} x "
             f"{source_iuv.shape[0]}: give the map that was made from this very photo"
         )
-    paint = painter.load(args.model)
+    if args.model is None:
+        print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
+    paint = painter.load(args.model or shipped.folder())
     rows = []
     for pose, output in zip(poses, outputs, strict=True):
         result = paint(photo, source_iuv, pose)

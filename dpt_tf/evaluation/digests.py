@@ -16,8 +16,8 @@ _LENGTH = 16  # hexadecimal digits
 
 
 def of_checkpoint(path: pathlib.Path) -> str:
-    """A whole checkpoint's weights, which its manifest has digests of."""
-    return of_files([path / "manifest.json"])
+    """A whole checkpoint's weights, which its manifest has digests of; or a file of shipped ones."""
+    return of_files([path / "manifest.json" if path.is_dir() else path])
 
 
 def of_network(handle: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """Where a report goes, so that none takes the place of one on other pairs.
 
-runs/NAME/evaluation                     the run's own data set, its split test, by dsc
+runs/NAME/evaluation                     the run's own data set, its split test, by dsc; NAME of a shipped model, too
 runs/NAME/evaluation-mine-1f0c22aa       another data set: its folder's name and digest
 runs/NAME/evaluation-train-seed1-patn    another split, source views drawn by another seed, another protocol
 runs/NAME/evaluation-fid-train@256.png   another protocol of FID
@@ -10,9 +10,16 @@ import json
 import pathlib
 from typing import Any
 
+from dpt_tf import shipped
 from dpt_tf.system.errors import UserError
 
 _NAMED = ("split", "protocol", "fid")
+
+
+def of_model(model: pathlib.Path) -> pathlib.Path:
+    """Where the report of a run goes: into it. That of a shipped model, by name or by its folder: `runs/NAME`."""
+    found = shipped.find(model)
+    return (pathlib.Path("runs", found.name) if found == shipped.folder(found.name) else model) / "evaluation"
 
 
 def beside(pictures: pathlib.Path) -> pathlib.Path:

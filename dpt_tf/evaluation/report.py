@@ -13,6 +13,7 @@ ROWS = {
     "warped": "warped only",
     "pasted": "warped, pasted",
     "predicted": "predicted only",
+    "shipped": "shipped model",
     "full": "full",
     "ready": "ready pictures",
 }

@@ -4,6 +4,7 @@ copy       the source photo itself
 warped     the warping stream alone
 pasted     the same before the source's backdrop
 predicted  the predictive stream alone
+shipped    a shipped model beside it (`side_by_side`)
 full       the blended result
 ready      ready pictures, of any system
 """
@@ -28,9 +29,6 @@ from dpt_tf.evaluation.report import Report
 from dpt_tf.images import display
 from dpt_tf.metrics import Scores
 
-_SHOWN = ("warped", "predicted", "full", "ready")
-_CAPTIONS = {"full": "result", "ready": "ready"}
-
 
 class Painter(Protocol):
     """What gives the pictures that are scored."""
@@ -39,6 +37,8 @@ class Painter(Protocol):
     """The kinds of pictures; the last one is what it is about."""
     scaled: bool
     """Whether it takes photos as float32 in [-1, 1], or as uint8."""
+    columns: Mapping[str, str]
+    """What a sheet shows between pose and truth, or in their place: captions by the names of its pictures."""
 
     def __call__(self, inputs: Mapping[str, tf.Tensor], pairs: Sequence[Pair]) -> dict[str, np.ndarray]:
         """A batch's inputs -> uint8 `[B, H, W, 3]` for each row, and others to be shown."""
@@ -49,6 +49,7 @@ class ModelPainter:
 
     rows: tuple[str, ...] = ("copy", "warped", "pasted", "predicted", "full")
     scaled = True
+    columns: Mapping[str, str] = {"warped": "warped", "predicted": "predicted", "full": "result"}
 
     def __init__(self, model: Callable[[dict], dict]):
         """`model` is a generator: inputs of the contract to its dict of outputs."""
@@ -64,6 +65,7 @@ class ModelPainter:
         outputs = self._forward(dict(inputs))
         shown = {"copy": inputs["source"], "full": outputs["image"]}
         shown |= {name: outputs[name] for name in ("warped", "predicted")}
+        shown |= {"layers": 2 * outputs["layers"] - 1} if "layers" in outputs else {}
         shown = {name: display.to_uint8(picture.numpy()) for name, picture in shown.items()}
         shown["pasted"] = _before_backdrop(shown["warped"], inputs["target_iuv"].numpy(), shown["copy"])
         return shown
@@ -74,6 +76,7 @@ class ReadyPictures:
 
     rows: tuple[str, ...] = ("copy", "ready")
     scaled = False
+    columns: Mapping[str, str] = {"ready": "ready"}
 
     def __init__(self, files: Mapping[Pair, pathlib.Path], size: int):
         """`files` as `ready_pictures.find` gives them, of pictures of `size` pixels."""
@@ -178,9 +181,10 @@ def cases(paint: Painter, split: Split, folder: pathlib.Path, name: str, each: i
         truth = _pixels(target)
         for i, (item, source, aim) in enumerate(pairs):
             columns = {"source": shown["copy"][i], "target pose": display.colour_map(inputs["target_iuv"][i].numpy())}
-            columns |= {_CAPTIONS.get(row, row): shown[row][i] for row in _SHOWN if row in shown}
+            columns |= {caption: shown[name][i] for name, caption in paint.columns.items() if name in shown}
+            columns.setdefault("truth", truth[i])
             number = wanted[len(found)]
-            found[number] = Case(f"{item}: {source} -> {aim}", float(values[number]), {**columns, "truth": truth[i]})
+            found[number] = Case(f"{item}: {source} -> {aim}", float(values[number]), columns)
     return {kind: [found[int(number)] for number in numbers] for kind, numbers in chosen.items()}
 
 
@@ -203,9 +207,14 @@ def _before_backdrop(warped: np.ndarray, target_iuv: np.ndarray, source: np.ndar
 def sheet(shown: Iterable[Case], least: int = 128) -> np.ndarray:
     """The contact sheet: a row a case, from the source to the truth. `[H, W, 3]` uint8.
 
-    Pictures smaller than `least` pixels are shown enlarged, pixel by pixel.
+    Pictures smaller than `least` pixels, or than the largest of them, are shown enlarged, pixel by pixel.
     """
     rows = list(shown)
-    times = max(1, least // len(rows[0].shown["truth"]))
-    enlarged = [[picture.repeat(times, 0).repeat(times, 1) for picture in case.shown.values()] for case in rows]
+    least = max(least, *(len(picture) for picture in rows[0].shown.values()))
+
+    def enlarge(picture: np.ndarray) -> np.ndarray:
+        times = max(1, least // len(picture))
+        return picture.repeat(times, 0).repeat(times, 1)
+
+    enlarged = [[enlarge(picture) for picture in case.shown.values()] for case in rows]
     return display.grid(enlarged, tuple(rows[0].shown))

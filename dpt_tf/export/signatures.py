@@ -57,6 +57,8 @@ class Signatures:
         of_source = {name: warp.input[name] for name in ("source", "source_iuv")}
         self._unwrap = keras.Model(of_source, {name: warp.output[name] for name in ("texture", "observed")})
         self._blend = model.get_layer("blending") if hparams.blocks != "predictive" else None
+        layers = ("matting", "surroundings", "beside") if hparams.blending == "layers" else ()
+        self._layers = {name: model.get_layer(name) for name in layers}
         # Concrete functions: traced once, stored once, called by several signatures.
         self._texture = traced(self._source_half, self._specs(TAKES["texture"]))
         self._render = traced(self._target_half, self._specs(TAKES["render"], observed=tf.float32))
@@ -110,12 +112,17 @@ class Signatures:
 
     def _target_half(self, source, source_iuv, texture, observed, target_iuv) -> Tensors:
         predicted = self._predict({"source": source, "source_iuv": source_iuv, "target_iuv": target_iuv})
-        warped = atlas.sample(texture, target_iuv)
+        warped, provenance = atlas.sample(texture, target_iuv), atlas.sample(observed, target_iuv)
+        seen = {"predicted": predicted, "warped": warped, "provenance": provenance, "target_iuv": target_iuv}
         image = predicted
-        if self._blend is not None:
-            seen = {"predicted": predicted, "warped": warped, "target_iuv": target_iuv}
+        if self._layers and self._blend:  # as `models.generator` puts them together
+            matted = self._layers["matting"]({"source": source, "source_iuv": source_iuv})
+            carried, overhang = self._layers["surroundings"](source, matted["matte"], source_iuv, target_iuv)
+            warped = self._layers["beside"](warped, carried, target_iuv)
+            seen |= {"warped": warped, "carried": carried, "overhang": overhang, "backdrop": matted["backdrop"]}
+            image = self._blend({name: seen[name] for name in self._blend.input})["image"]
+        elif self._blend is not None:
             image = self._blend({name: seen[name] for name in self._blend.input})
-        provenance = atlas.sample(observed, target_iuv)
         return {"image": image, "warped": warped, "predicted": predicted, "provenance": provenance}
 
     def _checked(self, **tensors: tf.Tensor) -> Tensors:

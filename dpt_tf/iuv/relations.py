@@ -74,7 +74,7 @@ def kinship() -> np.ndarray:
     behind = {part: _behind(part) for part in range(1, NUM_PARTS + 1)}
     for part in range(1, NUM_PARTS + 1):
         for kin in (MIRRORED[part], behind[part], MIRRORED[behind[part]]):
-            weight[part - 1, kin - 1] = 1e-2
+            weight[part - 1, kin - 1] = weight[kin - 1, part - 1] = 1e-2
     np.fill_diagonal(weight, 1)
     return weight.astype(np.float32)
 

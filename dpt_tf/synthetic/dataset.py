@@ -10,7 +10,7 @@ import io
 import multiprocessing
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,21 +108,24 @@ def generate(
             raise ValueError(f"{name} is {value}; it must be at least {least}")
     before = _before(backdrops, test_backdrops)
     counts = {"train": people, "test": test_people}
-    orders = [
-        Order(
-            number(seed, split, index),
-            f"{split}-{index:06d}",
-            views,
-            image_size,
-            faults and split == "train",
-            before[split],
-        )
+    orders = {
+        split: [
+            Order(
+                number(seed, split, index),
+                f"{split}-{index:06d}",
+                views,
+                image_size,
+                faults and split == "train",
+                before[split],
+            )
+            for index in range(count)
+        ]
         for split, count in counts.items()
-        for index in range(count)
-    ]
-    with tqdm(total=len(orders) * views, unit="view", desc="synthetic people", smoothing=0.05) as bar:
-        made = _make_all(orders, workers or os.cpu_count() or 1)
-        splits = {split: _take(made, count, bar) for split, count in counts.items()}
+    }
+    total = sum(counts.values()) * views
+    with tqdm(total=total, unit="view", desc="synthetic people", smoothing=0.05) as bar:
+        # A source for each split: whoever writes them looks at the first of each before taking the rest of any.
+        splits = {split: _counted(_make_all(of, workers or os.cpu_count() or 1), bar) for split, of in orders.items()}
         description = _description(views, seed, faults, before)
         return records.write(data_dir, "synthetic", splits, image_size, description).directory
 
@@ -168,6 +171,11 @@ def _description(views: int, seed: int, faults: bool, before: dict[str, str]) ->
 
 def make_item(order: Order) -> Item:
     """One person in one outfit, all the way round in even steps, a different pose each."""
+    return Item(id=order.name, views=list(make_views(order)))
+
+
+def make_views(order: Order) -> Iterator[View]:
+    """The views of `make_item`, one after the other."""
     who = person(order.seed)
     rng = np.random.default_rng((order.seed, 1))
     studio = Camera.sample(rng)
@@ -176,7 +184,6 @@ def make_item(order: Order) -> Item:
     elif order.backdrops == "every":
         who, studio = wardrobe.dressed(who), light.elsewhere(studio, np.random.default_rng((order.seed, 3)))
     start = rng.uniform(-180, 180)
-    views: list[View] = []
     for k in range(order.views):
         rng = np.random.default_rng((order.seed, 2, k))
         turned = start + 360 * k / order.views + rng.normal(0, 12)
@@ -184,8 +191,7 @@ def make_item(order: Order) -> Item:
         if order.faults:
             # A stored map is a mended one, as every reader gives it; what mending leaves of the faults stays.
             iuv, _ = undo_wrap_around(densepose_faults.apply(iuv, rng))
-        views.append(View(name=f"view_{k}", image=_png(image), iuv=_png(iuv), keypoints=keypoints, held_out=False))
-    return Item(id=order.name, views=views)
+        yield View(name=f"view_{k}", image=_png(image), iuv=_png(iuv), keypoints=keypoints, held_out=False)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
@@ -197,7 +203,7 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 def _make_all(orders: list[Order], workers: int) -> Iterator[Item]:
     """Items in the order asked for."""
     workers = min(workers, len(orders))
-    if workers == 1:
+    if workers <= 1:
         yield from map(make_item, orders)
         return
     # A forked TensorFlow may hang, so start afresh.
@@ -205,8 +211,7 @@ def _make_all(orders: list[Order], workers: int) -> Iterator[Item]:
         yield from pool.imap(make_item, orders, chunksize=1)
 
 
-def _take(items: Iterator[Item], count: int, bar: tqdm) -> Iterable[Item]:
-    for _ in range(count):
-        item = next(items)
+def _counted(items: Iterator[Item], bar: tqdm) -> Iterator[Item]:
+    for item in items:
         bar.update(len(item["views"]))
         yield item

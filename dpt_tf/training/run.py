@@ -22,7 +22,7 @@ from dpt_tf.data import fingerprint, read
 from dpt_tf.models import vgg
 from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import checkpoints, loop, stages
+from dpt_tf.training import beginning, checkpoints, loop, stages
 
 # More of the same changes nothing of what went before, unless the learning rate was to cool down by then.
 _LENGTHS = frozenset(["epochs", *(f"{stage}_steps" for stage in config.STAGES)])
@@ -45,6 +45,7 @@ def train(
     vgg_weights: str = "imagenet",
     schedule: loop.Schedule | None = None,
     say: loop.Say = tqdm.write,
+    init: pathlib.Path | str | None = None,
 ) -> None:
     """Trains the stages `names` in that order; goes on where an earlier call of the run was stopped.
 
@@ -57,10 +58,11 @@ def train(
       vgg_weights: as `models.vgg.build` takes them.
       schedule: how often to save and to show.
       say: takes a line for the user.
+      init: a run or a shipped model whose weights new stages begin with, see `beginning`.
 
     Raises:
       UserError: the folder is another run's, or in use; an earlier stage is missing; too small a batch; no stage
-        is left.
+        is left; the weights of `init` do not fit.
       TrainingError, Interrupted: as `loop.fit`.
     """
     names = _needed(names, hparams, say)
@@ -73,6 +75,7 @@ def train(
     chief = loop.is_chief(distribution)
     with locks.claimed(run_dir) if chief else contextlib.nullcontext():
         _compare(run_dir, hparams)
+        begun_with = beginning.read(init, hparams) if init else None
         data_facts = {"dataset": dataset, "data_dir": str(data_dir), "data": fingerprint.of(data_dir)}
         _compare_data(run_dir, data_facts)
         per_epoch = {name: read.steps_per_epoch(data_dir, hparams, name) for name in names}
@@ -82,8 +85,10 @@ def train(
             hparams.save(run_dir / "hparams.json")
         for name in names:
             facts = data_facts | _facts(name, hparams, vgg_weights)
+            facts |= {"init": begun_with.facts} if begun_with else {}
             _train_stage(
-                name, run_dir, data_dir, hparams, per_epoch[name], vgg_weights, facts, schedule, distribution, say
+                *(name, run_dir, data_dir, hparams, per_epoch[name], vgg_weights, facts, schedule, distribution, say),
+                begun_with,
             )
             keras.backend.clear_session()  # the next stage needs the memory
             gc.collect()
@@ -109,6 +114,7 @@ def _train_stage(
     schedule: loop.Schedule | None,
     distribution: tf.distribute.Strategy,
     say: loop.Say,
+    begun_with: beginning.Beginning | None,
 ) -> None:
     total = hparams.stage_steps(name, per_epoch)
     latest = checkpoints.latest(stages.folder(run_dir, name), say)
@@ -118,6 +124,7 @@ def _train_stage(
         return
     if latest:
         _compare_vgg(run_dir, name, facts)
+        _compare_init(run_dir, name, facts)
     if loop.is_chief(distribution):
         _write_facts(run_dir, name, facts)
     with distribution.scope():
@@ -126,7 +133,10 @@ def _train_stage(
             checkpoints.restore(latest, stage.variables)
             say(f"{name}: goes on from step {start} of {total}")
         else:
-            stages.begin(stage, run_dir, say)
+            if begun_with:
+                begun_with.give(stage)
+                say(f"{name}: begins with the weights of {begun_with.name}, step {begun_with.facts['step']}")
+            stages.begin(stage, run_dir, say, has_weights=begun_with is not None)
             say(f"{name}: {total} steps ({total / per_epoch:.3g} epochs) of batch {hparams.batch_size}")
     loop.fit(
         stage,
@@ -197,6 +207,20 @@ def _compare_vgg(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> Non
         raise UserError(
             f"the {name} stage of {run_dir} was begun with --vgg={noted.get('vgg')}, not {facts['vgg']}; "
             f"use the same, or another --workdir"
+        )
+
+
+def _compare_init(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> None:
+    """Refuses other weights to begin with than those that a stage of the run began with."""
+    noted, ours = (of.get("init") or {} for of in (stages.provenance(run_dir, name), facts))
+    if noted.get("digest") != ours.get("digest"):
+        began, given = (
+            f"--init={of['name']} (step {of['step']}, digest {of['digest'][:8]})" if of else "no --init"
+            for of in (noted, ours)
+        )
+        raise UserError(
+            f"the {name} stage of {run_dir} was begun with {began}, not with {given}; "
+            "use the same, or another --workdir"
         )
 
 

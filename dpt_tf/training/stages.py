@@ -17,9 +17,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from dpt_tf import config, models
+from dpt_tf import config, models, shipped
 from dpt_tf.config import HParams
 from dpt_tf.ops import atlas
+from dpt_tf.shipped import weights as shipped_weights
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, steps, summaries
 from dpt_tf.training.adam import Adam, Cooldown
@@ -84,14 +85,22 @@ def folder(run_dir: pathlib.Path, name: str) -> pathlib.Path:
     return run_dir / name / "checkpoints"
 
 
-def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = print) -> None:
+def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = print, has_weights: bool = False) -> None:
     """Gives a new stage the weights that earlier stages of the run left.
+
+    Args:
+      stage: as built.
+      run_dir: the run.
+      say: takes a line for the user.
+      has_weights: whether it has trained weights already, so that earlier stages may be missing.
 
     Raises:
       UserError: an earlier stage has not been trained.
     """
     for name, variables in stage.earlier.items():
         path = checkpoints.latest(folder(run_dir, name), say)
+        if path is None and has_weights:
+            continue
         if path is None:
             raise UserError(
                 f"{run_dir} has no trained {name} stage, and {stage.name} begins with its weights: "
@@ -104,10 +113,11 @@ def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = prin
 def load_generator(
     run_dir: pathlib.Path | str, mixed_precision: str = "float32"
 ) -> tuple[keras.Model, HParams, dict[str, Any]]:
-    """The generator of a run as its joint stage left it last.
+    """The generator of a run as its joint stage left it last, or a shipped one.
 
     Args:
-      run_dir: what `train.py` calls `--workdir`.
+      run_dir: what `train.py` calls `--workdir`, the folder that `dpt ship` wrote, or the name of a shipped model,
+        unless there is a folder of that name.
       mixed_precision: what to run it in; the weights are float32 either way.
 
     Returns:
@@ -115,12 +125,18 @@ def load_generator(
       wrote down about itself (data set, VGG weights, versions).
 
     Raises:
-      UserError: this is no run, it has no joint stage, or none of its checkpoints is whole.
+      UserError: this is no run, it has no joint stage, or none of its checkpoints is whole; shipped weights are
+        damaged, or another version's.
     """
-    run_dir = pathlib.Path(run_dir)
+    run_dir = shipped.find(run_dir)
+    if shipped.is_model(run_dir):
+        return _load_shipped(run_dir, mixed_precision)
     hparams = hparams_of(run_dir)
     if hparams is None:
-        raise UserError(f"{run_dir} is not a run (it has no hparams.json); train one: train.py --workdir={run_dir}")
+        raise UserError(
+            f"{run_dir} is not a run (it has no hparams.json); train one, train.py --workdir={run_dir}, or name a "
+            f"shipped model where no folder has its name: {', '.join(shipped.names())}"
+        )
     path = checkpoints.latest(folder(run_dir, "joint"), print)
     if path is None:
         raise UserError(f"{run_dir} has no trained joint stage; run train.py with --workdir={run_dir} --stage=all")
@@ -129,6 +145,16 @@ def load_generator(
     checkpoints.restore(path, {"generator": network.variables})
     facts = {"run": str(run_dir), "checkpoint": str(path), "step": checkpoints.step_of(path)}
     return network, hparams, facts | provenance(run_dir, "joint")
+
+
+def _load_shipped(folder: pathlib.Path, mixed_precision: str) -> tuple[keras.Model, HParams, dict[str, Any]]:
+    read = shipped_weights.read(folder)
+    with precision(mixed_precision):
+        network = generator_of(read.hparams)
+    shipped_weights.assign(network, read.arrays, folder)
+    facts = {"run": shipped.called(folder), "checkpoint": str(folder / shipped.WEIGHTS)}
+    facts |= {"step": read.card["steps"]["joint"], "digest": read.card["digest"]}
+    return network, read.hparams, facts | read.card["provenance"]
 
 
 def hparams_of(run_dir: pathlib.Path) -> HParams | None:

@@ -1,6 +1,6 @@
 """A photo and two poses in, a picture out: a trained run, or its export, as one Python function.
 
-transfer = dpt_tf.load("runs/demo")
+transfer = dpt_tf.load("people")
 result = transfer(photo, dpt_tf.iuv.read("photo_IUV.png"), dpt_tf.iuv.read("pose_IUV.png"))
 result["image"]
 """
@@ -117,8 +117,9 @@ class Transfer:
 
 
 def load(run_or_saved_model: str | pathlib.Path) -> Transfer:
-    """A run's folder, or what `dpt export` wrote, as a function.
+    """A run's folder, what `dpt export` or `dpt ship` wrote, or a shipped model by its name, as a function.
 
+    What exists wins over a name: `load("people")` is the shipped model unless a file or folder `people` is there.
     Of an export's folder the newest version is taken; one version is named by its own folder (`models/dpt/3`).
 
     Raises:

@@ -1,4 +1,4 @@
-"""The web page: `python -m serving.web` shows it on http://127.0.0.1:7860 with the run that `make demo` trained.
+"""The web page: `python -m serving.web` shows it on http://127.0.0.1:7860 with the model that comes with dpt_tf.
 
 Nothing is fetched from elsewhere, nothing is sent elsewhere; uploads lie in a folder that goes when the page ends.
 SIGINT or SIGTERM ends it. Exit codes: 0 stopped; 2 it could not start, and one line says why.
@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-_RUN = pathlib.Path("runs/demo")
 _EXAMPLES = 256  # pixels, at least, of the people and poses that are ready: photos to look at
 _PATIENCE = 2  # seconds that an open answer has, once the page is told to end
 
@@ -41,8 +40,6 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
     from dpt_tf.system import quiet
     from dpt_tf.system.errors import UserError
 
-    if args.model == _RUN and not _RUN.exists():
-        raise UserError(f"{_RUN} is missing: `make demo` trains it in minutes; or name a run or an export by --model")
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(folder / "uploads"), "DO_NOT_TRACK": "1"}
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     try:
@@ -53,11 +50,12 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
     quiet.start_tensorflow()
     from PIL import Image
 
+    from dpt_tf import shipped
     from dpt_tf.transfer import painter
     from serving.web import application, layout
 
     warnings.simplefilter("error", Image.DecompressionBombWarning)  # becomes the sentence of a picture too large
-    model = painter.load(args.model)
+    model = painter.load(args.model or shipped.folder())
     clicks = layout.Clicks(model, max(model.image_size, _EXAMPLES), folder / "people")
     clicks.warm_up()
     app = application.build(clicks, args.host, args.port)
@@ -70,7 +68,7 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
 
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE)
     host = f"[{args.host}]" if ":" in args.host else args.host
-    print(f"{args.model} on http://{host}:{listening.getsockname()[1]}", flush=True)
+    print(f"{args.model or shipped.DEFAULT} on http://{host}:{listening.getsockname()[1]}", flush=True)
     Server(config).run(sockets=[listening])
 
 
@@ -115,7 +113,7 @@ def _port(text: str) -> int:
 
 def _flags() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m serving.web", description=__doc__.partition("\n\n")[0], allow_abbrev=False)
-    parser.add_argument("--model", type=pathlib.Path, default=_RUN, help="a run or an export (default %(default)s)")
+    parser.add_argument("--model", type=pathlib.Path, help="a run, an export or a shipped model (default people)")
     parser.add_argument(
         "--host", default="127.0.0.1", help="address; 0.0.0.0 lets other machines in (default %(default)s)"
     )
