@@ -10,8 +10,8 @@ beyond its edges is backdrop that nobody has seen, filled like the hole behind t
 
 What is enlarged knows the edges of the full map: on the body it is a mean of what the networks said of pixels on the
 body, beside it of those beside it, so that nothing bleeds over an outline. What is too fine for S x S the networks had
-no say in: where they mix what they predict with the texture, the prediction gets as much of the texture's detail as
-they trust the texture, if the photo shows it.
+no say in: where the photo shows the body's surface, detail is the texture's, and what is predicted or carried along
+gives the rest. A prediction gets as much of it as the networks trust in the texture beside the prediction.
 
 Everything is a graph that takes any batch, height and width, one size within a batch; pictures are uint8.
 """
@@ -172,22 +172,26 @@ class Composition:
         small_iuv = frame.square_map(target_iuv, self.size)
         small = self._decided(source, small_iuv)
 
-        said = tf.concat([small["predicted"], small["warped"], small["decision"]], -1)
+        said = tf.concat([small[name] for name in ("predicted", "warped", "carried", "decision")], -1)
         small_body = backdrop.body_of(small_iuv)
         said = tf.where(
             body,
             frame.unsquare(_beyond(said, small_body), height, width),
             frame.unsquare(_beyond(said, 1 - small_body), height, width),
         )
-        predicted, coarse, decision = tf.split(said, [3, 3, 7], -1)
+        predicted, coarse, coarse_carried, decision = tf.split(said, [3, 3, 3, 7], -1)
         warped, seen = self._on_body(source, target_iuv)
         carried, overhang = self._carried(source, target_iuv, small)
         warped = tf.where(body, warped, carried)
         behind = _signed(frame.unsquare(source["backdrop"], height, width))
         weights, drape, residual = layered.decided(decision, overhang, target_iuv)
         trusted = tf.math.divide_no_nan(weights[..., 1:2], weights[..., 0:1] + weights[..., 1:2])
-        predicted += seen * trusted * (warped - coarse)
-        image = layered.composite(predicted, warped, carried, behind, weights, drape, residual)
+        # Two ways of warping, a little apart, would show every edge twice.
+        detail, other = warped - coarse, carried - coarse_carried
+        detail += (1 - seen) * drape * (other - detail)
+        predicted += seen * trusted * detail
+        image = layered.composite(predicted, coarse, coarse_carried, behind, weights, drape, residual)
+        image += weights[..., 1:2] * detail
         pictures = {"image": image, "warped": warped, "predicted": predicted, "backdrop": behind}
         outputs = {name: _grey(picture) for name, picture in pictures.items()}
         return outputs | {"provenance": _share(seen), "layers": _share(weights)}
@@ -203,7 +207,8 @@ class Composition:
         seen = {"predicted": predicted, "warped": warped, "carried": carried, "backdrop": source["small_backdrop"]}
         seen |= {"provenance": atlas.sample(source["small_observed"], target_iuv), "target_iuv": target_iuv}
         seen["overhang"] = overhang
-        return {"predicted": predicted, "warped": warped, "decision": self._decide(seen), "field": field}
+        said = {"predicted": predicted, "warped": warped, "carried": carried, "decision": self._decide(seen)}
+        return said | {"field": field}
 
     def _on_body(self, source, target_iuv):
         """Texture and provenance where the full map has a part, 0 elsewhere."""
