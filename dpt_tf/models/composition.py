@@ -144,7 +144,8 @@ class Composition:
         body = backdrop.body_of(source_iuv)
         small_body = backdrop.body_of(small["source_iuv"])
         matte = tf.where(body > 0, 1.0, frame.unsquare(_beyond(small["matte"], 1 - small_body), height, width))
-        hole = tf.nn.max_pool2d(tf.minimum(1.0, 2 * small["matte"]), 3, 1, "SAME")
+        # A small pixel's margin, as at S x S, and one for what the small matte cannot tell of a full pixel.
+        hole = backdrop.dilate(tf.minimum(1.0, 2 * small["matte"]), 2)
         hole = tf.maximum(frame.unsquare(hole, height, width), tf.minimum(1.0, 2 * matte))
         edges = tf.stack([tf.zeros(2, tf.int32), *([x, side - x - n] for x, n in ((top, height), (left, width)))])
         edges = tf.concat([edges, tf.zeros([1, 2], tf.int32)], 0)
