@@ -20,7 +20,8 @@ _OWN = "Apache-2.0, as dpt_tf: trained on nothing but people that dpt_tf makes"
 _CANNOT = (
     "One person a picture, whose DensePose map is given, as is the pose's: it finds neither people nor poses.",
     "What the photo does not show is imagined; `provenance` says where.",
-    "It paints at {size} x {size} pixels; faces, hands and small print are no more than hints.",
+    "Its networks see {size} x {size} pixels; what the photo shows keeps its sharpness at any size, what it does not "
+    "show does not get it.",
 )
 _SYNTHETIC = "It has seen synthetic people only: no real face, no real cloth, no real hair."
 
