@@ -27,8 +27,8 @@ class Scale:
     test_people: int = 24
     views: int = 8  # of each
     pairs: int = 240  # scored
-    elsewhere_people: int = 4  # strangers before every backdrop
-    elsewhere_pairs: int = 28
+    elsewhere_people: int = 2  # strangers before every backdrop
+    elsewhere_pairs: int = 16
     predictive_steps: int = 300
     inpainting_steps: int = 200
     joint_steps: int = 1150
