@@ -43,8 +43,8 @@ def test_a_quick_demo_and_other_people_have_folders_of_their_own(monkeypatch):
     for flags in ([], ["--quick"], ["--seed=1"]):
         assert main.guarded(lambda flags=flags: main.dispatch(["demo", *flags])) == 2
     (full, quick, other) = begun
-    assert full == (pathlib.Path("runs/demo"), pathlib.Path("data/demo"), 550)
-    assert other == (pathlib.Path("runs/demo-1"), pathlib.Path("data/demo-1"), 550)
+    assert full == (pathlib.Path("runs/demo"), pathlib.Path("data/demo"), demo.FULL.joint_steps)
+    assert other == (pathlib.Path("runs/demo-1"), pathlib.Path("data/demo-1"), demo.FULL.joint_steps)
     assert quick == (pathlib.Path("runs/demo-quick"), pathlib.Path("data/demo-quick"), 2)
 
 

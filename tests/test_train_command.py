@@ -120,7 +120,7 @@ def test_ctrl_c_saves_and_ends_with_130(tmp_path, data_dir):
         (["folder"], "folder is not a flag"),
         (["--dataset=folders"], "should be one of <synthetic|folder|deepfashion|mvc>"),
         (["--stage=third"], "should be one of <predictive|inpainting|joint|all>"),
-        (["--preset=large"], "no such preset: large; have paper, small"),
+        (["--preset=large"], "no such preset: large; have layers, paper, small"),
         (["--hparams=widht=4"], "no such hyper-parameter: widht; have atlas_size"),
         (["--hparams=width=wide"], "width wants int, got 'wide'"),
         (["--hparams=image_size=40"], "image_size is 40; it must be a multiple of 16"),

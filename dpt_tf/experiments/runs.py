@@ -18,7 +18,7 @@ SPLIT = "test"
 _PAIRS_SEED = 0  # which source a held-out target gets; the same for all runs, whatever they were trained with
 
 # What a row may change and a stage before the last one does not read. The last one reads everything.
-_LOSSES = ("l1", "perceptual", "style", "gan", "ssim", "predicted", "matte")
+_LOSSES = ("l1", "perceptual", "style", "gan", "ssim", "predicted")  # a matte's weight says whether it is read
 _UNREAD = ("blocks", "blending", *(f"{loss}_weight" for loss in _LOSSES))
 _UNREAD_BY = {
     "predictive": (*_UNREAD, "surface_prior"),
