@@ -33,8 +33,8 @@ both sides do alike.
 
 Note: GFLA's author names training pictures, bicubic to 256 x 256 and JPEG files: `train@256.jpeg`. With GFLA's weights
 others got 9.87 where its paper has 10.57, from training pictures made by a bilinear filter (thread 70 of its tracker,
-and 47 of dressing-in-order's). Copies of the Inception of 2015-12-05 agree on equal input (pytorch-fid's pull request 16): what
-codes differ in is what is named here.
+and 47 of dressing-in-order's). Copies of the Inception of 2015-12-05 agree on equal input (pytorch-fid's pull request
+16): what codes differ in is what is named here.
 """
 
 import io
