@@ -4,6 +4,7 @@ image `[B, H, W, C]`   iuv `[B, H, W, 3]` uint8 (I, U, V)   atlas `[B, 24, R, R,
 """
 
 from dpt_tf.layers.conv import Conv2D
+from dpt_tf.layers.exact import Float32Layer
 from dpt_tf.layers.geometry import Sample, Unwrap
 from dpt_tf.layers.norm import InstanceNorm
 from dpt_tf.layers.parts import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
@@ -14,6 +15,7 @@ __all__ = [
     "BackdropGuess",
     "Conv2D",
     "Enlarge",
+    "Float32Layer",
     "InstanceNorm",
     "JoinParts",
     "Matte",

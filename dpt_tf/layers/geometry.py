@@ -6,15 +6,16 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.iuv import NUM_PARTS
+from dpt_tf.layers.exact import Float32Layer
 from dpt_tf.ops import atlas
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Unwrap(keras.layers.Layer):
+class Unwrap(Float32Layer):
     """`(image, iuv) -> (texture [B, P, R, R, C], observed [B, P, R, R, 1])` by `atlas.unwrap`."""
 
     def __init__(self, resolution, radius=None, **kwargs):
-        super().__init__(**(kwargs | {"dtype": "float32"}))
+        super().__init__(**kwargs)
         self.resolution = resolution
         self.radius = radius
 
@@ -28,11 +29,8 @@ class Unwrap(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Sample(keras.layers.Layer):
+class Sample(Float32Layer):
     """`(texture, iuv) -> image [B, H, W, C]` by `atlas.sample`; 0 on the background."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**(kwargs | {"dtype": "float32"}))
 
     def call(self, texture, iuv):
         return tf.ensure_shape(atlas.sample(texture, iuv), [*iuv.shape[:3], texture.shape[-1]])

@@ -6,16 +6,12 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.iuv import NUM_PARTS
+from dpt_tf.layers.exact import Float32Layer
 from dpt_tf.ops import backdrop, pyramid, surface, surroundings
 
 
-class _Float32(keras.layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**(kwargs | {"dtype": "float32"}))
-
-
 @keras.saving.register_keras_serializable("dpt_tf")
-class Prior(_Float32):
+class Prior(Float32Layer):
     """`(texture, observed) -> texture [B, 24, R, R, 3]` with a colour for every texel, by `ops.surface.complete`."""
 
     def call(self, texture, observed):
@@ -23,7 +19,7 @@ class Prior(_Float32):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Palette(_Float32):
+class Palette(Float32Layer):
     """`(image, iuv) -> [B, 24, 3]`: the mean colour of each part; of an unseen one, what its kin say."""
 
     def call(self, image, iuv):
@@ -36,7 +32,7 @@ class Palette(_Float32):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class BackdropGuess(_Float32):
+class BackdropGuess(Float32Layer):
     """`(photo, iuv) -> (backdrop [B, S, S, 3], logit of the matte [B, S, S, 1])` by `ops.backdrop.first_guess`."""
 
     def call(self, photo, iuv):
@@ -46,7 +42,7 @@ class BackdropGuess(_Float32):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Backdrop(_Float32):
+class Backdrop(Float32Layer):
     """`(photo, matte) -> [B, S, S, 3]`, the photo without the person, by `ops.backdrop.without`."""
 
     def call(self, photo, matte):
@@ -55,7 +51,7 @@ class Backdrop(_Float32):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Matte(_Float32):
+class Matte(Float32Layer):
     """`(logit [B, S, S, 1], iuv) -> [B, S, S, 1]`: the sigmoid, and 1 on the body.
 
     No gradient passes: who is in the photo is not to be settled by what makes the picture of another pose easier. It is
@@ -67,7 +63,7 @@ class Matte(_Float32):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Surroundings(_Float32):
+class Surroundings(Float32Layer):
     """Hair and cloth beside the body, carried along with it (`ops.surroundings`).
 
     `(photo, matte, source_iuv, target_iuv) -> (carried [B, S, S, 3], overhang [B, S, S, 1])`: what stands there in the

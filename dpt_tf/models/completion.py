@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.iuv import NUM_PARTS
-from dpt_tf.layers import Conv2D, Enlarge, Prior
+from dpt_tf.layers import Conv2D, Enlarge, Float32Layer, Prior
 from dpt_tf.ops import atlas
 
 
@@ -64,13 +64,8 @@ def correct(prior: tf.Tensor, observed: tf.Tensor, correction: tf.Tensor) -> tf.
     return tf.where(observed > 0, prior, tf.clip_by_value(prior + spread, -1.0, 1.0))
 
 
-class _Float32(keras.layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**(kwargs | {"dtype": "float32"}))
-
-
 @keras.saving.register_keras_serializable("dpt_tf")
-class Corrected(_Float32):
+class Corrected(Float32Layer):
     """`correct` as a layer."""
 
     def call(self, prior, observed, correction):
@@ -78,7 +73,7 @@ class Corrected(_Float32):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class _Reduced(_Float32):
+class _Reduced(Float32Layer):
     """Prior and what was observed of it, smaller: `[B, 24, R, R, 3], [B, 24, R, R, 1] -> [B * 24, R/n, R/n, 4]`."""
 
     def __init__(self, times, **kwargs):
@@ -142,7 +137,7 @@ class _AddPerPart(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class _Correction(_Float32):
+class _Correction(Float32Layer):
     """`[B * 24, r, r, 3] -> [B, 24, r, r, 3]`."""
 
     def call(self, x):

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.config import BLENDINGS, BLOCKS
-from dpt_tf.layers import Surroundings
+from dpt_tf.layers import Float32Layer, Surroundings
 from dpt_tf.models import blending as residual_blending
 from dpt_tf.models import completion, conditioning, inpainting, layered, matting, predictive, warping
 
@@ -87,11 +87,8 @@ def _layers(inputs, predicted, warped, atlas_size, width):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Beside(keras.layers.Layer):
+class Beside(Float32Layer):
     """`(warped, carried, target_iuv)`: the warped texture on the body, what was carried along beside it."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**(kwargs | {"dtype": "float32"}))
 
     def call(self, warped, carried, target_iuv):  # noqa: D102
         return tf.where(target_iuv[..., :1] > 0, warped, carried)

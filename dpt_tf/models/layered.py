@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from dpt_tf.layers import Float32Layer
 from dpt_tf.models import blocks, conditioning
 
 LAYERS = ("predicted", "warped", "backdrop")
@@ -61,13 +62,8 @@ def decided(x, overhang, target_iuv):
     return layers, tf.sigmoid(x[..., 3:4] - 1), x[..., 4:]
 
 
-class _Float32(keras.layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**(kwargs | {"dtype": "float32"}))
-
-
 @keras.saving.register_keras_serializable("dpt_tf")
-class Weights(_Float32):
+class Weights(Float32Layer):
     """`decided` as a layer."""
 
     def call(self, x, overhang, target_iuv):  # noqa: D102
@@ -75,7 +71,7 @@ class Weights(_Float32):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Composite(_Float32):
+class Composite(Float32Layer):
     """`composite` as a layer."""
 
     def call(self, predicted, warped, carried, backdrop, layers, drape, residual):  # noqa: D102

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.iuv import NUM_PARTS
-from dpt_tf.layers import BackdropGuess, Enlarge, Palette
+from dpt_tf.layers import BackdropGuess, Enlarge, Float32Layer, Palette
 from dpt_tf.models import blocks, conditioning
 
 
@@ -73,14 +73,11 @@ def _painted(inputs, logits):
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Doll(keras.layers.Layer):
+class Doll(Float32Layer):
     """`(colours, change [B, 24, 3], backdrop [B, S, S, 3], iuv) -> [B, S, S, 3]`: atanh of a doll and its backdrop.
 
     Colours are in [-1, 1], `change` is added to their atanh; 0.98 is the most that atanh is asked of.
     """
-
-    def __init__(self, **kwargs):
-        super().__init__(**(kwargs | {"dtype": "float32"}))
 
     def call(self, colours, change, backdrop, iuv):  # noqa: D102
         part = tf.one_hot(tf.cast(iuv[..., 0], tf.int32) - 1, NUM_PARTS)

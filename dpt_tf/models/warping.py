@@ -4,15 +4,12 @@
 
 import keras
 
-from dpt_tf.layers import Sample, Unwrap
+from dpt_tf.layers import Float32Layer, Sample, Unwrap
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
-class Compose(keras.layers.Layer):
+class Compose(Float32Layer):
     """The observed texels where there are any, elsewhere the imagined ones."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**(kwargs | {"dtype": "float32"}))
 
     def call(self, texture, observed, inpainted):
         return texture + (1 - observed) * inpainted  # an unobserved texel of `texture` is 0
