@@ -18,11 +18,11 @@ SPLIT = "test"
 _PAIRS_SEED = 0  # which source a held-out target gets; the same for all runs, whatever they were trained with
 
 # What a row may change and a stage before the last one does not read. The last one reads everything.
-_LOSSES = ("l1", "perceptual", "style", "gan", "ssim", "predicted")  # a matte's weight says whether it is read
+_LOSSES = ("l1", "perceptual", "style", "gan", "ssim", "predicted")
 _UNREAD = ("blocks", "blending", *(f"{loss}_weight" for loss in _LOSSES))
 _UNREAD_BY = {
-    "predictive": (*_UNREAD, "surface_prior"),
-    "inpainting": (*_UNREAD, "source_pose", "target_pose", "palette"),
+    "predictive": (*_UNREAD, "surface_prior"),  # but matte_weight, by which pairs come with mattes
+    "inpainting": (*_UNREAD, "matte_weight", "source_pose", "target_pose", "palette"),
 }
 
 
