@@ -128,7 +128,8 @@ def test_the_backdrop_has_the_photos_own_pixels_and_not_the_person(paint):
     photo[::3, :8] = (90, 90, 90)  # finer than the networks' pixels
     backdrop = paint(photo, iuv, iuv)["backdrop"].astype(int)
     np.testing.assert_array_equal(backdrop[:, :4], photo[:, :4])
-    assert np.abs(backdrop[:, 20:] - (40, 60, 200)).max() < 40
+    red, _, blue = np.moveaxis(backdrop[:, 20:], -1, 0)  # the grey of the border may go on behind the person
+    assert red.max() < 150 and blue.min() > 60
 
 
 def test_a_photo_without_light_a_body_that_fills_it_and_a_single_pixel_of_one_give_pictures(paint):

@@ -127,12 +127,44 @@ def test_a_photo_without_a_person_is_its_own_backdrop_and_one_without_a_backdrop
     np.testing.assert_allclose(without, photo * (1 - covered), atol=1e-6)
 
 
-def test_height_and_width_may_be_unknown():
+def someone_before(photo):
+    """Where somebody stands who is a quarter of the picture wide, with an arm."""
+    side = photo.shape[1]
+    hidden = np.zeros([1, side, side, 1], np.float32)
+    hidden[:, side // 5 : side * 7 // 8, side * 3 // 8 : side * 5 // 8] = 1
+    hidden[:, side // 3 : side * 3 // 8, side // 4 : side // 2] = 1
+    return tf.constant(hidden)
+
+
+def test_a_continued_backdrop_has_the_grain_of_what_stands_beside_it():
+    photo = tf.random.stateless_normal([1, 64, 64, 3], [0, 0])
+    hidden = someone_before(photo)
+    hole = hidden.numpy()[..., 0] > 0
+    continued, smear = (fill(photo, hidden, 8).numpy() for fill in (backdrop.continued, backdrop.filled))
+    assert smear[hole].std() < 0.2 and 0.8 < continued[hole].std() < 1.3
+    np.testing.assert_array_equal(continued[~hole], photo.numpy()[~hole])
+
+
+def test_a_continued_backdrop_of_layers_and_in_a_slope_of_light_is_what_stood_there():
+    y, x = np.indices([64, 64])[..., None] / 64
+    photo = np.sign(np.sin(40 * y)) * [0.5, 0.2, 0.1] + 0.3 * x
+    photo = tf.constant(photo[None].astype(np.float32))
+    continued = backdrop.continued(photo, someone_before(photo), 8)
+    np.testing.assert_allclose(continued, photo, atol=0.1)
+
+
+def test_where_neither_side_has_enough_a_continued_backdrop_is_a_mean():
+    photo, hidden = tf.random.stateless_normal([1, S, S, 3], [0, 0]), np.ones([1, S, S, 1], np.float32)
+    hidden[:, :3] = 0
+    np.testing.assert_array_equal(backdrop.continued(photo, hidden, 6), backdrop.filled(photo, hidden, 6))
+
+
+@pytest.mark.parametrize("fill", [backdrop.without, lambda photo, hidden: backdrop.continued(photo, hidden, 8)])
+def test_height_and_width_may_be_unknown(fill):
     photo, matte = tf.random.stateless_uniform([1, 20, 33, 3], [0, 0]), tf.zeros([1, 20, 33, 1])
-    signature = [tf.TensorSpec([None, None, None, c]) for c in (3, 1)]
-    unknown = tf.function(backdrop.without, input_signature=signature)
+    unknown = tf.function(fill, input_signature=[tf.TensorSpec([None, None, None, c]) for c in (3, 1)])
     matte = tf.tensor_scatter_nd_update(matte, [[0, 10, 10, 0]], [1.0])
-    np.testing.assert_allclose(unknown(photo, matte), backdrop.without(photo, matte), atol=1e-6)
+    np.testing.assert_allclose(unknown(photo, matte), fill(photo, matte), atol=1e-6)
 
 
 # What is carried along

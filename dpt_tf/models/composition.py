@@ -6,7 +6,7 @@ residual are of S x S and enlarged; texture, hair and backdrop are looked up for
 
 The result has the target map's frame. Photo and map become squares, evenly padded (`ops.frame`), and the photo's square
 takes the place of the map's, whatever the two sizes: of a photo of another shape nothing is stretched, and what lies
-beyond its edges is backdrop that nobody has seen, filled like the hole behind the person.
+beyond its edges is backdrop that nobody has seen, filled by means of what is near.
 
 What is enlarged knows the edges of the full map: on the body it is a mean of what the networks said of pixels on the
 body, beside it of those beside it, so that nothing bleeds over an outline. What is too fine for S x S the networks had
@@ -149,7 +149,9 @@ class Composition:
         hole = tf.maximum(frame.unsquare(hole, height, width), tf.minimum(1.0, 2 * matte))
         edges = tf.stack([tf.zeros(2, tf.int32), *([x, side - x - n] for x, n in ((top, height), (left, width)))])
         edges = tf.concat([edges, tf.zeros([1, 2], tf.int32)], 0)
-        behind = backdrop.filled(tf.pad(_signed(photo), edges), tf.pad(hole, edges, constant_values=1.0), _LEVELS)
+        behind = backdrop.continued(_signed(photo), hole, _LEVELS)
+        beyond = tf.pad(tf.zeros_like(hole), edges, constant_values=1.0)
+        behind = backdrop.filled(tf.pad(behind, edges), beyond, _LEVELS)
         small_edges = tf.concat([surroundings.arms_rim(small["source_iuv"]), small_body], -1)
         arms, near_body = tf.split(frame.unsquare(small_edges, height, width), 2, -1)
         matte *= 1 - arms * (1 - body)
