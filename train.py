@@ -4,7 +4,7 @@
   python train.py --preset=small --stage=all                  smaller ones, for a computer without a GPU
   python train.py --dataset=folder --data_dir=data/mine       on what `dpt prepare` wrote
   python train.py --dataset=deepfashion --data_dir=data/df    on what `dpt build` wrote
-  python train.py --dataset=folder --data_dir=data/me --init=people --stage=joint    a shipped model, on with it
+  python train.py --dataset=folder --data_dir=data/me --init=people --stage=all    a shipped model, on with it
   python train.py --hparams=batch_size=4,gan_weight=0         with other numbers; they are listed in dpt_tf/config.py
 
 The same command goes on with a run that was stopped. It ends with 0 when the stages are trained, 1 when training cannot
