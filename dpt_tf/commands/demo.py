@@ -31,7 +31,7 @@ class Scale:
     elsewhere_pairs: int = 16
     predictive_steps: int = 300
     inpainting_steps: int = 200
-    joint_steps: int = 1150
+    joint_steps: int = 1250
 
     def steps(self) -> dict[str, int]:
         """The hyper-parameters that say how long each stage lasts."""
