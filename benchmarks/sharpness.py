@@ -7,10 +7,11 @@ Photo and pose are of strangers to every training set who keep their pose and tu
 pairs of a prepared data set, at its own size. PSNR over the pixels whose surface the photo shows (`provenance`), a mean
 over the pairs, of
 
-  enlarged  what the networks paint at S x S, enlarged
-  texture   the photo's own pixels, moved along the surface: what nobody judged
-  composed  the result
-  at best   the networks' picture with the truth's own detail: what no choice of detail can pass
+  enlarged     what the networks paint at S x S, enlarged
+  texture      the photo's own pixels, moved along the surface: what nobody judged
+  composed     the result
+  true detail  the networks' picture with the truth's own detail: what sharpness is worth while the networks' coarse
+               colours stay; what also mends those can pass it
 
 Prints a table and one line of JSON.
 """
@@ -63,7 +64,7 @@ def scores(model: str, pairs: Iterator[Pair]) -> dict[str, float]:
     paint = painter.load(model)
     generator, hparams, _ = stages.load_generator(model)
     square = tf.function(lambda inputs: generator(inputs)["image"])
-    found: dict[str, list[float]] = {name: [] for name in ("enlarged", "texture", "composed", "at best")}
+    found: dict[str, list[float]] = {name: [] for name in ("enlarged", "texture", "composed", "true detail")}
     for photo, source_iuv, target_iuv, truth in pairs:
         small = {"source": framing.square_photo(photo, hparams.image_size).astype(np.float32)[None] / 127.5 - 1}
         small |= {
@@ -101,9 +102,9 @@ def main() -> None:
     else:
         angles = [float(angle) for angle in args.turned.split(",")]
         table = {f"{angle:g}": scores(args.model, turning(angle, args.people, args.size)) for angle in angles}
-    print(f"{'turned':>8}" + "".join(f"{name:>10}" for name in next(iter(table.values()))))
+    print(f"{'turned':>8}" + "".join(f"{name:>13}" for name in next(iter(table.values()))))
     for angle, row in table.items():
-        print(f"{angle:>8}" + "".join(f"{value:10.2f}" for value in row.values()))
+        print(f"{angle:>8}" + "".join(f"{value:13.2f}" for value in row.values()))
     print(json.dumps(table))
 
 
