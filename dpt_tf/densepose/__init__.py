@@ -1,0 +1,1 @@
+"""DensePose maps from photos, without torch."""
