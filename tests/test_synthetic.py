@@ -159,10 +159,11 @@ def test_a_bent_knee_carries_the_shin_and_spares_the_thigh():
     assert rise[rest < 0.06].min() > 0.15
 
 
-def test_joints_stay_within_human_limits():
+@pytest.mark.parametrize("sample", [skeleton.sample_pose, skeleton.lively_pose])
+def test_joints_stay_within_human_limits(sample):
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        for dof, angle in skeleton.sample_pose(rng, rng.uniform(-720, 720)).items():
+        for dof, angle in sample(rng, rng.uniform(-720, 720)).items():
             low, high = skeleton.LIMITS[dof]
             assert low <= angle <= high, dof
 
@@ -286,3 +287,17 @@ def test_other_people_than_were_asked_for_are_not_taken(tmp_path):
     for others in ({"seed": 0}, {"views": 3, "seed": 1}, {"seed": 1, "backdrops": "every"}):
         with pytest.raises(UserError, match=r"holds other people \(.*seed 1, 2 views.*; give another --data_dir"):
             synthetic.refuse_others(tmp_path, **{"views": 2} | others)
+
+
+def test_lively_people_move_more_than_calm_ones_and_are_another_data_set(tmp_path):
+    def spread(sample):
+        angles = [sample(np.random.default_rng(seed), 0.0)["shoulder_left", "x"] for seed in range(100)]
+        return np.std(angles)
+
+    assert spread(skeleton.lively_pose) > 2 * spread(skeleton.sample_pose)
+    synthetic.generate(tmp_path, people=1, test_people=0, views=2, image_size=32, workers=1, poses="lively")
+    making.refuse_others(tmp_path, views=2, poses="lively")
+    with pytest.raises(UserError, match="other people"):
+        making.refuse_others(tmp_path, views=2)
+    with pytest.raises(ValueError, match="no such poses"):
+        synthetic.generate(tmp_path, poses="asleep")

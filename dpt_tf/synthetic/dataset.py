@@ -24,11 +24,12 @@ from dpt_tf.synthetic import light, wardrobe
 from dpt_tf.synthetic.camera import Camera
 from dpt_tf.synthetic.figure import person
 from dpt_tf.synthetic.render import render
-from dpt_tf.synthetic.skeleton import sample_pose
+from dpt_tf.synthetic.skeleton import lively_pose, sample_pose
 from dpt_tf.system.errors import UserError
 
 _MOST = 1 << 24  # people in a split
 _SPLITS = {"train": 0, "test": 1}
+POSES = {"calm": "", "lively": ", lively poses"}  # likewise what they do
 BACKDROPS = {  # what `generate` can put people before, and how a data set's description says so
     "studio": "",
     "white": ", white backdrops",
@@ -46,6 +47,7 @@ class Order:
     image_size: int
     faults: bool
     backdrops: str = "studio"
+    poses: str = "calm"
 
 
 def number(seed: int, split: str, index: int) -> int:
@@ -72,6 +74,7 @@ def generate(
     workers: int | None = None,
     backdrops: str = "studio",
     test_backdrops: str | None = None,
+    poses: str = "calm",
 ) -> pathlib.Path:
     """Writes `people` to train on and `test_people` strangers, each in `views` views of `image_size` pixels.
 
@@ -89,13 +92,15 @@ def generate(
         are the same.
       test_backdrops: the same of the split `test`; by default as in training, but `studio` in the place of `every`, so
         that scores compare.
+      poses: `calm`, as people stand before a camera; or `lively`, every other of them in motion, for networks that are
+        to find any.
 
     Returns:
       The folder of the prepared data set.
 
     Raises:
       ValueError: a count is not positive, the number of a person is too large, `seed` is negative, or there are no such
-        backdrops.
+        backdrops or poses.
       OSError: the disk is full or the folder cannot be written.
     """
     from dpt_tf.data import records
@@ -107,6 +112,8 @@ def generate(
         if value < least:
             raise ValueError(f"{name} is {value}; it must be at least {least}")
     before = _before(backdrops, test_backdrops)
+    if poses not in POSES:
+        raise ValueError(f"no such poses: {poses}; have {', '.join(POSES)}")
     counts = {"train": people, "test": test_people}
     orders = {
         split: [
@@ -117,6 +124,7 @@ def generate(
                 image_size,
                 faults and split == "train",
                 before[split],
+                poses,
             )
             for index in range(count)
         ]
@@ -126,7 +134,7 @@ def generate(
     with tqdm(total=total, unit="view", desc="synthetic people", smoothing=0.05) as bar:
         # A source for each split: whoever writes them looks at the first of each before taking the rest of any.
         splits = {split: _counted(_make_all(of, workers or os.cpu_count() or 1), bar) for split, of in orders.items()}
-        description = _description(views, seed, faults, before)
+        description = _description(views, seed, faults, before, poses)
         return records.write(data_dir, "synthetic", splits, image_size, description).directory
 
 
@@ -137,6 +145,7 @@ def refuse_others(
     faults: bool = True,
     backdrops: str = "studio",
     test_backdrops: str | None = None,
+    poses: str = "calm",
 ) -> None:
     """Whether the people in `data_dir` are those that `generate` would make, however many.
 
@@ -146,7 +155,7 @@ def refuse_others(
     """
     from dpt_tf.data import records
 
-    wanted = _description(views, seed, faults, _before(backdrops, test_backdrops))
+    wanted = _description(views, seed, faults, _before(backdrops, test_backdrops), poses)
     there = records.open_prepared(data_dir).description
     if there != wanted:
         raise UserError(f"{data_dir} holds other people ({there}) than these ({wanted}); give another --data_dir")
@@ -161,11 +170,11 @@ def _before(backdrops: str, test_backdrops: str | None) -> dict[str, str]:
     return before
 
 
-def _description(views: int, seed: int, faults: bool, before: dict[str, str]) -> str:
+def _description(views: int, seed: int, faults: bool, before: dict[str, str], poses: str = "calm") -> str:
     others = "" if before == _before(before["train"], None) else f"; test before {before['test']}"
     return (
         f"Procedural people with exact IUV: seed {seed}, {views} views, faults {'on' if faults else 'off'}"
-        f"{BACKDROPS[before['train']]}{others}"
+        f"{BACKDROPS[before['train']]}{others}{POSES[poses]}"
     )
 
 
@@ -187,7 +196,8 @@ def make_views(order: Order) -> Iterator[View]:
     for k in range(order.views):
         rng = np.random.default_rng((order.seed, 2, k))
         turned = start + 360 * k / order.views + rng.normal(0, 12)
-        image, iuv, keypoints = render(who, sample_pose(rng, turned), studio.framed_anew(rng), order.image_size)
+        pose = lively_pose if order.poses == "lively" and rng.random() < 0.5 else sample_pose
+        image, iuv, keypoints = render(who, pose(rng, turned), studio.framed_anew(rng), order.image_size)
         if order.faults:
             # A stored map is a mended one, as every reader gives it; what mending leaves of the faults stays.
             iuv, _ = undo_wrap_around(densepose_faults.apply(iuv, rng))

@@ -180,3 +180,41 @@ def sample_pose(rng: np.random.Generator, turned: float) -> Pose:
     pose["pelvis", "z"] = rng.normal(0, 2)
     pose["pelvis", "y"] = turned
     return within_limits(pose)
+
+
+_LIVELY = 0.6  # share of the lively poses in which a limb, the trunk or the head leaves the calm one
+
+
+def lively_pose(rng: np.random.Generator, turned: float) -> Pose:
+    """A pose of someone in motion, for networks that are to know any: arms anywhere, wide stances, bent trunks.
+
+    Each limb, the trunk and the head are by themselves as `sample_pose` has them or anywhere within reach.
+    """
+    pose = sample_pose(rng, turned)
+    for side in ("left", "right"):
+        if rng.random() < _LIVELY:
+            pose |= {
+                (f"shoulder_{side}", "x"): rng.uniform(-150, 30),
+                (f"shoulder_{side}", "z"): rng.uniform(5, 115),
+                (f"shoulder_{side}", "y"): rng.uniform(-75, 35),
+                (f"elbow_{side}", "x"): -130 * rng.random() ** 1.5,
+                (f"wrist_{side}", "x"): rng.normal(0, 18),
+                (f"wrist_{side}", "y"): rng.normal(0, 30),
+            }
+    if rng.random() < _LIVELY:
+        bend = rng.uniform(0, 70) * (rng.random() < 0.6)
+        for side in ("left", "right"):
+            lift = bend + rng.normal(0, 8) + (rng.uniform(10, 60) * (rng.random() < 0.25))
+            pose |= {
+                (f"hip_{side}", "x"): 12 - lift,
+                (f"hip_{side}", "z"): rng.uniform(0, 36),
+                (f"hip_{side}", "y"): rng.uniform(-10, 30),
+                (f"knee_{side}", "x"): max(0.0, lift * rng.uniform(0.6, 1.8)),
+                (f"ankle_{side}", "x"): -0.4 * lift + rng.normal(0, 8),
+            }
+    if rng.random() < _LIVELY:
+        pose |= {("waist", axis): rng.normal(0, 9) for axis in "yz"} | {("waist", "x"): rng.uniform(-8, 30)}
+        pose |= {("pelvis", "x"): rng.uniform(-8, 22), ("chest", "y"): rng.normal(0, 8)}
+    if rng.random() < _LIVELY:
+        pose |= {(joint, axis): rng.normal(0, 12) for joint in ("neck", "head") for axis in "xy"}
+    return within_limits(pose)
