@@ -192,3 +192,29 @@ def test_two_replicas_train_like_one(tmp_path):
     command = [sys.executable, "-c", script, str(tmp_path)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_weights_that_no_term_reaches_stay_as_they_are(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        source = keras.Input([SIZE, SIZE, 3], name="source")
+        image = keras.layers.Conv2D(3, 3, padding="same", name="reached")(source)
+        logit = keras.layers.Conv2D(1, 3, padding="same", name="unreached")(source)
+        generator = keras.Model({"source": source}, {"image": image, "matte_logit": logit})
+    finally:
+        keras.config.set_dtype_policy(before)
+    hparams = HPARAMS.replace(perceptual_weight=0.0, style_weight=0.0, gan_weight=0.0, matte_weight=0.5)
+    optimizer = keras.optimizers.Adam(RATE)
+    optimizer.build(generator.trainable_variables)
+    x, y, _ = make_batch()
+    was = {layer: [np.array(w) for w in generator.get_layer(layer).weights] for layer in ("reached", "unreached")}
+    tf.function(steps.joint(generator, optimizer, hparams))({"source": x["source"]}, y)
+    moved = {
+        layer: any(
+            (np.array(w) != a).any() for w, a in zip(generator.get_layer(layer).weights, was[layer], strict=True)
+        )
+        for layer in was
+    }
+    assert moved == {"reached": True, "unreached": False}

@@ -168,5 +168,7 @@ def _mean(per_example: tf.Tensor, hparams: HParams) -> tf.Tensor:
 
 def _descend(optimizer: Any, tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model) -> None:
     variables = network.trainable_variables
+    gradients = tape.gradient(loss, variables)
     # What no term of the loss reaches (a matte that no example has) stays as it is.
-    optimizer.apply(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO), variables)
+    gradients = [tf.zeros(v.shape) if g is None else g for v, g in zip(variables, gradients, strict=True)]
+    optimizer.apply(gradients, variables)
