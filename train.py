@@ -27,7 +27,12 @@ from dpt_tf.system.errors import UserError
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
 _DATASET = flags.DEFINE_enum("dataset", "synthetic", DATASETS, "What to train on.")
-_STAGE = flags.DEFINE_enum("stage", "all", [*config.STAGES, "all"], "Which stage to train; all: one after the other.")
+_STAGE = flags.DEFINE_enum(
+    "stage",
+    "all",
+    [*config.EVERY_STAGE, "all"],
+    "Which stage to train; all: those that paint, one after the other; pose: the network that finds maps.",
+)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "The prepared data set; synthetic: where to keep it.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; by default runs/DATASET-PRESET.")
 _PRESET = flags.DEFINE_string("preset", "paper", "The hyper-parameters to begin with: paper or small.")

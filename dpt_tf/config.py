@@ -14,6 +14,8 @@ from typing import Any
 from dpt_tf.system import atomic
 
 STAGES = ("predictive", "inpainting", "joint")
+MAP_STAGE = "pose"  # trains the network that finds maps, and nothing that paints
+EVERY_STAGE = (*STAGES, MAP_STAGE)
 POSES = ("densepose", "densepose_onehot", "segmentation", "mask", "keypoints")
 BLOCKS = ("predictive", "refinement", "warping", "full")
 BLENDINGS = ("residual", "layers")
@@ -56,6 +58,15 @@ class HParams:
     blending: str = "residual"  # layers: weights of predicted, warped and backdrop, see `models.layered`
     augment: int = 0  # 1: training pairs are varied, see `data.read.augment`
 
+    # The network that finds maps (Sec. 4.1), see `models.fcn`, and the weights of its losses.
+    fcn_backbone: str = "ResNet101"
+    fcn_width: int = 256
+    part_weight: float = 1.0
+    coordinates_weight: float = 5.0
+    person_weight: float = 1.0
+    head_weight: float = 1.0
+    facing_weight: float = 0.5
+
     # Losses of the joint stage (Sec. 4.1), and beyond the paper: SSIM, L1 of the prediction, the source's matte.
     l1_weight: float = 1.0
     perceptual_weight: float = 0.5
@@ -76,6 +87,7 @@ class HParams:
     predictive_steps: int = 0
     inpainting_steps: int = 0
     joint_steps: int = 0
+    pose_steps: int = 0
     neighbours: int = 3
     mixed_precision: str = "float32"
     seed: int = 0
@@ -126,8 +138,8 @@ class HParams:
         Raises:
           ValueError: none of them does.
         """
-        wanted = [stage for stage in STAGES if stage in names]
-        needed = [stage for stage in wanted if stage in self.stages()]
+        wanted = [stage for stage in EVERY_STAGE if stage in names]
+        needed = [stage for stage in wanted if stage in (*self.stages(), MAP_STAGE)]
         if wanted and not needed:
             raise ValueError(
                 f"with blocks={self.blocks} the {', '.join(wanted)} stage has nothing to train; "
@@ -151,8 +163,9 @@ class HParams:
 # Fields that may be 0; every other number must be positive.
 _MAY_BE_ZERO = frozenset(
     {"residuals", "blending_residuals", "l1_weight", "perceptual_weight", "style_weight", "gan_weight"}
-    | {"beta_1", "beta_2", "cooldown", "predictive_steps", "inpainting_steps", "joint_steps", "seed"}
+    | {"beta_1", "beta_2", "cooldown", "predictive_steps", "inpainting_steps", "joint_steps", "pose_steps", "seed"}
     | {"palette", "surface_prior", "augment", "ssim_weight", "predicted_weight", "matte_weight"}
+    | {"coordinates_weight", "person_weight", "head_weight", "facing_weight"}
 )
 
 _LAYERS: dict[str, Any] = {
@@ -183,11 +196,25 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-3,
         "cooldown": 0.5,
     },
+    "pose": {
+        "image_size": 160,
+        "augment": 1,
+        "fcn_backbone": "small",
+        "fcn_width": 192,
+        "learning_rate": 1e-3,
+        "cooldown": 0.5,
+        "beta_1": 0.9,
+        "batch_size": 16,
+    },
 }
 
 
 def preset(name: str) -> HParams:
-    """The hyper-parameters called `name`: `paper`; `layers`, which goes beyond it; `small`, `layers` on two cores."""
+    """The hyper-parameters called `name`.
+
+    They are `paper`; `layers`, which goes beyond it; `small`, `layers` on two cores; and `pose`, of the stage of that
+    name alone, which finds maps, on two cores.
+    """
     if name not in _PRESETS:
         raise ValueError(f"no such preset: {name}; have {', '.join(sorted(_PRESETS))}")
     return HParams(preset=name, **_PRESETS[name])

@@ -1,13 +1,21 @@
-"""The losses of Sec. 3.4 and Appendix A: pure functions, one value per example, no weights.
+"""The losses of Sec. 3.4 and Appendix A, and those of maps: pure functions, one value per example, no weights.
 
 y is the truth, y_hat what the network painted; everything is computed in float32, whatever the networks ran in.
 
 Note:
   The paper does not say how Eqs. 1 to 3 are normalised. Each docstring says how they are here: so that no term changes
   its size with the resolution, and the weights 1, 0.5, 5e5 and 0.1 of Sec. 4.1 bring all four terms to the order of 1.
+
+The losses of maps are DensePose's (Güler et al., CVPR 2018): cross entropy of the parts, smooth L1 of U and V of the
+true part only, where somebody labelled them, so people with a dense truth and people with a hundred points are learnt
+from alike. An output has half the photo's size; each of its places is held against the 2 x 2 pixels it stands for.
 """
 
 import tensorflow as tf
+
+# How much a pixel of a part counts in `parts`: background less, for most of a picture is; hands, feet and the head
+# more, for they are small and tell which side is seen.
+PART_WEIGHTS = (0.3, 1, 1, 2, 2, 2, 2, *[1] * 16, 2, 2)
 
 
 def l1(y, y_hat):
@@ -112,6 +120,74 @@ def discriminator(real, fake):
     """1/2 E (D(z, y) - 1)^2 + 1/2 E D(z, y_hat)^2, the discriminator's half of Eq. 4. Scores twice -> `[B]`."""
     real, fake = _float32(real, fake)
     return 0.5 * _mean(tf.square(real - 1)) + 0.5 * _mean(tf.square(fake))
+
+
+def parts(part, logits):
+    """Cross entropy of the parts, mean over the labelled pixels. A pixel counts `PART_WEIGHTS` of its part.
+
+    Args:
+      part: int32 `[B, S, S]`, 0 for background, 1..24, and -1 where nobody labelled.
+      logits: `[B, S/2, S/2, 25]`; each place stands for 2 x 2 pixels.
+    """
+    labels = tf.one_hot(_by_place(part), logits.shape[-1]) * PART_WEIGHTS  # [B, S/2, S/2, 4, 25]
+    labels = tf.reduce_sum(labels, 3)
+    cross_entropy = -tf.reduce_sum(labels * tf.nn.log_softmax(tf.cast(logits, tf.float32)), [1, 2, 3])
+    return tf.math.divide_no_nan(cross_entropy, tf.reduce_sum(labels, [1, 2, 3]))
+
+
+def coordinates(part, uv, predicted, beta=0.1):
+    """Smooth L1 of U and V of the true part, mean over the pixels that have one.
+
+    d^2 / (2 beta) where d = |uv - predicted| is below beta, else d - beta / 2 (Girshick, 2015).
+
+    Args:
+      part: as above.
+      uv: float32 `[B, S, S, 2]` in 0..1.
+      predicted: `[B, S/2, S/2, 48]`, U of the 24 parts and then V.
+      beta: where the loss turns from square to straight.
+    """
+    parts_of = tf.one_hot(_by_place(part) - 1, predicted.shape[-1] // 2)  # none for background and unlabelled
+    known = tf.stack([_by_place(uv[..., k]) for k in range(2)], -1)  # [B, S/2, S/2, 4, 2]
+    shape = tf.concat([tf.shape(predicted)[:3], [2, predicted.shape[-1] // 2]], 0)
+    own = tf.einsum("bhwkp,bhwcp->bhwkc", parts_of, tf.reshape(tf.cast(predicted, tf.float32), shape))
+    away = tf.abs(known - own)
+    loss = tf.where(away < beta, away**2 / (2 * beta), away - beta / 2)
+    counts = tf.reduce_sum(parts_of, -1)
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(counts[..., None] * loss, [1, 2, 3, 4]), tf.reduce_sum(counts, [1, 2, 3])
+    )
+
+
+def person(coverage, logit):
+    """Binary cross entropy of the whole person, mean over all pixels; coverage `[B, S, S]` in 0..1."""
+    return _mean(tf.nn.sigmoid_cross_entropy_with_logits(_share(coverage, 2), tf.cast(logit[..., 0], tf.float32)))
+
+
+def head(part, logit):
+    """Binary cross entropy of the head, mean over all pixels that are labelled; logit `[B, S/4, S/4, 1]`."""
+    known, own = (_share(tf.cast(of, tf.float32), 4) for of in (part >= 0, part >= 23))
+    cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(
+        tf.math.divide_no_nan(own, known), tf.cast(logit[..., 0], tf.float32)
+    )
+    return tf.math.divide_no_nan(tf.reduce_sum(known * cross_entropy, [1, 2]), tf.reduce_sum(known, [1, 2]))
+
+
+def facing(part, logit):
+    """Binary cross entropy of the share of the trunk's pixels that are of its front; 0 where no trunk is seen."""
+    back, front = (tf.reduce_sum(tf.cast(part == number, tf.float32), [1, 2]) for number in (1, 2))
+    share = tf.math.divide_no_nan(front, front + back)
+    cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(share, tf.cast(logit[:, 0], tf.float32))
+    return cross_entropy * tf.cast(front + back > 0, tf.float32)
+
+
+def _share(x, side):
+    """The mean of each square of pixels: `[B, S, S] -> [B, S/side, S/side]`."""
+    return tf.nn.avg_pool2d(x[..., None], side, side, "VALID")[..., 0]
+
+
+def _by_place(x):
+    """`[B, S, S] -> [B, S/2, S/2, 4]`."""
+    return tf.nn.space_to_depth(x[..., None], 2)
 
 
 def _float32(*tensors):

@@ -299,3 +299,54 @@ def test_a_pair_of_one_view_stays_one_person_before_one_backdrop():
         assert np.abs(source[..., :3].astype(int) - target[..., :3]).mean() < 25
         exact += np.array_equal(source, target) and np.array_equal(first, second)
     assert 0 < exact < len(SEEDS)
+
+
+def alone(seed):
+    """The scene as one view, varied."""
+    photo, coordinates = scene()
+    padded = np.pad(coordinates, [(0, 0), (0, 0), (0, 1)])
+    seen = stored.Seen([tf.constant(photo)], [tf.constant(padded)], tf.fill([1, 18, 2], -1))
+    return augment.vary_alone(seen, tf.constant([5, seed]))
+
+
+def test_a_view_alone_keeps_its_exact_map_over_its_own_pixels():
+    right = []
+    for seed in SEEDS:
+        seen = alone(seed)
+        photo, made = seen.photos[0].numpy(), seen.maps[0].numpy()
+        there = made[..., 0] > 0
+        assert set(np.unique(made[..., 0])) <= {0, 9, 10}
+        assert photo[there, 3].min(initial=255) > 20  # nobody's map lies off them, but for a pixel's edge
+        if there.sum() > 20:
+            levels = [np.corrcoef(made[there, 1 + k], photo[there, k])[0, 1] for k in (0, 1)]
+            right.append(np.nanmean(levels))
+    assert np.median(right) > 0.7  # colours change, their order does not
+
+
+def test_views_alone_come_in_every_size_place_and_side():
+    seen = [alone(seed) for seed in range(60)]
+    sizes = [(one.maps[0].numpy()[..., 0] > 0).sum() for one in seen]
+    assert max(sizes) > 3 * min(sizes)
+    middles = [np.mean(np.nonzero(one.maps[0].numpy()[..., 0]), 1) for one in seen]
+    assert np.std(middles, 0).min() > 1
+    parts = [np.mean(np.nonzero(one.maps[0].numpy()[..., 0] == 9)[1]) for one in seen]
+    others = [np.mean(np.nonzero(one.maps[0].numpy()[..., 0] == 10)[1]) for one in seen]
+    # In a mirror part 9 lies right, and is called 10 there: so it always lies on its own side but for rotation.
+    assert np.mean(np.array(parts) < np.array(others)) > 0.9
+
+
+def test_a_batch_of_views_is_what_the_network_of_maps_learns_from(prepared):
+    hparams = config.preset("pose").replace(image_size=SIZE, batch_size=4)
+    x, truth = next(iter(read.train_batches(prepared, hparams, "pose")))
+    assert {name: (value.dtype, tuple(value.shape)) for name, value in (x | truth).items()} == {
+        "photo": (tf.float32, (4, SIZE, SIZE, 3)),
+        "part": (tf.int32, (4, SIZE, SIZE)),
+        "uv": (tf.float32, (4, SIZE, SIZE, 2)),
+        "person": (tf.float32, (4, SIZE, SIZE)),
+        "has_person": (tf.float32, (4,)),
+    }
+    again, _ = next(iter(read.train_batches(prepared, hparams, "pose", start_step=0)))
+    np.testing.assert_array_equal(x["photo"], again["photo"])
+    assert set(np.unique(truth["has_person"])) <= {0.0, 1.0}
+    batches = read.train_batches(prepared, hparams, "pose").take(4)
+    assert 0 < np.mean([truth["has_person"] for _, truth in batches]) < 1  # some are of pictures without alpha

@@ -28,6 +28,17 @@ LOSSES = {
     "discriminator": lambda b: losses.discriminator(texture(0, 2, 4, 4, 1)[:b], texture(1, 2, 4, 4, 1)[:b]),
 }
 
+# Maps of 4 x 4 pixels, 25 parts: left half part 2, right half background; places are 2 x 2.
+PART = tf.constant(np.repeat([[2, 2, 0, 0]], 4, 0)[None].repeat(2, 0), tf.int32)
+UV = texture(2, 2, 4, 4, 2) / 4 + 0.5
+LOSSES |= {
+    "parts": lambda b: losses.parts(PART[:b], texture(3, 2, 2, 2, 25)[:b]),
+    "coordinates": lambda b: losses.coordinates(PART[:b], UV[:b], texture(4, 2, 2, 2, 48)[:b]),
+    "person": lambda b: losses.person(tf.cast(PART[:b] > 0, tf.float32), texture(5, 2, 2, 2, 1)[:b]),
+    "head": lambda b: losses.head(PART[:b] + 21, texture(6, 2, 1, 1, 1)[:b]),
+    "facing": lambda b: losses.facing(PART[:b], texture(7, 2, 1)[:b]),
+}
+
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_gives_one_positive_value_per_example(name):
@@ -123,3 +134,50 @@ def test_dissimilarity_is_1_minus_ssim_by_hand():
 def test_matte_by_hand():
     logit = tf.constant([0.0, 100.0], shape=[1, 1, 2, 1])
     np.testing.assert_allclose(losses.matte(tf.constant([0.5, 1.0], shape=[1, 1, 2, 1]), logit), [np.log(2) / 2])
+
+
+def certain(part, logit=30.0):
+    """Logits `[1, 2, 2, 25]` that are sure of a part at each place."""
+    return logit * tf.one_hot(tf.constant(part)[None], 25)
+
+
+def test_parts_by_hand():
+    right = certain([[2, 0], [2, 0]])
+    np.testing.assert_allclose(losses.parts(PART[:1], right), [0], atol=1e-6)
+    unsure = tf.zeros([1, 2, 2, 25])
+    np.testing.assert_allclose(losses.parts(PART[:1], unsure), [np.log(25)], rtol=1e-6)
+    # Body wrong, background right: the body has weight 1 and the background 0.3.
+    wrong = certain([[1, 0], [1, 0]], 10.0)
+    own = 10 + np.log(1 + 24 * np.exp(-10.0))
+    np.testing.assert_allclose(losses.parts(PART[:1], wrong), [(own + 0.3 * (own - 10)) / 1.3], rtol=1e-4)
+
+
+def test_unlabelled_pixels_cost_nothing():
+    nothing = tf.fill([1, 4, 4], -1)
+    logits, uv = texture(3, 1, 2, 2, 25), texture(4, 1, 2, 2, 48)
+    assert losses.parts(nothing, logits) == losses.coordinates(nothing, UV[:1], uv) == 0
+    assert losses.head(nothing, logits[:, :1, :1, :1]) == losses.facing(nothing, logits[:, 0, 0, :1]) == 0
+    one = tf.tensor_scatter_nd_update(nothing, [[0, 1, 1]], [7])  # in the first place
+    logits_elsewhere = tf.concat([logits[:, :1, :1], 0 * logits[:, :1, 1:]], 2)
+    logits_elsewhere = tf.concat([logits_elsewhere, 0 * logits[:, 1:]], 1)
+    np.testing.assert_allclose(losses.parts(one, logits), losses.parts(one, logits_elsewhere), rtol=1e-6)
+
+
+def test_coordinates_look_at_the_true_part_only_and_tell_u_from_v():
+    part = tf.fill([1, 2, 2], 3)
+    uv = tf.tile(tf.constant([0.25, 0.75]), [4])
+    uv = tf.reshape(uv, [1, 2, 2, 2])
+    predicted = np.full([1, 1, 1, 48], 9.0, np.float32)
+    predicted[..., 2], predicted[..., 24 + 2] = 0.25, 0.75
+    assert losses.coordinates(part, uv, predicted) == 0
+    predicted[..., 2] += 0.3  # straight from 0.1 on
+    np.testing.assert_allclose(losses.coordinates(part, uv, predicted), [0.3 - 0.05], rtol=1e-5)
+    predicted[..., 2] = 0.25 + 0.05
+    np.testing.assert_allclose(losses.coordinates(part, uv, predicted), [0.05**2 / 0.2], rtol=1e-4)
+
+
+def test_facing_is_the_share_of_the_trunks_front():
+    part = tf.constant([[[1, 2], [2, 2]]])
+    logits = tf.constant([[-1.0], [0.0], [float(np.log(3))], [2.0]])
+    cost = losses.facing(tf.repeat(part, 4, 0), logits).numpy()
+    assert cost.argmin() == 2  # 3 / 4 is the sigmoid of log 3

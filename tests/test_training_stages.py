@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from toy import TINY, make_item
 
-from dpt_tf import config, iuv
-from dpt_tf.data import fingerprint, records
+from dpt_tf import config, iuv, synthetic
+from dpt_tf.data import fingerprint, read, records
 from dpt_tf.system import locks
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, loop, run, stages
@@ -258,3 +258,47 @@ def test_a_run_that_noted_no_data_goes_on(tmp_path):
 def test_two_programs_do_not_train_in_one_folder(tmp_path):
     with locks.claimed(tmp_path), pytest.raises(UserError, match="another program"):
         run.train(tmp_path, tmp_path / "data", TINY)
+
+
+MAPS = config.preset("pose").replace(image_size=32, fcn_width=32, batch_size=2, cooldown=0.0)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Two synthetic people, drawn small."""
+    folder = tmp_path_factory.mktemp("people")
+    synthetic.generate(folder, people=2, test_people=0, views=3, image_size=32, workers=1)
+    return folder
+
+
+def test_the_stage_of_maps_trains_alone_learns_and_resumes_to_the_same_end(people, tmp_path):
+    tf.config.experimental.enable_op_determinism()
+    quiet = loop.Schedule(pictures_every=0)
+    for folder, lengths in ((tmp_path / "whole", (6,)), (tmp_path / "stopped", (2, 6))):
+        for length in lengths:
+            run.train(folder, people, MAPS.replace(pose_steps=length), ["pose"], "synthetic", schedule=quiet, say=str)
+    whole, stopped = (stages.load_fcn(tmp_path / name) for name in ("whole", "stopped"))
+    assert whole[2]["step"] == 6
+    for one, other in zip(whole[0].variables, stopped[0].variables, strict=True):
+        np.testing.assert_array_equal(np.array(one), np.array(other))
+    fresh = stages.build("pose", MAPS).network
+    moved = [
+        np.abs(np.array(a) - np.array(b)).max() > 0 for a, b in zip(whole[0].variables, fresh.variables, strict=True)
+    ]
+    assert np.mean(moved) > 0.95
+
+
+def test_all_stages_do_not_train_maps_and_a_run_without_them_says_so(made):
+    folder, _ = made
+    assert "pose" not in config.STAGES
+    assert TINY.needed([*config.STAGES, "pose"]) == [*config.STAGES, "pose"]
+    with pytest.raises(UserError, match=r"no trained pose stage.*--stage=pose"):
+        stages.load_fcn(folder)
+
+
+def test_the_stage_of_maps_shows_photo_truth_map_and_person(people):
+    stage = stages.build("pose", MAPS)
+    x, truth = next(iter(read.train_batches(people, MAPS, "pose")))
+    shown = stage.pictures(x, truth)
+    assert set(shown) == {"photo", "truth", "found", "person"}
+    assert all(picture.dtype == np.uint8 and picture.shape[0] == 2 for picture in shown.values())

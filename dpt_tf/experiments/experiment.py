@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from dpt_tf.config import HParams
 from dpt_tf.data import fingerprint, read, records
 from dpt_tf.evaluation import digests, score_set, scoring
 from dpt_tf.evaluation.real_set import RealSet
@@ -109,6 +110,7 @@ def _compare(plan: Plan) -> None:
     theirs = tabulate.read(path)
     begun = any(checkpoints.all_of(path) for path in plan.workdir.glob("*/*/checkpoints"))
     if theirs is not None and begun:
+        theirs = _of_an_earlier_version() | theirs
         differ = [key for key in ours if theirs.get(key) != ours[key]]
         if differ:
             values = ", ".join(f"{key} is {theirs.get(key)} there and {ours[key]} here" for key in differ)
@@ -122,6 +124,11 @@ def _identity(plan: Plan) -> dict[str, Any]:
     return {"table": plan.table.number, "vgg": _vgg(plan), **_shared_hparams(plan), **of_data}
 
 
+def _of_an_earlier_version() -> dict[str, Any]:
+    """The hyper-parameters that an experiment did not note, as it had not heard of them."""
+    return dataclasses.asdict(HParams())
+
+
 def beside(plan: Plan, folder: pathlib.Path) -> Plan:
     """The experiment in `folder`, whose stages `plan` may take over.
 
@@ -133,7 +140,7 @@ def beside(plan: Plan, folder: pathlib.Path) -> Plan:
         raise UserError(f"--beside={folder}: no experiment is there; give the --workdir of an earlier dpt experiment")
     table = tables.TABLES[found["table"]]
     other = dataclasses.replace(plan, table=table, rows=table.rows, workdir=folder, beside=())
-    expected = _identity(other)
+    expected, found = _identity(other), _of_an_earlier_version() | found
     differ = [key for key, value in expected.items() if key != "vgg" and found.get(key) != value]
     looks_alike = None in (_vgg(plan), found.get("vgg")) or found["vgg"] == plan.vgg_weights
     if differ or not looks_alike:

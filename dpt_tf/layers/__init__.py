@@ -1,4 +1,4 @@
-"""Keras layers: geometry of the surface, what is known beforehand, instance norm, per-part and fast convolutions.
+"""Keras layers: geometry of the surface, what is known beforehand, norms, fast convolutions, a closer look.
 
 image `[B, H, W, C]`   iuv `[B, H, W, 3]` uint8 (I, U, V)   atlas `[B, 24, R, R, C]`, part p at index p - 1
 """
@@ -6,6 +6,7 @@ image `[B, H, W, C]`   iuv `[B, H, W, 3]` uint8 (I, U, V)   atlas `[B, 24, R, R,
 from dpt_tf.layers.conv import Conv2D
 from dpt_tf.layers.exact import Float32Layer
 from dpt_tf.layers.geometry import Sample, Unwrap
+from dpt_tf.layers.glimpse import Glimpse
 from dpt_tf.layers.norm import InstanceNorm
 from dpt_tf.layers.parts import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
 from dpt_tf.layers.surface import Backdrop, BackdropGuess, Enlarge, Matte, Palette, Prior, Surroundings
@@ -16,6 +17,7 @@ __all__ = [
     "Conv2D",
     "Enlarge",
     "Float32Layer",
+    "Glimpse",
     "InstanceNorm",
     "JoinParts",
     "Matte",

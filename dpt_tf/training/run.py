@@ -25,7 +25,7 @@ from dpt_tf.system.errors import UserError
 from dpt_tf.training import beginning, checkpoints, loop, stages
 
 # More of the same changes nothing of what went before, unless the learning rate was to cool down by then.
-_LENGTHS = frozenset(["epochs", *(f"{stage}_steps" for stage in config.STAGES)])
+_LENGTHS = frozenset(["epochs", *(f"{stage}_steps" for stage in config.EVERY_STAGE)])
 
 
 def start() -> None:
@@ -153,7 +153,7 @@ def _train_stage(
 
 def _compare(run_dir: pathlib.Path, hparams: HParams) -> None:
     """Refuses other hyper-parameters than those that stages of the run were trained with."""
-    begun = [stage for stage in config.STAGES if checkpoints.all_of(stages.folder(run_dir, stage))]
+    begun = [stage for stage in config.EVERY_STAGE if checkpoints.all_of(stages.folder(run_dir, stage))]
     there = stages.hparams_of(run_dir) if begun else None
     if there is None:
         return
@@ -176,7 +176,7 @@ def _facts(name: str, hparams: HParams, vgg_weights: str) -> dict[str, Any]:
 
 def _compare_data(run_dir: pathlib.Path, facts: dict[str, Any]) -> None:
     """Refuses another data set than that which stages of the run were trained on."""
-    for name in config.STAGES:
+    for name in config.EVERY_STAGE:
         noted = stages.provenance(run_dir, name) if checkpoints.all_of(stages.folder(run_dir, name)) else {}
         if noted.get("dataset", facts["dataset"]) != facts["dataset"]:
             raise UserError(

@@ -16,10 +16,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from dpt_tf import config, models, shipped
 from dpt_tf.config import HParams
-from dpt_tf.ops import atlas
+from dpt_tf.ops import atlas, charts
 from dpt_tf.shipped import weights as shipped_weights
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, steps, summaries
@@ -77,7 +78,7 @@ def build(
     with precision(hparams.mixed_precision):
         if name == "joint":
             return _joint(hparams, vgg_weights, optimizer)
-        return {"predictive": _predictive, "inpainting": _inpainting}[name](hparams, optimizer)
+        return {"predictive": _predictive, "inpainting": _inpainting, "pose": _pose}[name](hparams, optimizer)
 
 
 def folder(run_dir: pathlib.Path, name: str) -> pathlib.Path:
@@ -130,7 +131,7 @@ def load_generator(
     """
     run_dir = shipped.find(run_dir)
     if shipped.is_model(run_dir):
-        return _load_shipped(run_dir, mixed_precision)
+        return _load_shipped(run_dir, mixed_precision, "joint")
     hparams = hparams_of(run_dir)
     if hparams is None:
         raise UserError(
@@ -147,13 +148,36 @@ def load_generator(
     return network, hparams, facts | provenance(run_dir, "joint")
 
 
-def _load_shipped(folder: pathlib.Path, mixed_precision: str) -> tuple[keras.Model, HParams, dict[str, Any]]:
-    read = shipped_weights.read(folder)
+def load_fcn(
+    run_dir: pathlib.Path | str, mixed_precision: str = "float32"
+) -> tuple[keras.Model, HParams, dict[str, Any]]:
+    """The network of maps of a run as its pose stage left it last, or a shipped one; as `load_generator`."""
+    run_dir = shipped.find(run_dir)
+    if shipped.is_model(run_dir):
+        return _load_shipped(run_dir, mixed_precision, config.MAP_STAGE)
+    hparams = hparams_of(run_dir)
+    path = checkpoints.latest(folder(run_dir, config.MAP_STAGE), print) if hparams else None
+    if hparams is None or path is None:
+        raise UserError(f"{run_dir} has no trained pose stage; run train.py with --workdir={run_dir} --stage=pose")
     with precision(mixed_precision):
-        network = generator_of(read.hparams)
+        network = fcn_of(hparams)
+    checkpoints.restore(path, {"fcn": network.variables})
+    facts = {"run": str(run_dir), "checkpoint": str(path), "step": checkpoints.step_of(path)}
+    return network, hparams, facts | provenance(run_dir, config.MAP_STAGE)
+
+
+def _load_shipped(
+    folder: pathlib.Path, mixed_precision: str, stage: str
+) -> tuple[keras.Model, HParams, dict[str, Any]]:
+    read = shipped_weights.read(folder)
+    if stage not in read.card["steps"]:
+        does = "finds maps and does not paint" if stage == "joint" else "paints and finds no maps"
+        raise UserError(f"{shipped.called(folder)} {does}; give another model")
+    with precision(mixed_precision):
+        network = generator_of(read.hparams) if stage == "joint" else fcn_of(read.hparams)
     shipped_weights.assign(network, read.arrays, folder)
     facts = {"run": shipped.called(folder), "checkpoint": str(folder / shipped.WEIGHTS)}
-    facts |= {"step": read.card["steps"]["joint"], "digest": read.card["digest"]}
+    facts |= {"step": read.card["steps"][stage], "digest": read.card["digest"]}
     return network, read.hparams, facts | read.card["provenance"]
 
 
@@ -271,6 +295,29 @@ def _joint(hparams: HParams, vgg_weights: str, make_optimizer: MakeOptimizer) ->
     if hparams.inpaints():
         earlier["inpainting"] = network.get_layer("warping").get_layer("inpainting").variables
     return Stage("joint", step, variables, network, optimizer, pictures, earlier, discriminator)
+
+
+def _pose(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
+    network = fcn_of(hparams)
+    optimizer = _built(make_optimizer(), network)
+
+    def pictures(x, truth):
+        found = network(x["photo"], training=False)
+        true = tf.concat([tf.cast(truth["part"], tf.float32)[..., None], 255 * truth["uv"]], -1)
+        return {
+            "photo": summaries.photos(x["photo"]),
+            "truth": summaries.poses(tf.cast(true, tf.uint8)),
+            "found": summaries.poses(charts.iuv_of(found["part"], found["uv"])),
+            "person": summaries.photos(2 * tf.sigmoid(found["person"]) - 1),
+        }
+
+    variables = {"fcn": network.variables, "optimizer": optimizer.variables}
+    return Stage(config.MAP_STAGE, steps.pose(network, optimizer, hparams), variables, network, optimizer, pictures)
+
+
+def fcn_of(hparams: HParams) -> keras.Model:
+    """The network that finds maps of these sizes, with fresh weights."""
+    return models.fcn.build(hparams.image_size, hparams.fcn_backbone, hparams.fcn_width)
 
 
 def looks_at_features(hparams: HParams) -> bool:

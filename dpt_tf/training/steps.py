@@ -141,6 +141,35 @@ def joint(
     return step
 
 
+def pose(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
+    """The network that finds maps: cross entropy of the parts, smooth L1 of U and V, and three terms beyond the paper.
+
+    Args:
+      network: photo -> dict part, uv, person, head, facing (`models.fcn`).
+      optimizer: updates its weights.
+      hparams: the five weights, batch_size.
+
+    Returns:
+      step(x, truth), truth a dict part, uv, person [b, S, S], has_person [b].
+    """
+
+    def step(x, truth):
+        with tf.GradientTape() as tape:
+            found = network(x["photo"], training=True)
+            part, terms = truth["part"], {}
+            terms["part"] = _mean(losses.parts(part, found["part"]), hparams)
+            terms["coordinates"] = _mean(losses.coordinates(part, truth["uv"], found["uv"]), hparams)
+            whole = losses.person(truth["person"], found["person"])
+            terms["person"] = _mean(truth["has_person"] * whole, hparams)
+            terms["head"] = _mean(losses.head(part, found["head"]), hparams)
+            terms["facing"] = _mean(losses.facing(part, found["facing"]), hparams)
+            loss = tf.add_n([getattr(hparams, f"{name}_weight") * term for name, term in terms.items()])
+        _descend(optimizer, tape, loss, network)
+        return terms
+
+    return step
+
+
 def _without_matte(x: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     """A batch's inputs, and apart from them what no network reads: the source's matte, in 0..1, where data have one."""
     alpha: dict[str, tf.Tensor] = {

@@ -126,6 +126,12 @@ def as_neighbours(seen: Seen, _hparams: HParams):
     return {"source": source, "source_iuv": source_iuv}, {"image": tf.stack(others), "iuv": tf.stack(iuvs)}
 
 
+def as_view(seen: Seen, _hparams: HParams):
+    """A view with opacity -> (inputs, target) in uint8: the photo; its map, and the person's share of each pixel."""
+    photo, iuv = seen.photos[0], seen.maps[0]
+    return {"photo": photo[..., :3]}, {"iuv": iuv[..., :3], "person": photo[..., 3]}
+
+
 def decode_pair(views, hparams: HParams, stored: int):
     """Two views of `stored` pixels -> (inputs, target) in uint8, of the run's size."""
     return as_pair(decode(views, 2, hparams, stored), hparams)
@@ -149,3 +155,14 @@ def scale_pair(inputs, target):
 def scale_neighbours(inputs, target):
     """Photos of a batch to float32 in [-1, 1]."""
     return {**inputs, "source": _to_float(inputs["source"])}, {**target, "image": _to_float(target["image"])}
+
+
+def scale_view(inputs, target):
+    """A batch's photos to float32 in [-1, 1]; maps to `part` int32 and `uv` float32 in 0..1; `person` to 0..1."""
+    iuv = target["iuv"]
+    return {"photo": _to_float(inputs["photo"])}, {
+        "part": tf.cast(iuv[..., 0], tf.int32),
+        "uv": tf.cast(iuv[..., 1:], tf.float32) / 255,
+        "person": tf.cast(target["person"], tf.float32) / 255,
+        "has_person": target["has_person"],
+    }

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from dpt_tf.config import STAGES, HParams
+from dpt_tf.config import EVERY_STAGE, MAP_STAGE, HParams
 from dpt_tf.data import pairing, records
 from dpt_tf.data.read import augment, stored
 
@@ -40,9 +40,19 @@ class _Examples:
 
 
 def _examples(prepared: records.Prepared, hparams: HParams, stage: str) -> _Examples:
-    """Pairs of views; in the inpainting stage each view with neighbours."""
-    if stage not in STAGES:
-        raise ValueError(f"no such stage: {stage}; have {', '.join(STAGES)}")
+    """Pairs of views; in the inpainting stage each view with neighbours, in that of maps each by itself."""
+    if stage not in EVERY_STAGE:
+        raise ValueError(f"no such stage: {stage}; have {', '.join(EVERY_STAGE)}")
+    if stage == MAP_STAGE:
+        return _Examples(
+            in_epoch=prepared.views["train"],
+            rule="all",
+            of_item=lambda views: views,
+            views_of=lambda view, _views, _seed: view[None],
+            count=1,
+            arrange=stored.as_view,
+            scale=stored.scale_view,
+        )
     if stage == "inpainting":
         return _Examples(
             in_epoch=prepared.views["train"],
@@ -81,15 +91,14 @@ def train_batches(data_dir: str | os.PathLike, hparams: HParams, stage: str, sta
         to_skip = tf.where(number == first_epoch, tf.constant(skip, tf.int64), tf.constant(0, tf.int64))
         return _epoch(prepared.files["train"], window, seed, to_skip, examples)
 
-    mattes = stage != "inpainting" and hparams.matte_weight > 0
-    decode = functools.partial(_decode, examples=examples, hparams=hparams, image_size=prepared.image_size)
+    decode = functools.partial(_decode, examples=examples, hparams=hparams, image_size=prepared.image_size, stage=stage)
     options = tf.data.Options()
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
         .flat_map(epoch)
-        .map(functools.partial(decode, mattes=mattes), num_parallel_calls=tf.data.AUTOTUNE)
+        .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(hparams.batch_size, drop_remainder=True)
         .map(examples.scale, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(2)
@@ -139,14 +148,17 @@ def _epoch(files: list[str], window: int, seed, skip, examples: _Examples) -> tf
     return windows.scan(skip, leave_out).flat_map(from_window)
 
 
-def _decode(views, examples: _Examples, hparams: HParams, image_size: int, mattes: bool):
-    """Stored views -> (inputs, target) in uint8: varied where `hparams` say so, with the source's matte if `mattes`."""
-    with_opacity = bool(hparams.augment) or mattes
-    seen = stored.decode(views, examples.count, hparams, image_size, with_opacity)
+def _decode(views, examples: _Examples, hparams: HParams, image_size: int, stage: str):
+    """Stored views -> (inputs, target) in uint8: varied where `hparams` say so, and with mattes where wanted."""
+    alone = stage == MAP_STAGE
+    mattes = stage in ("predictive", "joint") and hparams.matte_weight > 0
+    seen = stored.decode(views, examples.count, hparams, image_size, bool(hparams.augment) or mattes or alone)
     has_matte = tf.reduce_any(seen.photos[0][..., 3:] < 255)
     if hparams.augment:
-        seen = augment.vary(seen, views["seed"])
+        seen = (augment.vary_alone if alone else augment.vary)(seen, views["seed"])
     inputs, target = examples.arrange(seen, hparams)
+    if alone:
+        target["has_person"] = tf.cast(has_matte, tf.float32)
     if mattes:
         inputs["source_matte"] = seen.photos[0][..., 3:] * tf.cast(has_matte, tf.uint8)
         inputs["source_has_matte"] = tf.cast(has_matte, tf.float32)

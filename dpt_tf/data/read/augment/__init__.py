@@ -15,7 +15,7 @@ from dpt_tf.data.read.augment.draws import Draws
 from dpt_tf.data.read.augment.packed import channel, pack
 from dpt_tf.data.read.stored import Seen
 
-__all__ = ["vary"]
+__all__ = ["vary", "vary_alone"]
 
 _NEW_BACKDROP = 0.5
 _TARGET_MAP = 0.1  # share of the target maps that may get a defect
@@ -46,6 +46,33 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     return Seen(
         photos=[tf.bitcast(one, tf.uint8) for one in (defects.of_photo(source, draws), *others)],
         maps=[tf.bitcast(one, tf.uint8) for one in spoilt],
+        joints=geometry.move(seen.joints, change, size),
+    )
+
+
+def vary_alone(seen: Seen, seed: tf.Tensor) -> Seen:
+    """One decoded view with opacity -> the same, varied as photos differ that a map is to be found for.
+
+    Crops, rotations and scales are wider than a pair's, and the map stays exact.
+    """
+    draws = Draws(seed)
+    size, before = seen.photos[0].shape[0], Draws(draws.seed())
+    photos, maps, mattes, *people = _looked_at(*([tf.bitcast(one, tf.int32) for one in each] for each in seen[:2]))
+    change = geometry.draw_crop(draws, *people)
+    tones, places = colour.draw(draws), geometry.places(change, size)
+    photos, maps = (tf.reshape(each, [size * size, 1]) for each in (photos, maps))
+    taps, taken = _taken(photos, maps, places)
+    (photo,) = tf.cond(
+        mattes & draws.chance(_NEW_BACKDROP),
+        lambda: _painted_before(
+            taps, backdrops.draw(before, size), _taken_by_block(backdrops.left_out(photos), places), places, tones
+        ),
+        lambda: _painted(taps, places, tones),
+    )
+    (made,) = _on_their_side(taken, places, change.mirrors)
+    return Seen(
+        photos=[tf.bitcast(defects.of_photo(photo, draws), tf.uint8)],
+        maps=[tf.bitcast(made, tf.uint8)],
         joints=geometry.move(seen.joints, change, size),
     )
 

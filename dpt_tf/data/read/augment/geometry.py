@@ -19,6 +19,9 @@ _STAYS = 0.25  # share of the examples that are neither shifted nor scaled nor t
 _WHOLE = 0.75  # share of those with whole people in which they stay whole, as far as their box goes
 _SCALE, _SHIFT, _DEGREES = 1.25, 0.08, 12.0
 _DEGREES_AT_EDGE = 3.0
+_CLOSE = 0.3  # share of the crops that show a piece of the person only
+_FILLS, _FILLS_CLOSE = (0.5, 1.0), (1.05, 2.2)  # how much of a crop's side the person takes, all or a piece of them
+_CROP_DEGREES = 25.0
 _MARGIN = 0.03  # what hangs outside of a map, along a picture
 
 # The law of `symmetry`, a row in a number.
@@ -88,6 +91,44 @@ def draw(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> Change:
     offset = middle - tf.linalg.matvec(linear, new_middle)
     offset = tf.where(cut, tf.minimum(free, half * (1 - corner / scale)) * shift, offset)
 
+    matrix = tf.where(stays, tf.eye(2, 3), tf.concat([linear, offset[:, None]], 1))
+    matrix *= tf.where(mirrors, [[-1.0], [1.0]], 1.0)
+    margin = _MARGIN * size
+    return Change(matrix, mirrors, tf.maximum(low - margin, 0), tf.minimum(high + margin, size - 1))
+
+
+def draw_crop(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> Change:
+    """A change for a network that finds people: any size in the crop, any place, some only from the knees or chest up.
+
+    As in `draw`, a picture in which a person reaches the edge is only enlarged.
+    """
+    size = by_x.shape[0]
+    half = (size - 1) / 2
+    mirrors, stays, close = draws.chance(0.5), draws.chance(_STAYS), draws.chance(_CLOSE)
+    fills = tf.where(close, draws.uniform(*_FILLS_CLOSE), draws.uniform(*_FILLS))
+    turn, shift = draws.uniform(-1, 1), draws.several([2], -1, 1)
+
+    seen = [by_x, by_y]
+    cut = tf.reduce_any([along[0] | along[-1] for along in seen])
+    low, high = (
+        tf.stack([tf.cast(find(along), tf.float32) for along in seen])
+        for find in (tf.argmax, lambda along: size - 1 - tf.argmax(along[::-1]))
+    )
+    extent = (high - low) / 2
+    # Of a piece, the upper half of the person more often than the lower.
+    aimed = tf.stack([0.0, -0.35]) * extent + 0.6 * extent * shift
+    middle = (low + high) / 2 - half + tf.where(close, aimed, 0.0)
+
+    angle = turn * tf.where(cut, math.radians(_DEGREES_AT_EDGE), math.radians(_CROP_DEGREES))
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    corner = cos + tf.abs(sin)
+    scale = fills * half / tf.maximum(tf.reduce_max(extent), 1.0)
+    scale = tf.where(cut, tf.maximum(scale, corner), scale)
+    room = tf.maximum(half - extent * scale, 0)
+    linear = tf.stack([[cos, sin], [-sin, cos]]) / scale
+    offset = middle - tf.linalg.matvec(linear, tf.where(close, 0.0, room * shift))
+    limit = half * (1 - corner / scale)
+    offset = tf.where(cut, tf.clip_by_value(offset, -limit, limit), offset)
     matrix = tf.where(stays, tf.eye(2, 3), tf.concat([linear, offset[:, None]], 1))
     matrix *= tf.where(mirrors, [[-1.0], [1.0]], 1.0)
     margin = _MARGIN * size
