@@ -10,9 +10,9 @@
 A pixel of an output stands for 2 x 2 of the photo (4 x 4 in `head`), whose corner they share is its centre.
 
 An encoder halves the picture (our own four times, any of `keras.applications` five times), a decoder goes up again to
-half size and takes in what the encoder saw there. Whether a patch of cloth is of somebody's front or back, and so which leg is
-the left one, is told by the head more than by all else, and a head is small: so the network first finds it, looks at it
-again, enlarged (`layers.Glimpse`), and tells every place of the decoder what it saw.
+half size and takes in what the encoder saw there. Whether a patch of cloth is of somebody's front or back, and so which
+leg is the left one, is told by the head more than by all else, and a head is small: so the network first finds it,
+looks at it again, enlarged (`layers.Glimpse`), and tells every place of the decoder what it saw.
 
 Note: the paper gives no more than "a ResNet-101 FCN" trained on person crops; the decoder, the glimpse, `person`,
 `head` and `facing` are ours. Without the glimpse a network learns outline and limbs in a thousand steps, but not which
