@@ -131,13 +131,13 @@ def _match(photo: Photo, least: float, most: float) -> _Matched:
             one = _best(similarity[d], min(threshold, 1 - 1e-10), gone[t] & ~crowd, ignored)
             if one >= 0:
                 taken[t, d], gone[t, one], off[t, d] = True, True, ignored[one]
-    for d in np.flatnonzero(~taken[-1]):
-        free = np.flatnonzero((~gone[-1] | crowd) & (overlap[d] >= _ON_IGNORED))
+    for idle in np.flatnonzero(~taken[-1]):
+        free = np.flatnonzero((~gone[-1] | crowd) & (overlap[idle] >= _ON_IGNORED))[::-1]
         if len(free):
-            one = int(free[::-1][np.argmax(overlap[d][free[::-1]])])
-            off[:, d] = ignored[one]
+            one = int(free[np.argmax(overlap[idle][free])])
+            off[:, idle] = ignored[one]
             if ignored[one]:
-                taken[-1, d] = gone[-1, one] = True
+                taken[-1, idle] = gone[-1, one] = True
     outside = (photo.found_area[order] < least) | (photo.found_area[order] > most)
     return _Matched(photo.scores[order], taken, off | (~taken & outside), int((~ignored).sum()))
 
