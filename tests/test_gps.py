@@ -1,11 +1,15 @@
 """GPS and its average precision: files of a tiny surface, and a plain reading of the rules to compare with."""
 
+import json
 import pickle
 
+import coco_toys
 import numpy as np
 import pytest
 import scipy.io
+from PIL import Image
 
+from dpt_tf.commands.main import dispatch, guarded
 from dpt_tf.iuv import NotIUV, numpy_pickles
 from dpt_tf.metrics import geodesics, gps
 from dpt_tf.system.errors import UserError
@@ -216,3 +220,69 @@ def test_ap_is_what_the_plain_reading_gives():
         photos.append(photo(rng.random((d, g)) ** 0.3, rng.permutation(1000)[:d] / 1000))
     assert scored(*photos)["AP"] == pytest.approx(np.mean([slow(photos, t) for t in gps.THRESHOLDS]))
     assert scored(*photos)["AP75"] == pytest.approx(slow(photos, 0.75))
+
+
+@pytest.fixture
+def coco(tmp_path):
+    """A person with three points, a crowd, and a map that has one point right, one on another vertex, and one lost."""
+    pytest.importorskip("pycocotools.mask", reason="masks are decoded by pycocotools: pip install 'dpt_tf[data]'")
+    points = {"dp_I": [2.0, 24.0, 1.0], "dp_U": [0.25, 0.5, 1.0], "dp_V": [0.25, 0.5, 0.0]}
+    coco_toys.write(tmp_path, [coco_toys.crowd(), coco_toys.person(**points)])
+    write_surface(tmp_path / "smpl", pairs=[0.1 * (PLACES[i] - PLACES[j]) for i in range(4) for j in range(i)])
+    found = np.zeros((120, 100, 3), np.uint8)
+    found[20:50, 30:60] = (2, 255, 128)
+    found[50:80, 30:45] = (24, 128, 128)
+    found[20, 30] = 0
+    save(tmp_path / "maps", found)
+    return tmp_path
+
+
+def save(folder, found, name="COCO_train2014_000000000001_IUV.png"):
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(found).save(folder / name)
+
+
+def evaluated(folder) -> dict:
+    annotations = folder / "densepose_coco_2014_train.json"
+    flags = f"--maps={folder / 'maps'}", f"--densepose_coco={annotations}", f"--smpl={folder / 'smpl'}"
+    code = guarded(lambda: dispatch(["evaluate", *flags, f"--output={folder / 'out'}"]))
+    return json.loads((folder / "out" / "report.json").read_text(encoding="utf-8")) if code == 0 else {}
+
+
+def test_a_map_is_scored_at_the_points_by_hand(coco, capsys):
+    report = evaluated(coco)
+    # Vertices 1 and 2 are 0.2 apart; the last point was put nowhere. The true mask has a pixel more than the map.
+    likeness = {"2019": (np.exp(-0.04 / (2 * 0.351**2)) + 1) / 3, "2018": (np.exp(-0.04 / (2 * 0.255**2)) + 1) / 3}
+    names = {"2019": "kappa by part, 2019", "2018": "kappa 0.255, 2018"}
+    header, row = (coco / "out" / "people.csv").read_text(encoding="utf-8").splitlines()
+    told = dict(zip(header.replace(", ", "; ").split(",")[1:], map(float, row.split(",")[1:]), strict=False))
+    assert len(told) == 4
+    for kappa, value in likeness.items():
+        masked = np.sqrt(value * 1349 / 1350)
+        found = report["scores"][f"GPS AP ({names[kappa]})"]
+        assert found["AP"] == pytest.approx((value >= gps.THRESHOLDS).mean())
+        assert report["scores"][f"GPSm AP ({names[kappa]})"]["AP"] == pytest.approx((masked >= gps.THRESHOLDS).mean())
+        assert any(abs(each - value) < 1e-5 for each in told.values())
+        assert any(abs(each - masked) < 1e-5 for each in told.values())
+    assert "GPS AP (kappa by part, 2019)" in capsys.readouterr().out
+    assert report["kappas"]["2018"][1:] == [0.255] * 24
+
+
+def test_a_photo_without_a_map_has_nobody_and_bad_maps_are_one_line(coco, capsys):
+    (coco / "maps" / "COCO_train2014_000000000001_IUV.png").unlink()
+    save(coco / "maps", np.zeros((120, 100, 3), np.uint8))
+    report = evaluated(coco)
+    assert report["photos where nobody was found"] == 1
+    assert report["scores"]["GPS AP (kappa by part, 2019)"]["AP"] == 0
+    capsys.readouterr()
+    found = np.zeros((60, 50, 3), np.uint8)
+    found[20:50, 20:40] = (2, 255, 128)
+    for name, says in (
+        ("COCO_train2014_000000000001_IUV.png", "50 x 60 pixels, its photo has 100 x 120"),
+        ("other_IUV.png", "no map of any annotated photo; name them like COCO_train2014_000000000001_IUV.png"),
+    ):
+        save(coco / "maps", found, name)
+        assert not evaluated(coco)
+        told = capsys.readouterr().err.strip().splitlines()
+        assert says in told[-1] and not any("Traceback" in line for line in told)
+        (coco / "maps" / name).unlink()

@@ -1,10 +1,15 @@
 """Laws of the scores of maps, and a map small enough to be counted by hand."""
 
+import csv
+import json
+
 import numpy as np
 import pytest
-from people import upright
+from people import striped, upright
+from PIL import Image
 
 from dpt_tf import iuv
+from dpt_tf.commands.main import dispatch, guarded
 from dpt_tf.iuv.symmetry import LAW
 from dpt_tf.metrics import maps
 
@@ -15,11 +20,12 @@ FOUND = np.array([[[2, 3, 4], [1, 100, 100], [10, 10, 10], [0, 0, 0], [24, 5, 5]
 
 
 def another(seed: int) -> np.ndarray:
-    """The upright person with some of it called something else."""
+    """The upright person with blocks of it called something else, and U and V astray everywhere."""
     rng = np.random.default_rng(seed)
     made = upright(48, 40)
-    spots = rng.random(made.shape[:2]) < 0.3
-    made[spots] = np.stack([rng.integers(0, 25, spots.sum()), *rng.integers(0, 256, (2, spots.sum()))], -1)
+    spots = rng.random((12, 10)).repeat(4, 0).repeat(4, 1) < 0.3
+    made[spots, 0] = rng.integers(0, 25, (12, 10), np.uint8).repeat(4, 0).repeat(4, 1)[spots]
+    made[..., 1:] = np.clip(made[..., 1:].astype(int) + rng.integers(-20, 21, (48, 40, 2)), 0, 255)
     made[made[..., 0] == 0] = 0
     return made
 
@@ -129,3 +135,116 @@ def test_what_is_not_there_has_no_score():
 def test_what_are_no_two_maps_of_one_size_is_refused(y_hat, says):
     with pytest.raises(ValueError, match=says):
         maps.count(np.zeros((4, 4, 3), np.uint8), y_hat)
+
+
+def save(folder, name, made, suffix="_IUV.png"):
+    path = folder / f"{name}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if suffix.endswith(".npy"):
+        np.save(path, made)
+    elif suffix.endswith("_IUV.png"):
+        Image.fromarray(made[..., ::-1]).save(path)  # R = V, G = U, B = I
+    else:
+        Image.fromarray(made).save(path)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Three true maps of two people, and photos; predicted ones in another folder, order of channels and file form."""
+    for seed, name in enumerate(("anna/1", "anna/2", "bea/1")):
+        save(tmp_path / "true", name, upright(48, 40))
+        save(tmp_path / "found", name, another(seed), "_iuv.npy" if seed == 1 else "_IUV.png")
+        save(tmp_path / "photos", name, striped(upright(48, 40)), ".jpg")
+    return tmp_path
+
+
+def run(folder, *more, maps_dir="found"):
+    flags = f"--maps={folder / maps_dir}", f"--true_maps={folder / 'true'}", f"--output={folder / 'out'}"
+    return guarded(lambda: dispatch(["evaluate", *flags, *more]))
+
+
+def test_two_folders_are_matched_by_name_and_reported(folders, capsys):
+    assert run(folders, f"--photos={folders / 'photos'}") == 0
+    told = capsys.readouterr().out
+    assert "3 maps of" in told and "part accuracy on the body" in told
+    report = json.loads((folders / "out" / "report.json").read_text(encoding="utf-8"))
+    at_once = maps.MapScores()
+    found = [iuv.read(folders / "found" / name) for name in ("anna/1_IUV.png", "anna/2_iuv.npy", "bea/1_IUV.png")]
+    each = [at_once.update(upright(48, 40), one) for one in found]
+    for name in maps.NAMES:
+        assert report["scores"]["all pixels"][name] == pytest.approx(at_once.result()[name])
+        assert report["scores"]["mean of files"][name] == pytest.approx(np.mean([one[name] for one in each]))
+    with open(folders / "out" / "files.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == ["anna/1", "anna/2", "bea/1"]
+    assert float(rows[2]["mean part IoU"]) == pytest.approx(each[2]["mean part IoU"], rel=1e-5)
+    with Image.open(folders / "out" / "sheet.png") as sheet:
+        assert sheet.width == 3 * 42 and sheet.height > 3 * 48
+    assert {name for names in report["shown"].values() for name in names} == {"anna/1", "anna/2", "bea/1"}
+    assert (folders / "out" / "report.md").read_text(encoding="utf-8") in told
+
+
+def test_a_folder_against_itself_is_perfect(folders):
+    assert run(folders, maps_dir="true") == 0
+    report = json.loads((folders / "out" / "report.json").read_text(encoding="utf-8"))
+    for scores in report["scores"].values():
+        assert scores == {name: float(better) for name, better in maps.HIGHER_IS_BETTER.items()}
+    assert not (folders / "out" / "sheet.png").exists()
+
+
+def test_nobody_found_counts_against_and_another_size_is_resized(folders):
+    save(folders / "found", "anna/1", np.zeros((48, 40, 3), np.uint8))
+    save(folders / "found", "bea/1", upright(48, 40).repeat(2, 0).repeat(2, 1))
+    save(folders / "found", "carl/1", upright(48, 40))
+    assert run(folders) == 0
+    report = json.loads((folders / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["notes"] == {"nobody found": 1, "resized to the true map": 1}
+    assert report["predicted maps without a true one"] == 1
+    with open(folders / "out" / "files.csv", encoding="utf-8", newline="") as file:
+        first, _, last = csv.DictReader(file)
+    assert (float(first["foreground IoU"]), first["median U-V error"]) == (0, "")
+    assert float(last["foreground IoU"]) == 1
+
+
+def one_line(capsys) -> str:
+    told = capsys.readouterr().err.strip().splitlines()
+    assert not any("Traceback" in line for line in told)
+    return told[-1]
+
+
+def test_missing_and_bad_maps_are_one_line(folders, capsys):
+    def says(text, *more, **where):
+        assert run(folders, *more, **where) == 2
+        assert text in one_line(capsys)
+
+    says("nowhere: no such folder; give --maps", maps_dir="nowhere")
+    (folders / "empty").mkdir()
+    says("no map in it", maps_dir="empty")
+    says("no such folder; give --photos", f"--photos={folders / 'nowhere'}")
+    says("--photos=", f"--photos={folders}")
+    save(folders / "found", "bea/1", upright(30, 60))
+    says("another aspect")
+    (folders / "found" / "bea" / "1_IUV.png").write_bytes(b"damaged")
+    says("1_IUV.png: ")
+    (folders / "found" / "bea" / "1_IUV.png").unlink()
+    says("1 of the 3 maps in")
+    save(folders / "found", "anna/1", another(0), ".npy")
+    says("are both a map of anna/1")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--maps=a"], "--true_maps=FOLDER or --densepose_coco"),
+        (["--maps=a", "--true_maps=b", "--densepose_coco=c"], "one of them"),
+        (["--maps=a", "--densepose_coco=c"], "--smpl=FOLDER go together"),
+        (["--maps=a", "--true_maps=b", "--smpl=c"], "go together"),
+        (["--maps=a", "--true_maps=b", "--workdir=c"], "--workdir is for pictures"),
+        (["--maps=a", "--true_maps=b", "--output=a/out"], "is in --maps=a"),
+        (["--true_maps=b"], "--true_maps goes with --maps"),
+        (["--maps=a", "--densepose_coco=c", "--smpl=d"], "d: no SMPL_subdiv.mat"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_one_line(capsys, flags, says):
+    assert guarded(lambda: dispatch(["evaluate", *flags])) == 2
+    assert says in one_line(capsys)

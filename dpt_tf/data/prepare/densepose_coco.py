@@ -55,7 +55,7 @@ class Annotated:
         Raises:
           UserError: pycocotools is not installed, or a mask is damaged.
         """
-        runs = _runs()
+        runs = need_runs()
         drawn = np.zeros((256, 256), np.uint8)
         for number, one in enumerate(self.masks[:COARSE_PARTS], start=1):
             if not one:
@@ -67,6 +67,13 @@ class Annotated:
             except Exception:  # pycocotools raises nearly anything on a damaged one
                 raise UserError(f"{self.photo}: mask {number} of annotation {self.id} is damaged") from None
         return drawn
+
+    def foreground(self, height: int, width: int) -> np.ndarray:
+        """Where the person is in a photo of this size, bool `[height, width]`; UserError as `mask`."""
+        x, y, wide, high = self.box
+        rows, columns = _of_grid(np.arange(height) + 0.5 - y, high), _of_grid(np.arange(width) + 0.5 - x, wide)
+        inside = (rows >= 0)[:, None] & (columns >= 0)
+        return inside & (self.mask()[rows[:, None], columns] > 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +103,8 @@ class Example:
     """float32 `[4]`: x0, y0, x1, y1 in the crop's pixels."""
 
 
-def _runs() -> Any:
-    """What decodes run lengths."""
+def need_runs() -> Any:
+    """What decodes run lengths, or a UserError that names the extra that brings it."""
     try:
         from pycocotools import mask
     except ImportError:
@@ -240,7 +247,7 @@ def check(annotations: Annotations, pictures: str | os.PathLike) -> dict[str, pa
     root = pathlib.Path(pictures)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder of COCO's photos")
-    _runs()
+    need_runs()
     wanted = {person.photo for person in annotations.people if len(person.points)}
     found = {name: root / name for name in wanted if (root / name).is_file()}
     if len(found) < len(wanted):
