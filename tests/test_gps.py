@@ -286,3 +286,41 @@ def test_a_photo_without_a_map_has_nobody_and_bad_maps_are_one_line(coco, capsys
         told = capsys.readouterr().err.strip().splitlines()
         assert says in told[-1] and not any("Traceback" in line for line in told)
         (coco / "maps" / name).unlink()
+
+
+def test_ap_is_cocos_where_likeness_is_the_overlap_of_boxes():
+    pytest.importorskip("pycocotools.cocoeval", reason="pycocotools has COCO's own: pip install 'dpt_tf[data]'")
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    rng = np.random.default_rng(0)
+    true, found, ours = [], [], gps.AveragePrecision()
+    for image in range(30):
+        boxes = np.concatenate([rng.uniform(0, 200, (4, 2)), rng.uniform(20, 140, (4, 2))], 1).round(1)
+        boxes[0, 2:] += 100  # somebody large, for where everybody is ignored DensePose departs from COCO
+        crowd = np.array([False, False, False, rng.random() < 0.5])
+        guesses = np.concatenate([boxes, boxes, rng.uniform(20, 200, (3, 4))])
+        guesses = (guesses + rng.normal(0, 6, guesses.shape)).round(1)
+        guesses[:, 2:] = np.maximum(guesses[:, 2:], 5)
+        scores = rng.permutation(10_000)[: len(guesses)] / 10_000
+        area = boxes[:, 2] * boxes[:, 3]
+        for box, size, many in zip(boxes.tolist(), area.tolist(), crowd.tolist(), strict=True):
+            facts = {"id": len(true) + 1, "image_id": image, "category_id": 1, "iscrowd": int(many)}
+            true.append(facts | {"bbox": box, "area": size})
+        for box, sure in zip(guesses.tolist(), scores.tolist(), strict=True):
+            found.append({"image_id": image, "category_id": 1, "bbox": box, "score": sure})
+        overlap = gps.box_ious(guesses, boxes, crowd)
+        sizes = guesses[:, 2] * guesses[:, 3]
+        ours.update(gps.Photo(overlap, np.zeros_like(overlap), scores, sizes, area, crowd, crowd))
+    coco = COCO()
+    coco.dataset = {"images": [{"id": image} for image in range(30)], "annotations": true, "categories": [{"id": 1}]}
+    coco.createIndex()
+    theirs = COCOeval(coco, coco.loadRes(found), "bbox")
+    theirs.evaluate()
+    theirs.accumulate()
+    theirs.summarize()
+    ap, ap50, ap75, _, _, large, *_ = theirs.stats
+    expected = {"AP": ap, "AP50": ap50, "AP75": ap75, "APl": large, "AR": theirs.stats[8]}
+    got = ours.result()
+    assert {name: got[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+    assert 0.2 < ap < 0.9

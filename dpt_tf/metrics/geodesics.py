@@ -11,8 +11,10 @@ Distances are in the units of that surface, about metres.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -47,14 +49,22 @@ class Surface:
           part: int `[n]`; 0 is off the body.
           uv: float `[n, 2]` in [0, 1].
         """
-        from scipy.spatial import cKDTree
-
         found = np.full(len(part), -1, np.int64)
         for one in np.unique(part[part > 0]):
-            mine, of = np.flatnonzero(self.part == one), part == one
-            if len(mine):
-                found[of] = self.closed[mine[cKDTree(self.uv[mine]).query(uv[of])[1]]]
+            if one in self._charts:
+                vertices, tree = self._charts[one]
+                found[part == one] = vertices[tree.query(uv[part == one])[1]]
         return found
+
+    @functools.cached_property
+    def _charts(self) -> dict[int, tuple[np.ndarray, Any]]:
+        """Of each part that has vertices, which these are on the closed surface, and what finds them by U and V."""
+        from scipy.spatial import cKDTree
+
+        return {
+            int(one): (self.closed[self.part == one], cKDTree(self.uv[self.part == one]))
+            for one in np.unique(self.part)
+        }
 
     def apart(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Distances of vertices of the closed surface, `[n]`; infinite where one of the two is -1."""
