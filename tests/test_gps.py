@@ -230,7 +230,7 @@ def coco(tmp_path):
     coco_toys.write(tmp_path, [coco_toys.crowd(), coco_toys.person(**points)])
     write_surface(tmp_path / "smpl", pairs=[0.1 * (PLACES[i] - PLACES[j]) for i in range(4) for j in range(i)])
     found = np.zeros((120, 100, 3), np.uint8)
-    found[20:50, 30:60] = (2, 255, 128)
+    found[20:50, 30:60] = (2, 178, 0)  # nearest to the vertex at (1, 0.5); with U and V exchanged, to that at (0, 0)
     found[50:80, 30:45] = (24, 128, 128)
     found[20, 30] = 0
     save(tmp_path / "maps", found)
