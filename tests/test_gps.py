@@ -2,14 +2,17 @@
 
 import json
 import pickle
+import shutil
 
 import coco_toys
+import damaged
 import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
 
 from dpt_tf.commands.main import dispatch, guarded
+from dpt_tf.evaluation import densepose_coco, map_files
 from dpt_tf.iuv import NotIUV, numpy_pickles
 from dpt_tf.metrics import geodesics, gps
 from dpt_tf.system.errors import UserError
@@ -130,6 +133,17 @@ def test_every_part_has_its_coarse_parts_mean_distance():
     coarse = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8, 8]
     means = np.array([np.nan, 0.351, 0.107, 0.126, 0.237, 0.173, 0.142, 0.128, 0.150])
     np.testing.assert_array_equal(gps.KAPPAS["2019"], means[coarse])
+
+
+def test_a_dump_has_everybody_with_how_sure_it_was(tmp_path):
+    shutil.copy(damaged.DUMPS / "new_two_people.pkl", tmp_path)
+    (file,) = map_files.find(tmp_path, "maps").values()
+    large, small = densepose_coco.detections(file, (20, 16))
+    assert (large.score, small.score) == (pytest.approx(0.87), pytest.approx(0.99))
+    assert (large.box(), small.box()) == ((5.0, 2.0, 6.0, 12.0), (2.0, 3.0, 4.0, 6.0))
+    shutil.copy(damaged.DUMPS / "old.pkl", tmp_path)
+    with pytest.raises(UserError, match="are both a map of street"):
+        map_files.find(tmp_path, "maps")
 
 
 def test_boxes_by_hand():
