@@ -175,7 +175,7 @@ class _Machine:
         elif code in _TEXTS:
             stack.append(self._text(cursor.number(_TEXTS[code])))
         elif code == _SHORT_STRING:  # Python 2's: bytes or text, which one only its reader knows
-            stack.append(cursor.take(cursor.number("<B")).decode("latin1"))
+            stack.append(self._text(cursor.number("<B"), "latin1"))
         elif code in _CONSTANTS:
             stack.append(_CONSTANTS[code])
         elif code in _EMPTY:
@@ -227,11 +227,11 @@ class _Machine:
         else:
             raise NotIUV(f"a pickle with an instruction that no dump of Detectron2's has ({code[0]:#04x}): not opened")
 
-    def _text(self, size: int) -> str:
+    def _text(self, size: int, encoding: str = "utf-8") -> str:
         self.cursor.left.text -= size
         if size > _LONGEST_TEXT or self.cursor.left.text < 0:
             raise NotIUV("a pickle with texts longer than any file name; write it again")
-        return self.cursor.take(size).decode("utf-8", "surrogatepass")
+        return self.cursor.take(size).decode(encoding, "surrogatepass")
 
     def _since_mark(self, kind=list) -> Any:
         items, self.stack = self.stack, self.marks.pop()
