@@ -32,7 +32,7 @@ sys.exit("\\n".join(failed) or 0)
 """
 
 POSIX = "fcntl resource pwd grp termios"
-EXTRAS = "apache_beam google_crc32c ijson mlcroissant tensorflow_serving starlette uvicorn gradio"
+EXTRAS = "apache_beam google_crc32c ijson mlcroissant pycocotools tensorflow_serving starlette uvicorn gradio"
 
 
 @pytest.mark.parametrize(

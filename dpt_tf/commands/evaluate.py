@@ -1,4 +1,4 @@
-"""`dpt evaluate`: a run, or ready pictures of any system, scored on a split under a named protocol.
+"""`dpt evaluate`: a run, or ready pictures of any system, scored on a split under a named protocol; or maps.
 
 Baselines stand in the same table. What is written: `report.json`, `report.md`, `pairs.csv` with every pair's scores,
 `sheet.png` with the best, median and worst pairs, and an event file for TensorBoard. A call that was stopped goes on.
@@ -10,7 +10,7 @@ import math
 import pathlib
 from typing import Any
 
-from dpt_tf.commands import score_flags
+from dpt_tf.commands import map_flags, score_flags
 from dpt_tf.system import atomic, quiet
 from dpt_tf.system.errors import UserError
 
@@ -34,6 +34,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "unusual behind it",
     )
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
+    map_flags.add(parser)
 
 
 def _folder(text: str) -> pathlib.Path:
@@ -44,6 +45,8 @@ def _folder(text: str) -> pathlib.Path:
 
 def run(args: argparse.Namespace) -> int:
     """Scores, prints the table, writes the report."""
+    if map_flags.wanted(args):
+        return map_flags.run(args)
     if (args.workdir is None) == (args.pictures is None):
         raise UserError("dpt evaluate: give --workdir=RUN or --pictures=FOLDER, one of them")
     if (args.data_dir is None) == (args.dataset is None):

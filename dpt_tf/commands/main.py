@@ -21,7 +21,7 @@ VERBS = {
     "build": "DeepFashion or MVC -> a prepared data set to train on",
     "inspect": "what is this file? form, order, parts, people, faults",
     "transfer": "paint the person of a photo in other poses",
-    "evaluate": "score a run on the held-out pairs of a prepared data set",
+    "evaluate": "score a run on the held-out pairs of a prepared data set; or pictures, or maps",
     "experiment": "a table of the paper: every row trained and scored the same way",
     "export": "a run -> a SavedModel with signatures, for TensorFlow Serving or any TensorFlow",
     "ship": "a run -> a small folder with weights and a card, as the models that come with dpt_tf are",

@@ -1,5 +1,7 @@
 """`dpt prepare`: photos with their IUV files -> a prepared data set.
 
+With `--dataset=densepose_coco` it is the annotated points of DensePose-COCO instead, see `sparse_points`.
+
 The splits: `--hold_out N` keeps every n-th view of a person (the n-th, the 2n-th, ...) for testing, as suits photos;
 `--hold_out_block SHARE` a stretch of each person's views in one piece, as suits the frames of a video, the last or one
 from `--hold_out_from` on; `--test_people K` the last K people whole. Views and people are in the order of their names,
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from dpt_tf.commands import sparse_points
 from dpt_tf.data import keypoints, records
 from dpt_tf.data.prepare import folders, held_out
 from dpt_tf.iuv import NotIUV
@@ -28,8 +31,10 @@ _FEW = 10  # test pairs
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("folder", type=pathlib.Path, help="photos + IUV files or dumps (.pkl), one sub-folder a person")
-    parser.add_argument("--output", type=pathlib.Path, required=True, help="where to write; later the --data_dir")
+    parser.add_argument(
+        "folder", type=pathlib.Path, nargs="?", help="photos + IUV files or dumps (.pkl), one sub-folder a person"
+    )
+    parser.add_argument("--output", type=pathlib.Path, help="where to write; later the --data_dir")
     parser.add_argument("--size", type=int, default=256, help="pixels of the stored pictures (256)")
     parser.add_argument("--hold_out", type=int, default=0, metavar="N", help="keep every N-th view for testing")
     parser.add_argument(
@@ -53,10 +58,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="joints in the photos' pixels: a keypoint csv, or a folder of OpenPose JSON (beside the photos, or apart)",
     )
     parser.add_argument("--skip_bad", action="store_true", help="leave out and list what cannot be used; else stop")
+    sparse_points.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Reads, checks, writes, reports."""
+    if sparse_points.wanted(args):
+        return sparse_points.run(args)
     _check(args)
     found = folders.find(args.folder)
     joints = _keypoints(args.keypoints, found) if args.keypoints else {}
@@ -95,6 +103,9 @@ def _no_joints(_iuv) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
+    missing = [flag for flag, given in (("FOLDER", args.folder), ("--output=DIR", args.output)) if given is None]
+    if missing:
+        raise UserError(f"dpt prepare: {' and '.join(missing)} missing; give `dpt prepare FOLDER --output=DIR`")
     if args.size < 16 or args.size > 4096:
         raise UserError(f"--size={args.size}: give 16 to 4096 pixels")
     if args.hold_out < 0 or args.hold_out == 1:

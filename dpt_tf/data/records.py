@@ -23,7 +23,7 @@ import itertools
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypedDict
 
 import numpy as np
@@ -95,6 +95,38 @@ def write(
       OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
       UserError: no split has an item.
     """
+    facts = metadata(image_size, "all")
+
+    def examples(split: str, items: Iterable[Item]) -> Iterator[tuple[str, Item]]:
+        return _examples(split, items, facts)
+
+    return open_prepared(write_whole(data_dir, name, splits, examples, features(image_size), facts, description))
+
+
+def write_whole(
+    data_dir: str | os.PathLike,
+    name: str,
+    splits: Mapping[str, Iterable[Any]],
+    examples: Callable[[str, Iterable[Any]], Iterator[tuple[str, Any]]],
+    features: Any,
+    facts: Any,
+    description: str,
+) -> pathlib.Path:
+    """Writes a data set of any form to `data_dir/name/1.0.0`, whole or not at all; gives that folder.
+
+    Args:
+      data_dir: the folder of data sets.
+      name: of this one.
+      splits: what is to be written; it streams through, and a split without anything is not written.
+      examples: a split and what is in it -> keys and what `features` can encode.
+      features: TFDS's.
+      facts: TFDS's metadata, which `examples` may still change.
+      description: for people.
+
+    Raises:
+      OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
+      UserError: there is nothing in any split.
+    """
     root = pathlib.Path(data_dir)
     final = root / name / VERSION
     partial = f"{name}.partial"
@@ -105,7 +137,7 @@ def write(
     try:
         root.mkdir(parents=True, exist_ok=True)
         atomic.clear(root, partial)
-        _prepare(aside, name, filled, image_size, description)
+        _prepare(aside, name, {s: examples(s, i) for s, i in filled.items()}, features, facts, description)
         atomic.replace(aside / name / VERSION, final)
     except Exception as error:
         if _disk_full(error):
@@ -113,7 +145,7 @@ def write(
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return open_prepared(final)
+    return final
 
 
 def open_prepared(data_dir: str | os.PathLike) -> Prepared:
@@ -175,30 +207,26 @@ def directories(root: pathlib.Path) -> list[pathlib.Path]:
     return [path for path in paths if not any(part.startswith(".") for part in path.relative_to(root).parts)]
 
 
-def _none_if_empty(items: Iterable[Item]) -> Iterator[Item] | None:
+def _none_if_empty(items: Iterable[Any]) -> Iterator[Any] | None:
     iterator = iter(items)
     first = next(iterator, None)
     return None if first is None else itertools.chain([first], iterator)
 
 
 def _prepare(
-    directory: pathlib.Path, name: str, splits: Mapping[str, Iterable[Item]], image_size: int, description: str
+    directory: pathlib.Path, name: str, splits: Mapping[str, Iterable[Any]], features: Any, facts: Any, description: str
 ) -> None:
     import tensorflow_datasets as tfds
 
-    facts = metadata(image_size, "all")
-
     class Builder(tfds.dataset_builders.AdhocBuilder, skip_registration=True):  # type: ignore[call-arg]
         def _info(self):
-            return tfds.core.DatasetInfo(
-                builder=self, description=description, features=features(image_size), metadata=facts
-            )
+            return tfds.core.DatasetInfo(builder=self, description=description, features=features, metadata=facts)
 
     builder = Builder(
         name=name,
         version=VERSION,
-        features=features(image_size),
-        split_datasets={split: _examples(split, items, facts) for split, items in splits.items()},
+        features=features,
+        split_datasets=dict(splits),
         data_dir=directory,
         file_format="tfrecord",
     )

@@ -52,6 +52,8 @@ class Examined:
     """Pixels of each person in the file, the largest first."""
     mended: tuple[str, ...]
     """Faults found and undone, a phrase each."""
+    score: float = 1.0
+    """How sure the network was of this person, as a dump says; 1 of a picture."""
 
     def parts(self) -> dict[int, int]:
         """Pixels per part that is present."""
@@ -136,7 +138,7 @@ def _examine(source: sources.Source, wanted: sources.Wanted) -> Examined:
     iuv = np.zeros((*decoded.canvas, 3), np.uint8)
     top, left = decoded.corner
     iuv[top : top + patch.shape[0], left : left + patch.shape[1]] = patch
-    return Examined(iuv, decoded.form, decoded.order, sizes, tuple(notes))
+    return Examined(iuv, decoded.form, decoded.order, sizes, tuple(notes), decoded.score)
 
 
 def resize(iuv: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -180,7 +180,8 @@ def _decode(source: Source, form: str, photo: Photo, wanted: Wanted) -> Decoded:
     person = order[chosen - 1]
     patch, notes = _map(source, photo.results[person])
     canvas, note = _canvas(source, photo, wanted, boxes, shapes)
-    score = "" if photo.scores is None else f"score {float(photo.scores.read(source)[person]):.3f}, "
+    sure = 1.0 if photo.scores is None else float(photo.scores.read(source)[person])
+    score = "" if photo.scores is None else f"score {sure:.3f}, "
     notes.insert(0, f"person {chosen} of {len(order)} kept: {score}box {_spelt(boxes[person])}")
     column, row = int(boxes[person][0]), int(boxes[person][1])
     top, left = max(row, 0), max(column, 0)
@@ -188,7 +189,7 @@ def _decode(source: Source, form: str, photo: Photo, wanted: Wanted) -> Decoded:
     if not patch[..., 0].any():
         raise NotIUV(f"the box {_spelt(boxes[person])} lies beside a photo of {canvas[1]} x {canvas[0]} pixels")
     pixels = tuple(sizes[each] for each in order)
-    return Decoded(patch, (top, left), canvas, form, "labels, U, V", tuple(notes + note), pixels)
+    return Decoded(patch, (top, left), canvas, form, "labels, U, V", tuple(notes + note), pixels, sure)
 
 
 def _spelt(box: np.ndarray) -> str:

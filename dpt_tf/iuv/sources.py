@@ -51,6 +51,8 @@ class Decoded:
     mended: tuple[str, ...] = ()
     people: tuple[int, ...] = ()
     """Pixels of each person, where the file itself tells them apart: `iuv` then holds the wanted one alone."""
+    score: float = 1.0
+    """How sure the network was of the person, where the file says so."""
 
 
 @dataclasses.dataclass(frozen=True)

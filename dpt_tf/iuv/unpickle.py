@@ -28,7 +28,8 @@ _MOST_FIELDS = 64
 _CONSTANTS = {b"N": None, b"\x88": True, b"\x89": False}
 _NUMBERS = {b"K": "<B", b"M": "<H", b"J": "<i", b"G": ">d"}
 _TEXTS = {b"\x8c": "<B", b"X": "<I", b"\x8d": "<Q"}
-_BYTES = {b"C": "<B", b"B": "<I", b"\x8e": "<Q"}
+_BYTES = {b"C": "<B", b"B": "<I", b"\x8e": "<Q", b"T": "<I"}
+_SHORT_STRING = b"U"
 _EMPTY: dict[bytes, Callable[[], Any]] = {b"]": list, b"}": dict, b")": tuple}
 _SHORT_TUPLES = {b"\x85": 1, b"\x86": 2, b"\x87": 3}
 _PUT = {b"q": "<B", b"r": "<I"}
@@ -37,6 +38,14 @@ _GET = {b"h": "<B", b"j": "<I"}
 
 class Record(dict):
     """An object of which only the attributes are of interest."""
+
+
+class Custom:
+    """An object that takes its state itself, whatever that is."""
+
+    def build(self, state: Any) -> None:
+        """Takes what the pickle's BUILD gives; ValueError, TypeError or NotIUV where that is nothing it can have."""
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -165,6 +174,8 @@ class _Machine:
             stack.append(cursor.number(_NUMBERS[code]))
         elif code in _TEXTS:
             stack.append(self._text(cursor.number(_TEXTS[code])))
+        elif code == _SHORT_STRING:  # Python 2's: bytes or text, which one only its reader knows
+            stack.append(self._text(cursor.number("<B"), "latin1"))
         elif code in _CONSTANTS:
             stack.append(_CONSTANTS[code])
         elif code in _EMPTY:
@@ -194,6 +205,9 @@ class _Machine:
             stack.append(function.call(*arguments))
         elif code == b"b":  # BUILD
             state = stack.pop()
+            if isinstance(stack[-1], Custom):
+                stack[-1].build(state)
+                return
             if not isinstance(stack[-1], Record) or not isinstance(state, dict) or len(state) > _MOST_FIELDS:
                 raise NotIUV("a damaged pickle; write it again")
             stack[-1].update(state)
@@ -213,11 +227,11 @@ class _Machine:
         else:
             raise NotIUV(f"a pickle with an instruction that no dump of Detectron2's has ({code[0]:#04x}): not opened")
 
-    def _text(self, size: int) -> str:
+    def _text(self, size: int, encoding: str = "utf-8") -> str:
         self.cursor.left.text -= size
         if size > _LONGEST_TEXT or self.cursor.left.text < 0:
             raise NotIUV("a pickle with texts longer than any file name; write it again")
-        return self.cursor.take(size).decode("utf-8", "surrogatepass")
+        return self.cursor.take(size).decode(encoding, "surrogatepass")
 
     def _since_mark(self, kind=list) -> Any:
         items, self.stack = self.stack, self.marks.pop()

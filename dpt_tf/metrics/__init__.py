@@ -8,6 +8,8 @@ gives float32 `[B]`, over the whole picture or, given a `foreground` `[B, H, W]`
   ms_ssim   SSIM over five scales
   fid       the Frechet Inception distance; its module, too, has a table of protocols
   scores    the bundle an evaluation uses
+  maps      scores of a DensePose map against a true one, numpy alone
+  gps       geodesic point similarity and its average precision, as DensePose-COCO has them
   streams   the interface of a metric, and means that stream and resume
 """
 

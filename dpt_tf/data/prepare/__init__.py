@@ -13,5 +13,8 @@ Published collections, DeepFashion In-shop and MVC:
   report       what came of it
   builder      all that behind TFDS
 
+DensePose-COCO:
+  densepose_coco  annotations and COCO's photos -> people in crops, with points whose part, U and V are known
+
 Nothing here knows flags: `commands.prepare` and `commands.build` do.
 """
