@@ -119,7 +119,7 @@ def frames(path: pathlib.Path, cut: Cut | None = None, note: Callable[[str], Non
     with _opened(path) as (container, stream):
         said = stream.frames
         if cut.start and stream.time_base:
-            with contextlib.suppress(_errors()):  # what cannot be sought is decoded from its beginning
+            with contextlib.suppress(*_errors()):  # what cannot be sought is decoded from its beginning
                 container.seek(int(cut.start / stream.time_base) + (stream.start_time or 0), stream=stream)
         decoded, whole, damage, inside = 0, False, "", 0
         first = float((stream.start_time or 0) * (stream.time_base or 0))

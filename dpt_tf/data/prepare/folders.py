@@ -1,8 +1,8 @@
 """A folder of photos with their IUV files -> items.
 
 A person is a sub-folder, or the folder itself where photos lie in it directly. A photo `x.jpg` belongs with
-`x_IUV.png`, `x_iuv.png`, `x_IUV.npy` or `x.npy`, beside it or in a parallel folder: `images`, `photos` and `iuv` as
-names of folders separate kinds of files, not people, so `anna/images/x.jpg` + `anna/iuv/x_IUV.png` and
+`x_IUV.png`, `x_iuv.png`, `x_IUV.npy` or `x.npy`, beside it or in a parallel folder: `images`, `photos`, `frames` and
+`iuv` as names of folders separate kinds of files, not people, so `anna/images/x.jpg` + `anna/iuv/x_IUV.png` and
 `images/anna/x.jpg` + `iuv/anna/x.png` are both a view of anna.
 
 A dump of Detectron2's (`.pkl`) has maps of all photos that it names, whatever the folders in its names; it is asked for
