@@ -4,7 +4,9 @@ import numpy as np
 import posing
 import pytest
 
-from dpt_tf.densepose import steady, tracking
+from dpt_tf.densepose import following, steady, tracking
+from dpt_tf.densepose.map_files import Asked
+from dpt_tf.images.video import Frame
 
 
 def steadied(photos, maps):
@@ -61,6 +63,17 @@ def test_a_body_in_plain_cloth_keeps_u_and_v_where_it_moves():
     assert uv_error(steadied(photos, maps), maps) < 2
 
 
+def test_somebody_in_plain_cloth_who_turns_round_keeps_u_and_v():
+    """Nothing of the photo changes, and no shift explains what the map says: only the map itself forbids a mean."""
+    maps = []
+    for frame in range(6):
+        iuv = np.zeros((100, 100, 3), np.uint8)
+        iuv[20:80, 30:70] = (2, 20 + 40 * frame, 90)
+        maps.append(iuv)
+    photos = [np.where(iuv[..., :1] > 0, (90, 90, 90), (30, 60, 95)).astype(np.uint8) for iuv in maps]
+    assert uv_error(steadied(photos, maps), maps) == 0
+
+
 def test_the_first_frame_and_a_window_of_one_stay_as_they_are():
     photos, truth, _ = posing.walking(frames=4)
     noisy = posing.noisy(truth)
@@ -115,6 +128,8 @@ def test_everybody_keeps_a_number_through_each_other_and_a_short_absence():
     assert tracks.known(1, 0.3) and not tracks.known(1, 9.0) and not tracks.known(4, 0.3)
     assert tracks.update([], 0.4) == []
     assert tracks.update([box(12)], 5.0) == [4]
+    # Two who stand close to where one stood are two.
+    assert tracks.update([box(15), box(11)], 5.1) == [5, 4]
     assert tracking.overlap(box(0), box(20)) == pytest.approx(1 / 3)
     assert tracking.overlap(box(0), box(50)) == 0
 
@@ -134,3 +149,45 @@ def test_a_trembling_box_comes_to_rest_and_a_running_one_is_followed():
     assert abs(np.array(calm)[20:].mean(0) - [100, 50, 180, 250]).max() < 3
     assert np.abs(behind).max() < 16  # two frames' way, at 200 pixels a second
     np.testing.assert_allclose(run((0, 0, 10, 10), 9e9), (0, 0, 10, 10), atol=8)
+
+
+def frames(*people_of):
+    return [Frame(number / 10, posing.photo(*people, width=112)) for number, people in enumerate(people_of)]
+
+
+def middle(people):
+    """Where the one person of a frame stands, None for nobody."""
+    assert set(people) <= {1}
+    return int(np.nonzero(people[1].map[..., 0].any(0))[0].mean()) if people else None
+
+
+@pytest.mark.parametrize("person, stays", [(None, 20), (2, 80)])
+def test_whoever_was_chosen_is_followed_though_another_becomes_surer(person, stays):
+    left = [(10, 10, 32, 10 + side) for side in (80, 70, 60, 50)]
+    right = [(70, 10, 92, 10 + side) for side in (40, 55, 65, 80)]
+    given = frames(*zip(left, right, strict=True), (), *zip(left[::-1], right[::-1], strict=True))
+    for steadily in (True, False):
+        places = [middle(one) for one in following.follow(given, posing.ByColour(), Asked(person=person), steadily)]
+        assert places[4] is None
+        assert all(abs(place - stays) < 3 for place in places[:4] + places[5:])
+
+
+def test_after_a_second_out_of_sight_another_is_taken():
+    given = frames([(10, 10, 32, 90)], *[[]] * 12, [(70, 10, 92, 90)])
+    places = [middle(one) for one in following.follow(given, posing.ByColour(), Asked())]
+    assert places == [20, *[None] * 12, 80]
+
+
+def test_maps_are_made_in_steadied_boxes_unless_each_frame_is_to_stand_for_itself():
+    random = np.random.default_rng(2)
+    given = frames(*([tuple(np.array([30, 20, 70, 85]) + random.integers(-3, 4, 4))] for _ in range(30)))
+    asked = {}
+    for steadily in (True, False):
+        estimator = posing.ByColour()
+        answers = list(following.follow(given, estimator, Asked(), steadily))
+        assert all(set(answer) == {1} for answer in answers)
+        asked[steadily] = [boxes[0] for boxes in estimator.asked if boxes]
+    assert not asked[False] and len(asked[True]) >= 28
+    found = [posing.ByColour().people(frame.pixels)[0].box for frame in given]
+    jitter = [np.abs(np.diff(np.array(boxes)[10:], axis=0)).mean() for boxes in (asked[True], found)]
+    assert jitter[0] < 0.4 * jitter[1]

@@ -86,15 +86,14 @@ class SteadyMaps:
                     for side, shift in zip(inner, (down, right), strict=True)
                 )
                 change = ndimage.uniform_filter(np.abs(here[0] - photo[there]), _NEAR)
-                alike, apart = _compared(here[1], maps[there])
-                shared = ndimage.uniform_filter(alike, _NEAR)
-                drift = ndimage.uniform_filter(apart, _NEAR)
-                cost = change + 0.3 * (1 - shared + drift) + _REST * np.hypot(down, right)
+                compared = _compared(here[1], maps[there])
+                alike, shared, drift = (ndimage.uniform_filter(one, _NEAR) for one in compared)
+                cost = change + 0.3 * (1 - alike + drift) + _REST * np.hypot(down, right)
                 better = cost < best
                 best[better] = cost[better]
                 # The best shift of all that were tried is none where a farther one may be better.
                 inside = max(abs(down), abs(right)) < _REACH
-                known[better] = inside & ((change <= _MOST_CHANGE) & (drift <= _MOST_DRIFT * shared))[better]
+                known[better] = inside & ((change <= _MOST_CHANGE) & (drift <= _MOST_DRIFT * shared + 1e-6))[better]
                 moved[:, better] = np.array([[down], [right]])
         height, width = (side.stop - side.start for side in box)
         moved, known = (_enlarged(field, factor, height, width) for field in (moved * factor, known))
@@ -135,11 +134,15 @@ def _thinned(iuv: np.ndarray, factor: int, middle: int) -> np.ndarray:
     return np.pad(iuv, (*spare, (0, 0)), mode="edge")[middle::factor, middle::factor].astype(np.int16)
 
 
-def _compared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """1 where the parts are the same, and how far U and V lie apart there, four times and 1 at most: float32."""
+def _compared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each pixel, as float32: are the parts the same, are they and the body's, and how far U and V lie apart then.
+
+    The last is four times the difference, 1 at most.
+    """
     alike = (one[..., 0] == other[..., 0]).astype(np.float32)
+    body = alike * (one[..., 0] > 0)
     apart = np.abs(one[..., 1:] - other[..., 1:]).sum(-1) * np.float32(4 / 255)
-    return alike, np.minimum(apart, 1) * alike
+    return alike, body, np.minimum(apart, 1) * body
 
 
 def _enlarged(field: np.ndarray, factor: int, height: int, width: int) -> np.ndarray:
