@@ -15,11 +15,13 @@ from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Box, Estimator, Person
 from dpt_tf.densepose.map_files import Asked
 from dpt_tf.densepose.steady import SteadyMaps
-from dpt_tf.densepose.tracking import SteadyBox, Tracks
+from dpt_tf.densepose.tracking import SteadyBox, Tracks, overlap
 from dpt_tf.images.video import Frame
 from dpt_tf.system import atomic
 
 People = dict[int, Person]
+
+_LEAST_OVERLAP = 0.5  # of a steadied box with the one that was found
 
 
 class Remembering:
@@ -93,7 +95,12 @@ def follow(frames: Iterable[Frame], estimator: Estimator, asked: Asked, steady: 
 def _in_steady_boxes(people: People, boxes: dict[int, SteadyBox], estimator: Estimator, frame: Frame) -> People:
     """The same people, mapped anew where their box has been moved; who is not seen there stays as found."""
     calm = {n: boxes.setdefault(n, SteadyBox())(one.box, frame.seconds) for n, one in people.items()}
-    moved = [number for number, one in people.items() if not np.allclose(calm[number], one.box, atol=0.01)]
+    moved = [
+        number
+        for number, one in people.items()
+        # A box that lags far behind shows somebody else, or nothing.
+        if not np.allclose(calm[number], one.box, atol=0.01) and overlap(calm[number], one.box) >= _LEAST_OVERLAP
+    ]
     if not moved:
         return people
     again = estimator.people(frame.pixels, [calm[number] for number in moved])
