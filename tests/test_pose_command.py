@@ -1,6 +1,7 @@
 """Laws of `dpt pose` and `dpt_tf.pose`: which files come out, what goes on where it stopped, what each mistake gets."""
 
 import json
+import sys
 
 import damaged
 import numpy as np
@@ -354,6 +355,32 @@ def test_a_folder_of_somebody_elses_and_a_video_without_anybody_are_told(clip, t
     assert run(tmp_path / "torn.mp4", f"--output={tmp_path}") == 2
     assert "torn.mp4: not a video" in capsys.readouterr().err
     assert not (tmp_path / "torn_iuv").exists()
+
+
+def test_photos_and_videos_mix_and_a_torn_one_does_not_stop_the_others(clip, tmp_path, capsys):
+    (tmp_path / "torn.mp4").write_bytes(b"torn")
+    photo = save(tmp_path / "a.png", ONE)
+    assert run(tmp_path / "torn.mp4", photo, clip, f"--output={tmp_path / 'out'}") == 1
+    done = capsys.readouterr()
+    assert done.err.startswith(f"{tmp_path / 'torn.mp4'}: not a video") and done.err.count("\n") == 1
+    assert "walk_iuv  11 of 12 frames have maps" in done.out
+    assert (tmp_path / "out" / "a_IUV.png").exists()
+
+
+def test_of_a_video_cut_short_the_maps_until_there_are_made_and_it_is_said(clip, tmp_path, capsys):
+    data = clip.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: int(len(data) * 0.97)])
+    assert run(tmp_path / "cut.mp4", f"--output={tmp_path}") == 0
+    assert "cut.mp4: damaged after" in capsys.readouterr().err
+    facts = json.loads((tmp_path / "cut_iuv" / "made.json").read_text())
+    assert facts["complete"] and 0 < len(facts["of_frames"]) < 12 and len(facts["notes"]) == 1
+
+
+def test_a_video_without_pyav_is_refused_before_any_work(clip, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setattr(quiet, "start_tensorflow", lambda: pytest.fail("work began"))
+    assert run(clip, f"--output={tmp_path}") == 2
+    assert capsys.readouterr().err == "reading and writing videos needs PyAV: pip install 'dpt_tf[video]'\n"
 
 
 def test_what_an_estimator_said_is_remembered_to_the_pixel(tmp_path, estimator):

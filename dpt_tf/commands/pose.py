@@ -78,13 +78,21 @@ def run(args: argparse.Namespace) -> int:
     videos = [path for path in args.inputs if path.is_file() and video.is_video(path)]
     jobs = _jobs([path for path in args.inputs if path not in videos], args)
     _check_output(args, jobs, videos)
+    if videos:
+        video.check()
     quiet.start_tensorflow()
     estimator = choosing.open_estimator(args.weights)
     code = 0
     if jobs:
         code = _photos(jobs, estimator, asked, args)
     for path in videos:
-        code = max(code, pose_video.run(path, estimator, asked, cut, args))
+        try:
+            code = max(code, pose_video.run(path, estimator, asked, cut, args))
+        except UserError as error:
+            if len(args.inputs) == 1:
+                raise
+            print(error, file=sys.stderr)
+            code = 1
     return code
 
 

@@ -82,6 +82,11 @@ class Cut:
         return max(0, math.ceil(round(length * float(facts.fps), 3) / self.every))
 
 
+def check() -> None:
+    """Raises UserError where PyAV is not installed; for programs that would find out late."""
+    _av()
+
+
 def is_video(path: pathlib.Path) -> bool:
     """Whether a file bears a video's name."""
     return path.suffix.lower() in SUFFIXES
