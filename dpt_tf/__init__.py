@@ -6,16 +6,30 @@ Names resolve when they are first used: `import dpt_tf` itself loads neither Ten
 import importlib
 from typing import Any
 
-_MODULES = ("config", "data", "iuv", "layers", "losses", "metrics", "models", "ops", "synthetic", "transfer")
+_MODULES = (
+    "config",
+    "data",
+    "densepose",
+    "iuv",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "synthetic",
+    "transfer",
+)
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":
         return importlib.import_module("dpt_tf.transfer.painter").load
+    if name == "pose":
+        return importlib.import_module("dpt_tf.densepose").pose
     if name in _MODULES:
         return importlib.import_module(f"dpt_tf.{name}")
     raise AttributeError(f"module 'dpt_tf' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*_MODULES, "load"])
+    return sorted([*_MODULES, "load", "pose"])

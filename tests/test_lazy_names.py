@@ -39,8 +39,8 @@ def test_every_file_of_the_package_is_a_name_of_it(asked, package):
 
 def test_every_name_of_the_library_itself_resolves(asked):
     names = asked[1]["dpt_tf"]
-    assert names.pop("load") == "function"
-    assert {"data", "iuv", "layers", "losses", "metrics", "models", "ops"} <= names.keys()
+    assert names.pop("load") == names.pop("pose") == "function"
+    assert {"data", "densepose", "iuv", "layers", "losses", "metrics", "models", "ops"} <= names.keys()
     assert set(names.values()) == {"module"}
 
 

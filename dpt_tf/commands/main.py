@@ -20,6 +20,7 @@ VERBS = {
     "prepare": "photos with their IUV files -> a prepared data set to train on",
     "build": "DeepFashion or MVC -> a prepared data set to train on",
     "inspect": "what is this file? form, order, parts, people, faults",
+    "pose": "photos or a video -> DensePose maps, to paint from, to paint in, to train on",
     "transfer": "paint the person of a photo in other poses",
     "evaluate": "score a run on the held-out pairs of a prepared data set; or pictures, or maps",
     "experiment": "a table of the paper: every row trained and scored the same way",

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from dpt_tf.commands import sparse_points
+from dpt_tf.commands import prepare_maps, sparse_points
 from dpt_tf.data import keypoints, records
 from dpt_tf.data.prepare import folders, held_out
 from dpt_tf.iuv import NotIUV
@@ -57,6 +57,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         type=pathlib.Path,
         help="joints in the photos' pixels: a keypoint csv, or a folder of OpenPose JSON (beside the photos, or apart)",
     )
+    parser.add_argument(
+        "--pose",
+        metavar="NAME|FILE|RUN",
+        help="make the maps that are missing: small, a published network, weights or a run",
+    )
     parser.add_argument("--skip_bad", action="store_true", help="leave out and list what cannot be used; else stop")
     sparse_points.add(parser)
 
@@ -66,9 +71,12 @@ def run(args: argparse.Namespace) -> int:
     if sparse_points.wanted(args):
         return sparse_points.run(args)
     _check(args)
-    found = folders.find(args.folder)
-    joints = _keypoints(args.keypoints, found) if args.keypoints else {}
     tally = folders.Tally()
+    maker = (
+        prepare_maps.Maker(args.pose, args.folder, args.output, args.skip_bad, tally.left_out) if args.pose else None
+    )
+    found = folders.find(args.folder, maker)
+    joints = _keypoints(args.keypoints, found) if args.keypoints else {}
 
     def read(photo: pathlib.Path, mapped: pathlib.Path) -> records.View:
         joint, entry = joints.get(photo), found.entries.get(photo)
@@ -85,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             args.size,
             f"Photos of {args.folder.resolve().name} with their DensePose maps.",
         )
-    _report(prepared, len(items), found, tally)
+    _report(prepared, len(items), found, tally, maker)
     _report_test(prepared, found, args)
     if args.keypoints:
         _report_keypoints(prepared, tally)
@@ -218,15 +226,19 @@ def _load(file: pathlib.Path) -> records.Item:
     return pickle.loads(file.read_bytes())
 
 
-def _report(prepared: records.Prepared, people: int, found: folders.Found, tally: folders.Tally) -> None:
+def _report(prepared: records.Prepared, people: int, found: folders.Found, tally: folders.Tally, maker) -> None:
     print(f"{prepared.directory}: {people} {'person' if people == 1 else 'people'}, {prepared.image_size} pixels")
     for split in sorted(prepared.files, reverse=True):
         print(f"  {split:5}  {prepared.views[split]} views, {prepared.pairs[split]} pairs")
     for order, count in tally.orders.most_common():
         print(f"  maps   {count} x {order}")
+    if maker and maker.made:
+        print(f"  maps   {maker.made} made by {maker.estimator}, kept in {maker.folder}")
     for note, count in tally.mended.most_common():
         print(f"  mended {note}: {count} views")
     _list("photos without an IUV file, left out", list(map(str, found.photos_alone)))
+    if found.photos_alone and not maker:
+        print("    --pose=small has maps made of them")
     _list("IUV files without a photo, left out", list(map(str, found.maps_alone)))
     _list("files .pkl that are no dumps of maps, left out", found.no_dumps)
     _list("left out", tally.left_out)

@@ -1,4 +1,8 @@
-"""`dpt transfer`: a photo, its map and one or more poses -> pictures, from a trained run."""
+"""`dpt transfer`: a photo and one or more poses -> pictures, from a trained run.
+
+Poses are maps (`--target_iuv`), or photos of somebody in them (`--target`). A photo's map is the one given, else the
+one beside it (`NAME_IUV.png`), else an estimator makes it (`--pose`).
+"""
 
 import argparse
 import pathlib
@@ -7,6 +11,7 @@ import sys
 import numpy as np
 
 from dpt_tf import shipped
+from dpt_tf.densepose import map_files
 from dpt_tf.images import naming, photos
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
@@ -19,10 +24,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--source", type=pathlib.Path, required=True, help="the photo")
     parser.add_argument(
-        "--source_iuv", type=pathlib.Path, required=True, help="the photo's DensePose map, or a dump that holds it"
+        "--source_iuv", type=pathlib.Path, help="the photo's DensePose map, or a dump that holds it (default: made)"
     )
     parser.add_argument(
-        "--target_iuv", type=pathlib.Path, required=True, nargs="+", action="extend", help="the poses to paint"
+        "--target_iuv", type=pathlib.Path, default=[], nargs="+", action="extend", help="the poses to paint, as maps"
+    )
+    parser.add_argument(
+        "--target", type=pathlib.Path, default=[], nargs="+", action="extend", help="likewise, as photos (or maps)"
+    )
+    parser.add_argument(
+        "--pose",
+        metavar="NAME|FILE|RUN",
+        help="who makes the maps of photos without one: small (default), a published network, weights or a run",
     )
     parser.add_argument(
         "--output",
@@ -35,20 +48,28 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Paints; prints the path of each picture."""
-    outputs = _outputs(args.output, args.target_iuv)
+    given = [*args.target_iuv, *args.target]
+    if not given:
+        raise UserError("dpt transfer: give the poses, as photos (--target) or as maps (--target_iuv)")
+    outputs = _outputs(args.output, given)
     _keep_inputs(args, outputs)
     quiet.start_tensorflow()
     from dpt_tf import iuv
     from dpt_tf.images import display
     from dpt_tf.transfer import painter
+    from dpt_tf.transfer.poses import Poses
 
     photo = read_photo(args.source)
-    source_iuv = iuv.read(args.source_iuv, photo=str(args.source), size=photo.shape[:2])
-    poses = [iuv.read(path) for path in args.target_iuv]
+    made = Poses(args.pose, lambda line: print(line, file=sys.stderr))
+    if args.source_iuv is None:
+        source_iuv = made.of_source(photo, args.source)
+    else:
+        source_iuv = iuv.read(args.source_iuv, photo=str(args.source), size=photo.shape[:2])
+    poses = [*map(iuv.read, args.target_iuv), *map(made.of, args.target)]
     if photo.shape != source_iuv.shape:
         raise UserError(
-            f"{args.source} is {photo.shape[1]} x {photo.shape[0]} but {args.source_iuv} is {source_iuv.shape[1]} x "
-            f"{source_iuv.shape[0]}: give the map that was made from this very photo"
+            f"{args.source} is {photo.shape[1]} x {photo.shape[0]} but {args.source_iuv or 'the map beside it'} is "
+            f"{source_iuv.shape[1]} x {source_iuv.shape[0]}: give the map that was made from this very photo"
         )
     if args.model is None:
         print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
@@ -109,8 +130,10 @@ def _keep_inputs(args: argparse.Namespace, outputs: list[pathlib.Path]) -> None:
     Raises:
       UserError: an output, or the sheet, is such a file, or the sheet is one of the outputs.
     """
-    given = [args.source, args.source_iuv, *args.target_iuv]
-    photos_beside = [naming.beside(pose) for pose in args.target_iuv] if outputs != [args.output] else []
+    given = [args.source, *([args.source_iuv] if args.source_iuv else []), *args.target_iuv, *args.target]
+    given += [found for photo in (args.source, *args.target) if (found := map_files.beside(photo))]
+    poses = [*args.target_iuv, *args.target]
+    photos_beside = [naming.beside(pose) for pose in poses] if outputs != [args.output] else []
     if taken := naming.overwritten(outputs, given + photos_beside):
         raise UserError(f"{taken} would be overwritten by a picture; give another --output")
     if args.sheet is None:

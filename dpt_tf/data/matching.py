@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dpt_tf import iuv
 from dpt_tf.system.errors import UserError
 
-KINDS = {"images": "photo", "photos": "photo", "iuv": "map", "keypoints": "joints", "openpose": "joints"}
+KINDS = {
+    "images": "photo",
+    "photos": "photo",
+    "frames": "photo",
+    "iuv": "map",
+    "keypoints": "joints",
+    "openpose": "joints",
+}
 
 
 def match(photos: Mapping[pathlib.Path, str], entries: Iterable[str], where: str) -> dict[pathlib.Path, str]:

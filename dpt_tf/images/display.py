@@ -31,6 +31,12 @@ def colour_map(iuv: np.ndarray) -> np.ndarray:
     return (_palette()[iuv[..., 0]] * shade * 255).round().astype(np.uint8)
 
 
+def over_photo(photo: np.ndarray, iuv: np.ndarray) -> np.ndarray:
+    """A photo with its map in colour over it, half through: `[H, W, 3]` twice `-> [H, W, 3]`."""
+    both = (photo.astype(np.uint16) * 2 + colour_map(iuv).astype(np.uint16) * 3) // 5
+    return np.where(iuv[..., :1] > 0, both, photo).astype(np.uint8)
+
+
 def texture_sheet(texture: np.ndarray) -> np.ndarray:
     """The 24 parts side by side, six columns by four rows: `[24, R, R, 3] -> [4 R, 6 R, 3]`."""
     parts, size = texture.shape[:2]

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import pathlib
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,13 +19,17 @@ _ORIENTATION = 0x0112
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
 
-def read(path: pathlib.Path) -> np.ndarray:
+def read(path: pathlib.Path, most: int | None = None) -> np.ndarray:
     """A photo's pixels, uint8 `[H, W, 3]`, upright, what is transparent on white.
 
     Raises:
-      UserError: it cannot be decoded.
+      UserError: it cannot be decoded, or would have more than `most` pixels.
     """
     with _opened(path, path.read_bytes()) as opened:
+        if most is not None and opened.width * opened.height > most:
+            raise UserError(
+                f"{path}: {opened.width} x {opened.height} pixels are too many, {most} the most; make it smaller"
+            )
         return _pixels(opened)
 
 
@@ -58,8 +63,14 @@ def square(path: pathlib.Path, size: int) -> tuple[bytes, int, int]:
 def _opened(path: pathlib.Path, data: bytes) -> Iterator[Image.Image]:
     """The picture in `data`; whatever goes wrong with it is one line that names `path`."""
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with warnings.catch_warnings():
+            # A second line, where the caller bounds what may be opened.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(data))
+        with picture as opened:
             yield opened
+    except UserError:
+        raise
     except UnidentifiedImageError:
         raise UserError(
             f"{path}: a picture that cannot be read (no known format); save it again or remove it"

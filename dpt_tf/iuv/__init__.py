@@ -13,11 +13,11 @@ import dataclasses
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from dpt_tf.iuv import dumps, faults, forms, people, sources
+from dpt_tf.iuv import dumps, faults, forms, notes, people, sources
 from dpt_tf.iuv.parts import MIRRORED, NUM_PARTS, PART_NAMES
 from dpt_tf.iuv.sources import NotIUV
 from dpt_tf.iuv.symmetry import mirror
@@ -125,20 +125,20 @@ def _named(name: str | os.PathLike) -> Iterator[None]:
 
 def _examine(source: sources.Source, wanted: sources.Wanted) -> Examined:
     decoded = forms.decode(source, wanted)
-    patch, sizes, notes = decoded.iuv, decoded.people, list(decoded.mended)
+    patch, sizes, mended = decoded.iuv, decoded.people, list(decoded.mended)
     if not sizes:
         faults.refuse_damaged(patch)
         patch, found, chosen = people.choose(patch, wanted.person)
         sizes = tuple(found)
         if len(sizes) > 1:
-            notes.append(f"person {chosen} of {len(sizes)} kept")
+            mended.append(f"person {chosen} of {len(sizes)} kept")
         patch, changed = faults.undo_wrap_around(patch)
         if changed:
-            notes.append(f"{changed} values of uint8 wrap-around undone")
+            mended.append(f"{changed} values of uint8 wrap-around undone")
     iuv = np.zeros((*decoded.canvas, 3), np.uint8)
     top, left = decoded.corner
     iuv[top : top + patch.shape[0], left : left + patch.shape[1]] = patch
-    return Examined(iuv, decoded.form, decoded.order, sizes, tuple(notes), decoded.score)
+    return Examined(iuv, decoded.form, decoded.order, sizes, tuple(mended), decoded.score)
 
 
 def resize(iuv: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -148,8 +148,8 @@ def resize(iuv: np.ndarray, height: int, width: int) -> np.ndarray:
     return iuv[rows[:, None], columns]
 
 
-def encode(iuv: np.ndarray) -> bytes:
-    """The stored form: PNG bytes with R = I, G = U, B = V.
+def encode(iuv: np.ndarray, said: Mapping[str, str] | None = None) -> bytes:
+    """The stored form: PNG bytes with R = I, G = U, B = V; `said` is kept in it as texts (`notes`), with the order.
 
     Note: each row is stored as its difference from the one above. Pillow tries five filters for each row, which takes
     four times as long and saves an eighth.
@@ -161,7 +161,6 @@ def encode(iuv: np.ndarray) -> bytes:
     rows[0, 1:] = flat[0]
     np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
+    texts = notes.chunks(notes.ORDER | dict(said)) if said else b""
+    picture = notes.chunk(b"IDAT", zlib.compress(rows.tobytes(), 1))
+    return b"\x89PNG\r\n\x1a\n" + notes.chunk(b"IHDR", header) + texts + picture + notes.chunk(b"IEND", b"")

@@ -3,9 +3,11 @@
 transfer = dpt_tf.load("people")
 result = transfer(photo, dpt_tf.iuv.read("photo_IUV.png"), dpt_tf.iuv.read("pose_IUV.png"))
 result["image"]
+result = transfer("photo.jpg", target="pose.jpg")  # maps are made where none lies beside
 """
 
 import json
+import os
 import pathlib
 import re
 from collections.abc import Callable, Mapping
@@ -14,11 +16,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from dpt_tf.densepose import asking
+from dpt_tf.densepose.estimator import Estimator
 from dpt_tf.images import display, framing
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.models.composition import LARGEST, Composition
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import stages
+from dpt_tf.transfer.poses import Poses
 
 _SAVED_MODEL = "saved_model.pb"
 COMPOSED = ("image", "warped", "predicted", "provenance", "backdrop", "layers")
@@ -46,19 +51,34 @@ class Transfer:
         provenance: dict[str, Any],
         owner: Any,
         halves: Halves | None = None,
+        pose: str | os.PathLike | Estimator | None = None,
     ):
-        """`halves` compose at any size, or `function` paints squares; `owner` keeps a SavedModel's variables alive."""
+        """`halves` compose at any size, or `function` paints squares; `owner` keeps a SavedModel's variables alive.
+
+        `pose` makes the maps that are not given, as `densepose.choosing.open_estimator` takes it.
+        """
         self.image_size, self.provenance = image_size, provenance
         self._function, self._owner, self._halves = function, owner, halves
         self._last: tuple[np.ndarray, np.ndarray, Mapping] | None = None
+        self._poses = Poses(pose)
 
-    def __call__(self, source: np.ndarray, source_iuv: np.ndarray, target_iuv: np.ndarray) -> dict[str, np.ndarray]:
-        """The person of `source` in the pose of `target_iuv`.
+    def __call__(
+        self,
+        source: np.ndarray | str | os.PathLike,
+        source_iuv: np.ndarray | None = None,
+        target_iuv: np.ndarray | None = None,
+        *,
+        target: np.ndarray | str | os.PathLike | None = None,
+    ) -> dict[str, np.ndarray]:
+        """The person of `source` in the pose of `target_iuv`, or of whoever `target` shows.
 
         Args:
-          source: uint8 `[H, W, 3]`, a photo.
-          source_iuv: uint8 `[H, W, 3]` (I, U, V), its DensePose map.
+          source: uint8 `[H, W, 3]`, a photo; or its path.
+          source_iuv: uint8 `[H, W, 3]` (I, U, V), its DensePose map. Without it the map beside the photo's file is
+            taken (`x_IUV.png`), and failing that one is made.
           target_iuv: uint8 `[H', W', 3]`, the pose to paint; its frame is the frame of the result.
+          target: instead of `target_iuv`, a photo of the pose: uint8 `[H', W', 3]`, or a path, also a map's. An array
+            given here is a photo and never a map: the two cannot be told apart, so the keyword does it.
 
         Returns:
           uint8: `image`, `warped` and `predicted` `[H', W', 3]`; `provenance` `[H', W', 1]`, 255 where the pixel's
@@ -70,9 +90,19 @@ class Transfer:
 
         Raises:
           ValueError: an array of another shape or type, a map with parts above 24 or without a person, a photo and
-            a map of different sizes.
+            a map of different sizes, neither or both of `target` and `target_iuv`.
+          UserError: a photo that cannot be read, or in which nobody is found.
         """
+        if (target is None) == (target_iuv is None):
+            raise ValueError("give target_iuv, a map, or target, a photo of the pose: one of them")
+        path = None if isinstance(source, np.ndarray) else pathlib.Path(source)
+        source = asking.read(source) if not isinstance(source, np.ndarray) else source
         _check_picture("source", source)
+        if source_iuv is None:
+            source_iuv = self._poses.of_source(source, path)
+        if target_iuv is None:
+            assert target is not None
+            target_iuv = self._poses.of(target)
         _check_map("source_iuv", source_iuv)
         _check_map("target_iuv", target_iuv)
         if source.shape != source_iuv.shape:
@@ -116,23 +146,25 @@ class Transfer:
         return result
 
 
-def load(run_or_saved_model: str | pathlib.Path) -> Transfer:
+def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estimator | None = None) -> Transfer:
     """A run's folder, what `dpt export` or `dpt ship` wrote, or a shipped model by its name, as a function.
 
     What exists wins over a name: `load("people")` is the shipped model unless a file or folder `people` is there.
-    Of an export's folder the newest version is taken; one version is named by its own folder (`models/dpt/3`).
+    Of an export's folder the newest version is taken; one version is named by its own folder (`models/dpt/3`). `pose`
+    is who makes the maps of photos without one: as `densepose.choosing.open_estimator` takes it, by default the small
+    network that ships. It is opened when the first such photo comes.
 
     Raises:
       UserError: the folder is neither, or holds no usable weights; the message says what to do.
     """
     folder = _newest(pathlib.Path(run_or_saved_model))
     if (folder / _SAVED_MODEL).is_file():
-        return _load_saved_model(folder)
+        return _load_saved_model(folder, pose)
     model, hparams, provenance = stages.load_generator(folder)
     if hparams.keypoints_needed():
         raise UserError(f"{folder} was trained on keypoints; transfer from photos and maps needs a DensePose run")
     halves = composing(*Composition(model).halves()) if hparams.blending == "layers" else None
-    return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model, halves)
+    return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model, halves, pose)
 
 
 def composing(source: Callable, render: Callable) -> Halves:
@@ -150,7 +182,7 @@ def _newest(folder: pathlib.Path) -> pathlib.Path:
     return max(versions, key=lambda path: int(path.name), default=folder)
 
 
-def _load_saved_model(folder: pathlib.Path) -> Transfer:
+def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator | None) -> Transfer:
     try:
         loaded = tf.saved_model.load(str(folder))
     except (OSError, ValueError, tf.errors.OpError) as error:
@@ -176,7 +208,7 @@ def _load_saved_model(folder: pathlib.Path) -> Transfer:
         )
     noted = folder / "assets.extra" / "provenance.json"
     provenance = json.loads(noted.read_text(encoding="utf-8")) if noted.is_file() else {}
-    return Transfer(function, sizes["tensors"][1], {"saved_model": str(folder)} | provenance, loaded, halves)
+    return Transfer(function, sizes["tensors"][1], {"saved_model": str(folder)} | provenance, loaded, halves, pose)
 
 
 def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:

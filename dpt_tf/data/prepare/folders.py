@@ -1,8 +1,8 @@
 """A folder of photos with their IUV files -> items.
 
 A person is a sub-folder, or the folder itself where photos lie in it directly. A photo `x.jpg` belongs with
-`x_IUV.png`, `x_iuv.png`, `x_IUV.npy` or `x.npy`, beside it or in a parallel folder: `images`, `photos` and `iuv` as
-names of folders separate kinds of files, not people, so `anna/images/x.jpg` + `anna/iuv/x_IUV.png` and
+`x_IUV.png`, `x_iuv.png`, `x_IUV.npy` or `x.npy`, beside it or in a parallel folder: `images`, `photos`, `frames` and
+`iuv` as names of folders separate kinds of files, not people, so `anna/images/x.jpg` + `anna/iuv/x_IUV.png` and
 `images/anna/x.jpg` + `iuv/anna/x.png` are both a view of anna.
 
 A dump of Detectron2's (`.pkl`) has maps of all photos that it names, whatever the folders in its names; it is asked for
@@ -18,7 +18,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -67,8 +67,12 @@ class Tally:
     off_person: list[str] = dataclasses.field(default_factory=list)
 
 
-def find(folder: str | os.PathLike) -> Found:
-    """Pairs up photos and maps in `folder` and below.
+Make = Callable[[list[pathlib.Path]], Mapping[pathlib.Path, pathlib.Path | None]]
+"""Makes maps of photos: the map's file for each, None for a photo that is of no use and was told; others have none."""
+
+
+def find(folder: str | os.PathLike, make: Make | None = None) -> Found:
+    """Pairs up photos and maps in `folder` and below; `make` is given all photos without a map.
 
     Raises:
       UserError: no such folder, no photo in it, or no photo with a map.
@@ -95,6 +99,7 @@ def find(folder: str | os.PathLike) -> Found:
         raise UserError(f"{root}: no photo in it ({', '.join(PHOTOS)}); give the folder of photos and IUV files")
     lonely = [path for key, paths in _by_name(photos) if key not in maps for path in paths]
     dumped, no_dumps = matching.in_dumps(root, lonely, dumps)
+    made = make([path for path in lonely if path not in dumped]) if make else {}
     people: dict[str, list[tuple[pathlib.Path, pathlib.Path]]] = collections.defaultdict(list)
     for (person, stem), paths in _by_name(photos):
         for path in paths:
@@ -102,14 +107,21 @@ def find(folder: str | os.PathLike) -> Found:
                 people[person or root.resolve().name].append((path, maps[person, stem][0]))
             elif path in dumped:
                 people[person or root.resolve().name].append((path, dumped[path][0]))
-    photos_alone = [path for path in lonely if path not in dumped]
+            elif (of_it := made.get(path)) is not None:
+                people[person or root.resolve().name].append((path, of_it))
+    photos_alone = [path for path in lonely if path not in dumped and path not in made]
     maps_alone = [path for key, paths in _by_name(maps) if key not in photos for path in paths]
+    if not people and make:
+        raise UserError(
+            f"{root}: no photo in it has a map, and of none could one be made; give the maps, or other photos"
+        )
     if not people:
         name = photos_alone[0]
         raise UserError(
             f"{root}: none of its {len(photos_alone)} photos has an IUV file; "
             f"put one beside each, {name.name} with {name.stem}_IUV.png, or into a folder iuv, or one dump of them all"
             + (f" (not {no_dumps[0]})" if no_dumps else "")
+            + "; or --pose=small has maps made"
         )
     entries = {path: entry for path, (_, entry) in dumped.items()}
     people = dict(sorted(people.items(), key=lambda entry: by_numbers(entry[0])))

@@ -1,0 +1,87 @@
+"""Maps for those who give photos: the one that lies beside a photo, else what an estimator makes of it.
+
+A file is taken for a map where its name says so (`x_IUV.png`, `.npy`, `.pkl`) or, of a PNG, where its content is one.
+An array that is asked for here is a photo, always: nobody guesses which of two arrays of one shape and type is meant.
+"""
+
+import collections
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from dpt_tf import iuv
+from dpt_tf.densepose import asking, choosing, map_files
+from dpt_tf.densepose.estimator import Estimator
+
+_KEPT = 8  # photos whose maps are kept in memory
+
+
+class Poses:
+    """Finds and makes maps; the estimator is opened when the first one is to be made."""
+
+    def __init__(
+        self, estimator: str | os.PathLike | Estimator | None = None, say: Callable[[str], None] = lambda line: None
+    ):
+        """`estimator` as `choosing.open_estimator` takes it; `say` is told which map is whose, a line each."""
+        self._which, self._say = estimator, say
+        self._estimator: Estimator | None = None
+        self._made: collections.OrderedDict[bytes, np.ndarray] = collections.OrderedDict()
+
+    def of(self, given: str | os.PathLike | np.ndarray) -> np.ndarray:
+        """The map in a file, of a photo's file, or of a photo: uint8 `[H, W, 3]` (I, U, V).
+
+        Raises:
+          NotIUV: a file that is called like a map, or lies as one beside a photo, and is none.
+          UserError: a photo that cannot be read, or in which nobody is found; no such estimator.
+          ValueError: an array that is no photo.
+        """
+        if isinstance(given, np.ndarray):
+            return self._make(asking.read(given), "a photo")
+        path = pathlib.Path(given)
+        if _is_map(path):
+            return iuv.read(path)
+        if beside := map_files.beside(path):
+            self._say(f"{path}: its map is {beside}")
+            return iuv.read(beside)
+        return self._make(asking.read(path), str(path))
+
+    def of_source(self, photo: np.ndarray, path: pathlib.Path | None = None) -> np.ndarray:
+        """The map of a photo that was read already, from `path` if from anywhere.
+
+        Raises:
+          As `of` does.
+        """
+        if path is not None and (beside := map_files.beside(path)):
+            self._say(f"{path}: its map is {beside}")
+            return iuv.read(beside, photo=str(path), size=photo.shape[:2])
+        return self._make(photo, "the source" if path is None else str(path))
+
+    def _make(self, photo: np.ndarray, name: str) -> np.ndarray:
+        key = hashlib.sha256(repr(photo.shape).encode() + photo.tobytes()).digest()
+        if key not in self._made:
+            self._estimator = self._estimator or choosing.open_estimator(self._which)
+            try:
+                person = asking.person(self._estimator, photo)
+            except asking.Nobody as error:
+                raise asking.Nobody(f"{name}: {error}; or give the map") from None
+            self._say(f"{name}: its map is made by {self._estimator.name}, score {person.score:.3f}")
+            self._made[key] = person.map
+            if len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
+
+
+def _is_map(path: pathlib.Path) -> bool:
+    if map_files.is_map_name(path) or path.suffix.lower() in (".npy", ".pkl"):
+        return True
+    if path.suffix.lower() != ".png" or map_files.beside(path):
+        return False
+    try:
+        iuv.examine(path)
+    except (iuv.NotIUV, OSError):
+        return False
+    return True
