@@ -5,6 +5,7 @@
   python train.py --dataset=folder --data_dir=data/mine       on what `dpt prepare` wrote
   python train.py --dataset=deepfashion --data_dir=data/df    on what `dpt build` wrote
   python train.py --dataset=folder --data_dir=data/me --init=people --stage=all    a shipped model, on with it
+  python train.py --preset=pose --stage=pose                  the network that finds maps
   python train.py --hparams=batch_size=4,gan_weight=0         with other numbers; they are listed in dpt_tf/config.py
 
 The same command goes on with a run that was stopped. It ends with 0 when the stages are trained, 1 when training cannot
@@ -35,7 +36,7 @@ _STAGE = flags.DEFINE_enum(
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "The prepared data set; synthetic: where to keep it.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; by default runs/DATASET-PRESET.")
-_PRESET = flags.DEFINE_string("preset", "paper", "The hyper-parameters to begin with: paper or small.")
+_PRESET = flags.DEFINE_string("preset", "paper", "The hyper-parameters to begin with: paper, layers, small or pose.")
 _HPARAMS = flags.DEFINE_string("hparams", "", "Single hyper-parameters: key=value,key=value.")
 _INIT = flags.DEFINE_string(
     "init",
@@ -59,7 +60,7 @@ def _train(argv: list[str]) -> int:
     names = config.STAGES if _STAGE.value == "all" else (_STAGE.value,)
     hparams.needed(names)  # before people are made for nothing
     if _INIT.value:
-        fitting.refuse(_INIT.value, hparams)
+        fitting.refuse(_INIT.value, hparams, names)
     data_dir = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
     data_dir = training_data.find(_DATASET.value, data_dir, hparams.image_size)
     quiet.start_tensorflow()

@@ -8,7 +8,7 @@ and whatever reads the run reads them from there.
 import dataclasses
 import json
 import pathlib
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any
 
 from dpt_tf.system import atomic
@@ -26,6 +26,7 @@ NETWORKS = (
     *("atlas_size", "source_pose", "target_pose", "blocks", "width", "residuals", "coder_width", "context_size"),
     *("blending_width", "blending_residuals", "palette", "surface_prior", "blending"),
 )
+NETWORKS_OF_MAPS = ("fcn_backbone", "fcn_width")  # the same of the network that finds maps
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -238,9 +239,9 @@ def beginning_with(trained: HParams) -> HParams:
     )
 
 
-def unlike(hparams: HParams, trained: HParams) -> str:
-    """Which `NETWORKS` two generators differ in, as a sentence; empty where weights of one fit the other."""
-    values = ((name, getattr(trained, name), getattr(hparams, name)) for name in NETWORKS)
+def unlike(hparams: HParams, trained: HParams, names: Sequence[str] = NETWORKS) -> str:
+    """Which of `names` two networks differ in, as a sentence; empty where weights of one fit the other."""
+    values = ((name, getattr(trained, name), getattr(hparams, name)) for name in names)
     return ", ".join(f"{name} is {there} there and {here} here" for name, there, here in values if there != here)
 
 

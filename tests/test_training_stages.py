@@ -10,7 +10,7 @@ from dpt_tf import config, iuv, synthetic
 from dpt_tf.data import fingerprint, read, records
 from dpt_tf.system import locks
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import checkpoints, loop, run, stages
+from dpt_tf.training import beginning, checkpoints, loop, run, stages
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +302,16 @@ def test_the_stage_of_maps_shows_photo_truth_map_and_person(people):
     shown = stage.pictures(x, truth)
     assert set(shown) == {"photo", "truth", "found", "person"}
     assert all(picture.dtype == np.uint8 and picture.shape[0] == 2 for picture in shown.values())
+
+
+def test_the_stage_of_maps_begins_with_a_runs_weights_also_at_another_size(people, tmp_path):
+    quiet = loop.Schedule(pictures_every=0)
+    run.train(tmp_path / "a", people, MAPS.replace(pose_steps=1), ["pose"], "synthetic", schedule=quiet, say=str)
+    begun = beginning.read(tmp_path / "a", MAPS.replace(image_size=64), ["pose"])
+    stage = stages.build("pose", MAPS.replace(image_size=64))
+    begun.give(stage)
+    trained, _, _ = stages.load_fcn(tmp_path / "a")
+    for one, other in zip(trained.variables, stage.network.variables, strict=True):
+        np.testing.assert_array_equal(np.array(one), np.array(other))
+    with pytest.raises(UserError, match="fcn_width is 32 there and 48 here"):
+        beginning.read(tmp_path / "a", MAPS.replace(fcn_width=48), ["pose"])

@@ -1,5 +1,7 @@
 """`dpt ship`: a run -> a small folder with weights, hyper-parameters and a card, which is a model wherever it lies.
 
+A run with a joint stage gives a model that paints, one with a pose stage alone a model that finds maps.
+
 For a model that comes with dpt_tf: `--name=people` alone writes into the package itself.
 """
 
@@ -7,13 +9,16 @@ import argparse
 import pathlib
 import re
 import tempfile
+from typing import Any
+
+import numpy as np
 
 from dpt_tf import shipped
 from dpt_tf.commands import training_data
 from dpt_tf.system import atomic, quiet
 from dpt_tf.system.errors import UserError
 
-MOST_BYTES = 16 << 20  # of the weights, which a wheel has to carry
+MOST_BYTES = {"joint": 16 << 20, "pose": 8 << 20}  # of the weights, which a wheel has to carry
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -42,17 +47,21 @@ def run(args: argparse.Namespace) -> int:
     quiet.start_tensorflow()
     from dpt_tf.evaluation import card, digests
     from dpt_tf.shipped import weights
-    from dpt_tf.training import stages
-    from dpt_tf.transfer import painter
+    from dpt_tf.training import checkpoints, stages
 
     if args.output and args.output.exists() and not shipped.is_model(args.output):
         raise UserError(f"--output={args.output} is there and holds no model; give a folder of its own")
     if shipped.is_model(args.workdir):
         raise UserError(f"{args.workdir} has been shipped already; give the run's folder")
-    network, hparams, facts = stages.load_generator(args.workdir)
-    noted = stages.provenance(args.workdir, "joint")
+    paints = bool(checkpoints.all_of(stages.folder(args.workdir, "joint")))
+    maps = not paints and bool(checkpoints.all_of(stages.folder(args.workdir, "pose")))
+    stage = "pose" if maps else "joint"
+    network, hparams, facts = (stages.load_fcn if maps else stages.load_generator)(args.workdir)
+    noted = stages.provenance(args.workdir, stage)
     if not noted:
-        raise UserError(f"{args.workdir} wrote no provenance of its joint stage; train it with this version of dpt_tf")
+        raise UserError(
+            f"{args.workdir} wrote no provenance of its {stage} stage; train it with this version of dpt_tf"
+        )
     made = card.facts(
         args.name,
         args.workdir,
@@ -63,15 +72,17 @@ def run(args: argparse.Namespace) -> int:
         digests.of_checkpoint(pathlib.Path(facts["checkpoint"])),
         args.licence,
         args.cannot,
+        stage,
     )
     folder, arrays = args.output or shipped.folder(args.name), weights.of(network)
     with tempfile.TemporaryDirectory(dir=_made(folder.parent), prefix=".ship-") as temporary:
         aside = pathlib.Path(temporary, args.name)
         made = weights.write(aside, hparams, arrays, made)
         size = (aside / shipped.WEIGHTS).stat().st_size
-        if size > MOST_BYTES:
-            raise UserError(f"the weights have {size / 2**20:.1f} MiB as float16; a wheel takes {MOST_BYTES >> 20}")
-        made["check"] = card.check(painter.load(aside), hparams.image_size)
+        if size > MOST_BYTES[stage]:
+            most = MOST_BYTES[stage] >> 20
+            raise UserError(f"the weights have {size / 2**20:.1f} MiB as float16; a wheel takes {most}")
+        made["check"] = _checked(aside, stage, hparams.image_size)
         atomic.write_json(aside / shipped.CARD, made)
         text = card.markdown(made, hparams, sum(array.size for array in arrays.values()), size)
         atomic.write_text(aside / shipped.CARD_TEXT, text)
@@ -79,6 +90,26 @@ def run(args: argparse.Namespace) -> int:
     print(text)
     print(folder)
     return 0
+
+
+def _checked(folder: pathlib.Path, stage: str, size: int) -> dict[str, Any]:
+    """What the weights, as they were written, make of the fixed strangers."""
+    from dpt_tf import densepose
+    from dpt_tf.densepose import asking, small
+    from dpt_tf.evaluation import card
+    from dpt_tf.transfer import painter
+
+    if stage == "joint":
+        return card.check(painter.load(folder), size)
+    estimator = small.load(folder)
+
+    def pose(photo: np.ndarray) -> np.ndarray:
+        try:
+            return densepose.pose(photo, estimator=estimator)
+        except asking.Nobody:
+            return np.zeros_like(photo)
+
+    return card.check_maps(pose)
 
 
 def _made(folder: pathlib.Path) -> pathlib.Path:

@@ -6,8 +6,10 @@ Nothing in it names a folder of the machine that trained: data have a descriptio
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from dpt_tf import config
 from dpt_tf.data import fingerprint, records
@@ -23,6 +25,11 @@ _CANNOT = (
     "Its networks see {size} x {size} pixels; what the photo shows keeps its sharpness at any size, what it does not "
     "show does not get it.",
 )
+_CANNOT_MAP = (
+    "It finds people who stand apart, one in a crop: of people who overlap it makes one.",
+    "It sees a crop as {size} x {size} pixels: fingers and small faces are below that.",
+    "Front and back are told by the head above all: where none is seen, they may be exchanged, and left and right too.",
+)
 _SYNTHETIC = "It has seen synthetic people only: no real face, no real cloth, no real hair."
 
 
@@ -36,6 +43,7 @@ def facts(
     weights: str,
     licence: str | None,
     cannot: Sequence[str] = (),
+    stage: str = "joint",
 ) -> dict[str, Any]:
     """The card but for format, digest and check.
 
@@ -43,12 +51,13 @@ def facts(
       name: the model's.
       run_dir: the run.
       hparams: its hyper-parameters.
-      provenance: what its joint stage wrote down.
+      provenance: what its last stage wrote down.
       data_dir: the data set that it was trained on.
       reports: `report.json` of evaluations of the run, by what to call their pairs.
       weights: the digest that a report on these weights names.
       licence: of the weights; may be left out for a run on synthetic people alone.
       cannot: sentences on what the model cannot do, beside those that go for every model.
+      stage: the last one: `joint` of a model that paints, `pose` of one that finds maps.
 
     Raises:
       UserError: another data set, a report on other weights, or no licence where one is needed.
@@ -64,12 +73,12 @@ def facts(
             f"{provenance['vgg']}, init: {provenance.get('init')}); say by --licence what the weights may be used for"
         )
     kept = {key: value for key, value in provenance.items() if key != "data_dir"}
-    sentences = [text.format(size=hparams.image_size) for text in _CANNOT]
+    sentences = [text.format(size=hparams.image_size) for text in (_CANNOT if stage == "joint" else _CANNOT_MAP)]
     return {
         "name": name,
-        "steps": _steps(run_dir, hparams),
+        "steps": _steps(run_dir, hparams.stages() if stage == "joint" else (stage,)),
         "seed": hparams.seed,
-        "command": _command(hparams, provenance),
+        "command": _command(hparams, provenance, stage),
         "description": records.open_prepared(data_dir).description,
         "provenance": kept,
         "scores": {label: _scores(path, weights) for label, path in reports.items()},
@@ -84,6 +93,12 @@ def check(paint: strangers.Paint, size: int) -> dict[str, Any]:
     return {"pairs": strangers.COUNT, "scores": scores, "tolerance": strangers.TOLERANCE}
 
 
+def check_maps(pose: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+    """The same of weights that find maps."""
+    scores = strangers.score_maps(pose)
+    return {"pairs": strangers.COUNT, "scores": scores, "tolerance": strangers.MAP_TOLERANCE}
+
+
 def markdown(card: Mapping[str, Any], hparams: config.HParams, parameters: int, size: int) -> str:
     """The card for people; `size` in bytes."""
     data, provenance = card["provenance"]["data"], card["provenance"]
@@ -91,11 +106,13 @@ def markdown(card: Mapping[str, Any], hparams: config.HParams, parameters: int, 
     versions = ", ".join(
         f"{name} {provenance[name]}" for name in ("dpt_tf", "tensorflow", "keras") if name in provenance
     )
+    maps = config.MAP_STAGE in card["steps"]
     lines = [
         f"# {card['name']}",
         "",
-        f"{hparams.image_size} x {hparams.image_size} pixels, atlas {hparams.atlas_size}; {parameters:,} weights as "
-        f"float16, {size / 2**20:.1f} MiB.",
+        ("Finds DensePose maps. " if maps else "")
+        + f"{hparams.image_size} x {hparams.image_size} pixels{'' if maps else f', atlas {hparams.atlas_size}'}; "
+        f"{parameters:,} weights as float16, {size / 2**20:.1f} MiB.",
         "",
         f"**Data.** {card['description']}: {data['views']['train']:,} views of {data['items']['train']:,}, "
         f"{data['image_size']} pixels, digest {data['digest']}.",
@@ -108,7 +125,8 @@ def markdown(card: Mapping[str, Any], hparams: config.HParams, parameters: int, 
         card["command"],
         "```",
         "",
-        f"**Scores.** Of {card['check']['pairs']} fixed synthetic strangers, which the tests paint anew: "
+        f"**Scores.** Of {card['check']['pairs']} fixed synthetic strangers, which the tests "
+        f"{'map' if maps else 'paint'} anew: "
         + ", ".join(f"{name} {value:.4g}" for name, value in card["check"]["scores"].items())
         + ".",
     ]
@@ -125,18 +143,19 @@ def _of(count: int, hparams: config.HParams, stage: str) -> str:
     return f" of {planned}" if planned > count else ""
 
 
-def _steps(run_dir: pathlib.Path, hparams: config.HParams) -> dict[str, int]:
+def _steps(run_dir: pathlib.Path, names: Sequence[str]) -> dict[str, int]:
     """How many steps each stage has behind it; a run that began with other weights may lack the earlier ones."""
-    latest = {name: checkpoints.latest(stages.folder(run_dir, name)) for name in hparams.stages()}
+    latest = {name: checkpoints.latest(stages.folder(run_dir, name)) for name in names}
     return {name: checkpoints.step_of(path) for name, path in latest.items() if path}
 
 
-def _command(hparams: config.HParams, provenance: Mapping[str, Any]) -> str:
+def _command(hparams: config.HParams, provenance: Mapping[str, Any], stage: str) -> str:
     """The call of train.py that trains the same again."""
     usual, ours = (dataclasses.asdict(one) for one in (config.preset(hparams.preset), hparams))
     changed = ",".join(f"{name}={value}" for name, value in ours.items() if value != usual[name])
     flags = [f"--dataset={provenance['dataset']}", "--data_dir=DATA", f"--preset={hparams.preset}"]
     flags += [f"--hparams={changed}"] if changed else []
+    flags += [] if stage == "joint" else [f"--stage={stage}"]
     flags += [f"--vgg={provenance['vgg']}"] if provenance["vgg"] else []
     flags += [f"--init={provenance['init']['name']}"] if provenance.get("init") else []
     return " ".join(["python train.py", *flags])

@@ -1,4 +1,4 @@
-"""Forty fixed synthetic strangers, a pair of views each, to see that weights still paint as their card says.
+"""Forty fixed synthetic strangers, a pair of views each, to see that weights still do what their card says.
 
 Nobody trains on them. Every second one stands in the studio, the others before backdrops of every kind; source and
 target are a quarter turn apart. They are rendered at the size that the model works on.
@@ -12,11 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from dpt_tf.metrics import Scores
+from dpt_tf.metrics import Scores, maps
 from dpt_tf.synthetic import dataset
 
 COUNT = 40
 TOLERANCE = {"L1": 0.001, "PSNR": 0.1, "SSIM (dsc)": 0.004}  # other processors round otherwise
+MAP_TOLERANCE = {"foreground IoU": 0.005, "part accuracy on the body": 0.01, "median U-V error": 0.005}
+MAP_SIZE = 256  # of the photos that maps are found in
 
 _FIRST = 4000  # index in the split of strangers
 _VIEWS = 4  # on a whole turn
@@ -49,6 +51,15 @@ def score(paint: Paint, size: int, count: int = COUNT) -> dict[str, float]:
         painted = paint(pair.source, pair.source_iuv, pair.target_iuv)["image"]
         scores.update(pair.target[None], painted[None])
     return scores.result()
+
+
+def score_maps(pose: Callable[[np.ndarray], np.ndarray], count: int = COUNT) -> dict[str, float]:
+    """The scores of `MAP_TOLERANCE` of an estimator, photo -> map, on the sources at `MAP_SIZE`."""
+    counts = maps.nothing()
+    for pair in pairs(MAP_SIZE, count):
+        counts += maps.count(pair.source_iuv, pose(pair.source))
+    scores = maps.scores(counts)
+    return {name: scores[name] for name in MAP_TOLERANCE}
 
 
 def _pixels(png: bytes) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Whether a run can begin with trained weights (`--init`), found out before TensorFlow starts."""
 
 import pathlib
+from collections.abc import Sequence
 
 from dpt_tf import config
 from dpt_tf.shipped import HPARAMS, find, names
@@ -24,11 +25,12 @@ def hparams_of(init: pathlib.Path | str) -> config.HParams:
         raise UserError(str(error)) from None
 
 
-def refuse(init: pathlib.Path | str, hparams: config.HParams) -> None:
-    """Refuses weights of other networks.
+def refuse(init: pathlib.Path | str, hparams: config.HParams, stages: Sequence[str] = config.STAGES) -> None:
+    """Refuses weights of other networks than those that `stages` train.
 
     Raises:
       UserError: it names the hyper-parameters that differ.
     """
-    if differ := config.unlike(hparams, hparams_of(init)):
+    networks = config.NETWORKS_OF_MAPS if config.MAP_STAGE in stages else config.NETWORKS
+    if differ := config.unlike(hparams, hparams_of(init), networks):
         raise UserError(f"--init={init} does not fit: {differ}; give the same, or leave --preset and --hparams out")

@@ -2,7 +2,7 @@
 
 Every new stage begins with its part of them: the predictive stage with the predictive stream, the inpainting stage with
 the inpainting network, the joint stage with the whole generator, in which what earlier stages of the run itself have
-trained takes the place of theirs. Optimizers and discriminator begin anew.
+trained takes the place of theirs; and the pose stage with the network of maps. Optimizers and discriminator begin anew.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from dpt_tf import config
 from dpt_tf.config import HParams
 from dpt_tf.shipped import fitting
 from dpt_tf.training import stages
@@ -39,17 +40,21 @@ class Beginning:
             variable.assign(array)
 
 
-def read(init: pathlib.Path | str, hparams: HParams) -> Beginning:
-    """The weights of a run's generator, or of a shipped one.
+def read(init: pathlib.Path | str, hparams: HParams, names: Sequence[str] = config.STAGES) -> Beginning:
+    """The weights that the stages `names` can begin with, of a run or of a shipped model.
 
     Raises:
       UserError: as `fitting.refuse` and `stages.load_generator`.
     """
-    fitting.refuse(init, hparams)
-    network, _, facts = stages.load_generator(init)
-    parts = {"joint": network, "predictive": network.get_layer("predictive")}
-    if hparams.inpaints():
-        parts["inpainting"] = network.get_layer("warping").get_layer("inpainting")
+    fitting.refuse(init, hparams, names)
+    if config.MAP_STAGE in names:
+        network, _, facts = stages.load_fcn(init)
+        parts = {config.MAP_STAGE: network}
+    else:
+        network, _, facts = stages.load_generator(init)
+        parts = {"joint": network, "predictive": network.get_layer("predictive")}
+        if hparams.inpaints():
+            parts["inpainting"] = network.get_layer("warping").get_layer("inpainting")
     weights = {name: [np.array(variable) for variable in part.variables] for name, part in parts.items()}
     noted = {"name": str(init), "step": facts["step"], "digest": _digest(facts)}
     keras.backend.clear_session()

@@ -75,7 +75,7 @@ def train(
     chief = loop.is_chief(distribution)
     with locks.claimed(run_dir) if chief else contextlib.nullcontext():
         _compare(run_dir, hparams)
-        begun_with = beginning.read(init, hparams) if init else None
+        begun_with = beginning.read(init, hparams, names) if init else None
         data_facts = {"dataset": dataset, "data_dir": str(data_dir), "data": fingerprint.of(data_dir)}
         _compare_data(run_dir, data_facts)
         per_epoch = {name: read.steps_per_epoch(data_dir, hparams, name) for name in names}
