@@ -62,6 +62,7 @@ class HParams:
     # The network that finds maps (Sec. 4.1), see `models.fcn`, and the weights of its losses.
     fcn_backbone: str = "ResNet101"
     fcn_width: int = 256
+    fcn_reduced: int = 1
     part_weight: float = 1.0
     coordinates_weight: float = 5.0
     person_weight: float = 1.0

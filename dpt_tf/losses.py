@@ -8,7 +8,7 @@ Note:
 
 The losses of maps are DensePose's (Güler et al., CVPR 2018): cross entropy of the parts, smooth L1 of U and V of the
 true part only, where somebody labelled them, so people with a dense truth and people with a hundred points are learnt
-from alike. An output has half the photo's size; each of its places is held against the 2 x 2 pixels it stands for.
+from alike. An output is smaller than the photo; each of its places is held against the pixels that it stands for.
 """
 
 import tensorflow as tf
@@ -127,9 +127,9 @@ def parts(part, logits):
 
     Args:
       part: int32 `[B, S, S]`, 0 for background, 1..24, and -1 where nobody labelled.
-      logits: `[B, S/2, S/2, 25]`; each place stands for 2 x 2 pixels.
+      logits: `[B, S/s, S/s, 25]`; each place stands for s x s pixels.
     """
-    labels = tf.one_hot(_by_place(part), logits.shape[-1]) * PART_WEIGHTS  # [B, S/2, S/2, 4, 25]
+    labels = tf.one_hot(_by_place(part, logits), logits.shape[-1]) * PART_WEIGHTS  # [B, S/s, S/s, s * s, 25]
     labels = tf.reduce_sum(labels, 3)
     cross_entropy = -tf.reduce_sum(labels * tf.nn.log_softmax(tf.cast(logits, tf.float32)), [1, 2, 3])
     return tf.math.divide_no_nan(cross_entropy, tf.reduce_sum(labels, [1, 2, 3]))
@@ -143,11 +143,13 @@ def coordinates(part, uv, predicted, beta=0.1):
     Args:
       part: as above.
       uv: float32 `[B, S, S, 2]` in 0..1.
-      predicted: `[B, S/2, S/2, 48]`, U of the 24 parts and then V.
+      predicted: `[B, S/s, S/s, 48]`, U of the 24 parts and then V.
       beta: where the loss turns from square to straight.
     """
-    parts_of = tf.one_hot(_by_place(part) - 1, predicted.shape[-1] // 2)  # none for background and unlabelled
-    known = tf.stack([_by_place(uv[..., k]) for k in range(2)], -1)  # [B, S/2, S/2, 4, 2]
+    parts_of = tf.one_hot(
+        _by_place(part, predicted) - 1, predicted.shape[-1] // 2
+    )  # none for background and unlabelled
+    known = tf.stack([_by_place(uv[..., k], predicted) for k in range(2)], -1)  # [B, S/s, S/s, s * s, 2]
     shape = tf.concat([tf.shape(predicted)[:3], [2, predicted.shape[-1] // 2]], 0)
     own = tf.einsum("bhwkp,bhwcp->bhwkc", parts_of, tf.reshape(tf.cast(predicted, tf.float32), shape))
     away = tf.abs(known - own)
@@ -160,12 +162,12 @@ def coordinates(part, uv, predicted, beta=0.1):
 
 def person(coverage, logit):
     """Binary cross entropy of the whole person, mean over all pixels; coverage `[B, S, S]` in 0..1."""
-    return _mean(tf.nn.sigmoid_cross_entropy_with_logits(_share(coverage, 2), tf.cast(logit[..., 0], tf.float32)))
+    return _mean(tf.nn.sigmoid_cross_entropy_with_logits(_share(coverage, logit), tf.cast(logit[..., 0], tf.float32)))
 
 
 def head(part, logit):
-    """Binary cross entropy of the head, mean over all pixels that are labelled; logit `[B, S/4, S/4, 1]`."""
-    known, own = (_share(tf.cast(of, tf.float32), 4) for of in (part >= 0, part >= 23))
+    """Binary cross entropy of the head, mean over all pixels that are labelled; logit `[B, S/s, S/s, 1]`."""
+    known, own = (_share(tf.cast(of, tf.float32), logit) for of in (part >= 0, part >= 23))
     cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(
         tf.math.divide_no_nan(own, known), tf.cast(logit[..., 0], tf.float32)
     )
@@ -180,14 +182,14 @@ def facing(part, logit):
     return cross_entropy * tf.cast(front + back > 0, tf.float32)
 
 
-def _share(x, side):
-    """The mean of each square of pixels: `[B, S, S] -> [B, S/side, S/side]`."""
-    return tf.nn.avg_pool2d(x[..., None], side, side, "VALID")[..., 0]
+def _share(x, like):
+    """The mean of the square of pixels that each place of `like` stands for: `[B, S, S] -> [B, S/s, S/s]`."""
+    return tf.reduce_mean(_by_place(x, like), -1)
 
 
-def _by_place(x):
-    """`[B, S, S] -> [B, S/2, S/2, 4]`."""
-    return tf.nn.space_to_depth(x[..., None], 2)
+def _by_place(x, like):
+    """The pixels that each place of `like` `[B, S/s, S/s, C]` stands for: `[B, S, S] -> [B, S/s, S/s, s * s]`."""
+    return tf.nn.space_to_depth(x[..., None], x.shape[1] // like.shape[1])
 
 
 def _float32(*tensors):

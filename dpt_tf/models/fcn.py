@@ -31,7 +31,7 @@ GLIMPSE = 32
 _LEVELS, _LEVELS_OF_OTHERS = 4, 5  # times that an encoder halves a picture: ours, and one of `keras.applications`
 
 
-def build(image_size=256, backbone="ResNet101", width=256, weights=None):
+def build(image_size=256, backbone="ResNet101", width=256, weights=None, reduced=1):
     """The network.
 
     Args:
@@ -40,6 +40,9 @@ def build(image_size=256, backbone="ResNet101", width=256, weights=None):
       width: channels of the deepest level of the decoder, and of the small encoder; it halves with each level up.
       weights: of a backbone of `keras.applications`, as that takes them: None, "imagenet" or a file.
 
+      reduced: the body is looked at in a photo reduced so many times, and the outputs are smaller by as much; the head
+        is looked at in the photo itself. Training may begin so, at a fraction of the cost, and go on without.
+
     Returns:
       Model from photo to a dict of the outputs above, float32.
 
@@ -47,7 +50,8 @@ def build(image_size=256, backbone="ResNet101", width=256, weights=None):
       ValueError: there is no such backbone.
     """
     photo = keras.Input([image_size, image_size, 3], name="photo")
-    levels = _small(photo, width) if backbone == SMALL else _application(photo, backbone, weights)
+    body = keras.layers.AveragePooling2D(reduced, name="reduced")(photo) if reduced > 1 else photo
+    levels = _small(body, width) if backbone == SMALL else _application(body, backbone, weights)
     x = conv(levels[-1], width, "deepest", size=1)  # [B, S/16, S/16, width]
     for i in range(3):
         x = look_round(x, f"look_{i}")
@@ -144,7 +148,7 @@ def _application(photo, name, weights):
     if not callable(build_it):
         have = ", ".join(sorted(known for known in dir(keras.applications) if known[0].isupper()))
         raise ValueError(f"no such backbone: {name}; have {SMALL}, {have}")
-    size = photo.shape[1]
+    size = int(photo.shape[1])
     network = build_it(include_top=False, weights=weights, input_shape=(size, size, 3))
     last = {}
     for layer in network.layers:

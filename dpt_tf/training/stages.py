@@ -317,7 +317,8 @@ def _pose(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
 
 def fcn_of(hparams: HParams) -> keras.Model:
     """The network that finds maps of these sizes, with fresh weights."""
-    return models.fcn.build(hparams.image_size, hparams.fcn_backbone, hparams.fcn_width)
+    reduced = hparams.fcn_reduced
+    return models.fcn.build(hparams.image_size, hparams.fcn_backbone, hparams.fcn_width, reduced=reduced)
 
 
 def looks_at_features(hparams: HParams) -> bool:
