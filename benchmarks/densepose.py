@@ -4,9 +4,10 @@
   python benchmarks/densepose.py --peer_python=PYTHON                           and PyTorch, where that Python has torch
   python benchmarks/densepose.py --peer_python=PYTHON --depth=101 --deeplab
 
-Ours is the whole: proposals, boxes, pooling, head, and the map at the photo's size. The peer, `densepose_torch.py`, does
-the layers alone. Each measurement is a process of its own, ours and the peer's in turn; the ratio is the median of the
-ratios round by round. Weights are random: speed depends on them only by the number of people, and one is made.
+Ours is the whole: proposals, boxes, pooling, head, and the map at the photo's size. The peer, `densepose_torch.py`,
+does the layers alone. Each measurement is a process of its own, ours and the peer's in turn; the ratio is the median of
+the ratios round by round. `boxed` is a photo with one given box. Weights are random: speed depends on them only by the
+number of people, and one is made.
 """
 
 import argparse
