@@ -43,8 +43,7 @@ def suppressed(boxes: tf.Tensor, scores: tf.Tensor, overlap: float, most: int) -
 
     The overlap is intersection over union; boxes without area are dropped by nobody, and left out before.
     """
-    # The operation drops at the threshold itself, too.
-    return tf.image.non_max_suppression(boxes, scores, most, np.nextafter(np.float32(overlap), np.float32(1)))
+    return tf.image.non_max_suppression(boxes, scores, most, overlap)
 
 
 def _with_area(boxes: tf.Tensor) -> tf.Tensor:

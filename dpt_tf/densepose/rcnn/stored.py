@@ -5,6 +5,10 @@
 
 The file's description is read first, by a machine that runs nothing (`iuv.unpickle`); the numbers of a tensor when it
 is asked for. A leading `module.` of names is ignored, and so are anchors, the mean of pictures and counters.
+
+Note: models with confidences (`_WC1_`, `_WC2_` and so on) are read without them. Those whose names have an M (`_WC1M_`)
+multiply the logits of parts by confidences before resizing; without that a pixel between two of the network's own may
+fall to the other side of a border between parts.
 """
 
 import contextlib
