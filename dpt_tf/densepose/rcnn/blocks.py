@@ -17,6 +17,7 @@ _EPSILON = 1e-5
 BLANK = {"kernel_initializer": "zeros"}
 """Of every layer: weights come from files, and drawing others first takes seconds."""
 _FEWEST_CHANNELS = 128  # with fewer, the transforms of Winograd's algorithm take longer than what they save
+_FEWEST_TILES = 64  # with fewer, reading the transformed kernel does
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
@@ -26,9 +27,15 @@ class AnySize(keras.layers.Conv2D):
     def convolution_op(self, inputs, kernel):
         """The convolution alone; Keras adds bias and activation."""
         kernel = tf.convert_to_tensor(kernel)
-        if device() == "cpu" and min(kernel.shape[2:]) >= _FEWEST_CHANNELS:
-            return winograd.convolve_any(inputs, kernel)
-        return tf.nn.conv2d(inputs, kernel, 1, "SAME")
+
+        def plain():
+            return tf.nn.conv2d(inputs, kernel, 1, "SAME")
+
+        if device() != "cpu" or min(kernel.shape[2:]) < _FEWEST_CHANNELS:
+            return plain()
+        batch, height, width, _ = tf.unstack(tf.shape(inputs))
+        tiles = batch * ((height + 3) // 4) * ((width + 3) // 4)
+        return tf.cond(tiles >= _FEWEST_TILES, lambda: winograd.convolve_any(inputs, kernel), plain)
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
