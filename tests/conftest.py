@@ -23,6 +23,15 @@ def realdata() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
+def kept_answers() -> pathlib.Path:
+    """The folder of the original DensePose's answers for weights made by a formula, or a skip that says so."""
+    folder = pathlib.Path(__file__).resolve().parents[2] / "shared" / "densepose"
+    if not folder.is_dir():
+        pytest.skip(f"no answers of the original DensePose here: {folder} is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def toy_export(tmp_path_factory) -> pathlib.Path:
     """A toy run, `run`, and its export for a CPU, `dpt/1`: for all processes of the tests, so nobody writes there."""
     return _toy_export(tmp_path_factory, "toy_export")

@@ -13,13 +13,13 @@ import numpy as np
 
 from dpt_tf.iuv import unpickle
 from dpt_tf.iuv.sources import NotIUV, Source, opened
-from dpt_tf.iuv.unpickle import Custom, Function, Span
+from dpt_tf.iuv.unpickle import Built, Function, Span
 
 _FLOATS = ("f2", "f4", "f8")
 _DAMAGED = "a damaged pickle of an array; download it again"
 
 
-class _DType(Custom):
+class _DType(Built):
     def __init__(self, code: Any, *_: Any):
         if code not in _FLOATS:
             raise NotIUV(f"an array of {code!r:.40}, not of floats")
@@ -31,7 +31,7 @@ class _DType(Custom):
         self.dtype = self.dtype.newbyteorder(state[1])
 
 
-class _Array(Custom):
+class _Array(Built):
     def __init__(self, *_: Any):
         self.shape: tuple[int, ...] = ()
         self.dtype = np.dtype("f4")
@@ -87,4 +87,4 @@ def vector(path: str | os.PathLike, name: str) -> np.ndarray:
 
 def _load(source: Source) -> Any:
     cursor = unpickle.Cursor(source, 0, source.size, unpickle.budget(0))
-    return unpickle.load(cursor, _KNOWN, foreign=_foreign)
+    return unpickle.load(cursor, _KNOWN, foreign=_foreign, arrays=True)

@@ -108,13 +108,16 @@ KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
-def load(source: Source, known: Mapping[tuple[str, str], Any], foreign: Callable[[str, str], str]) -> tuple[Any, str]:
+def load(
+    source: Source, known: Mapping[tuple[str, str], Any], foreign: Callable[[str, str], str], arrays: bool = False
+) -> tuple[Any, str]:
     """What `torch.save` or `pickle.dump` wrote, with `Tensor` for each tensor: `-> (object, form)`.
 
     Args:
       source: the file.
       known: the classes that the object may have besides tensors.
       foreign: what to say of any other class.
+      arrays: whether a plain pickle may hold numbers otherwise than in tensors, see `unpickle.load`.
 
     Raises:
       NotIUV: damaged, or more than it may be.
@@ -132,7 +135,7 @@ def load(source: Source, known: Mapping[tuple[str, str], Any], foreign: Callable
         return _load_legacy(Cursor(source, span.start, span.start + span.size, whole.left), STORAGES, foreign)
 
     function = {("torch.storage", "_load_from_bytes"): Function(nested)}
-    return unpickle.load(whole, {**KNOWN, **function, **known}, None, foreign), "pickle"
+    return unpickle.load(whole, {**KNOWN, **function, **known}, None, foreign, arrays), "pickle"
 
 
 def _load_zip(source: Source, known, foreign) -> Any:

@@ -2,7 +2,8 @@
 
 A pickle is a program. Python's own machine for it imports what it is told to and calls it; this one has the few
 instructions that plain data need, knows no function but those it is given, and its time and memory are bounded:
-nothing is allocated because a pickle says so, nothing recurses. Byte strings are not read, only located.
+nothing is allocated because a pickle says so, nothing recurses. Byte strings are not read, only located; so are long
+texts where it is asked for: Python 3 writes a byte string so in the protocol of Python 2.
 
 Note: `pickle.Unpickler` with a `find_class` that knows few names would be much shorter, and run nothing foreign either.
 But its machine in C makes its memo as large as an index in the pickle says, before anything can be asked: the nine
@@ -28,8 +29,8 @@ _MOST_FIELDS = 64
 _CONSTANTS = {b"N": None, b"\x88": True, b"\x89": False}
 _NUMBERS = {b"K": "<B", b"M": "<H", b"J": "<i", b"G": ">d"}
 _TEXTS = {b"\x8c": "<B", b"X": "<I", b"\x8d": "<Q"}
-_BYTES = {b"C": "<B", b"B": "<I", b"\x8e": "<Q", b"T": "<I"}
-_SHORT_STRING = b"U"
+_BYTES = {b"C": "<B", b"B": "<I", b"\x8e": "<Q"}
+_OLD_BYTES = {b"T": "<I", b"\x96": "<Q"}  # BINSTRING of Python 2, BYTEARRAY8
 _EMPTY: dict[bytes, Callable[[], Any]] = {b"]": list, b"}": dict, b")": tuple}
 _SHORT_TUPLES = {b"\x85": 1, b"\x86": 2, b"\x87": 3}
 _PUT = {b"q": "<B", b"r": "<I"}
@@ -40,20 +41,21 @@ class Record(dict):
     """An object of which only the attributes are of interest."""
 
 
-class Custom:
-    """An object that takes its state itself, whatever that is."""
+class Built:
+    """An object that is given its state after it was made."""
 
     def build(self, state: Any) -> None:
-        """Takes what the pickle's BUILD gives; ValueError, TypeError or NotIUV where that is nothing it can have."""
+        """Takes what the pickle says it is."""
         raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Span:
-    """Where a byte string lies in the source."""
+    """Where a byte string lies in the source; `text` says that it lies there as UTF-8."""
 
     start: int
     size: int
+    text: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +127,7 @@ def load(
     known: Mapping[tuple[str, str], Any],
     persistent: Callable[[Any], Any] | None = None,
     foreign: Callable[[str, str], str] = "{}.{}".format,
+    arrays: bool = False,
 ) -> Any:
     """The object that the pickle at the cursor describes; the cursor ends behind it.
 
@@ -133,12 +136,14 @@ def load(
       known: what the names it may use stand for: a `Function`, or any value.
       persistent: the object that a persistent id stands for.
       foreign: what to say of a name that is not known.
+      arrays: whether numbers may lie in it in the forms of all times: as byte strings of Python 2, byte arrays, and
+        texts, of which long ones are `Span`s then.
 
     Raises:
       NotIUV: it is damaged, too large, or asks for something else.
     """
     try:
-        return _Machine(cursor, known, persistent, foreign).run()
+        return _Machine(cursor, known, persistent, foreign, arrays).run()
     except (IndexError, KeyError, TypeError, ValueError, struct.error) as error:
         if isinstance(error, NotIUV):
             raise
@@ -146,8 +151,9 @@ def load(
 
 
 class _Machine:
-    def __init__(self, cursor, known, persistent, foreign):
+    def __init__(self, cursor, known, persistent, foreign, arrays):
         self.cursor, self.known, self.persistent, self.foreign = cursor, known, persistent, foreign
+        self.arrays = arrays
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -174,8 +180,6 @@ class _Machine:
             stack.append(cursor.number(_NUMBERS[code]))
         elif code in _TEXTS:
             stack.append(self._text(cursor.number(_TEXTS[code])))
-        elif code == _SHORT_STRING:  # Python 2's: bytes or text, which one only its reader knows
-            stack.append(self._text(cursor.number("<B"), "latin1"))
         elif code in _CONSTANTS:
             stack.append(_CONSTANTS[code])
         elif code in _EMPTY:
@@ -203,11 +207,11 @@ class _Machine:
             if not isinstance(function, Function) or not isinstance(arguments, tuple):
                 raise NotIUV("a damaged pickle; write it again")
             stack.append(function.call(*arguments))
+        elif code == b"b" and isinstance(stack[-2], Built):
+            state = stack.pop()
+            stack[-1].build(state)
         elif code == b"b":  # BUILD
             state = stack.pop()
-            if isinstance(stack[-1], Custom):
-                stack[-1].build(state)
-                return
             if not isinstance(stack[-1], Record) or not isinstance(state, dict) or len(state) > _MOST_FIELDS:
                 raise NotIUV("a damaged pickle; write it again")
             stack[-1].update(state)
@@ -224,14 +228,21 @@ class _Machine:
             cursor.take(1)
         elif code == b"\x95":
             cursor.take(8)
+        elif self.arrays and code == b"U":  # SHORT_BINSTRING
+            cursor.left.text -= (size := cursor.number("<B"))
+            stack.append(cursor.take(size).decode("latin1"))
+        elif self.arrays and code in _OLD_BYTES:
+            stack.append(cursor.skip(cursor.number(_OLD_BYTES[code])))
         else:
             raise NotIUV(f"a pickle with an instruction that no dump of Detectron2's has ({code[0]:#04x}): not opened")
 
-    def _text(self, size: int, encoding: str = "utf-8") -> str:
+    def _text(self, size: int) -> str | Span:
+        if self.arrays and size > _LONGEST_TEXT:
+            return dataclasses.replace(self.cursor.skip(size), text=True)
         self.cursor.left.text -= size
         if size > _LONGEST_TEXT or self.cursor.left.text < 0:
             raise NotIUV("a pickle with texts longer than any file name; write it again")
-        return self.cursor.take(size).decode(encoding, "surrogatepass")
+        return self.cursor.take(size).decode("utf-8", "surrogatepass")
 
     def _since_mark(self, kind=list) -> Any:
         items, self.stack = self.stack, self.marks.pop()
@@ -248,7 +259,7 @@ class _Machine:
         if not isinstance(self.stack[-1], dict) or len(items) % 2:
             raise NotIUV("a damaged pickle; write it again")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str):  # the hash of a deeply nested tuple would recurse
+            if type(key) not in (str, int):  # the hash of a deeply nested tuple would recurse
                 raise NotIUV("a damaged pickle; write it again")
             self.stack[-1][key] = value
 

@@ -67,12 +67,22 @@ def convolve(x, kernel):
     return _transform_output(tf.matmul(v, _transform_kernel(kernel)), x), gradient
 
 
+def convolve_any(x, kernel):
+    """The same for pictures whose height and width are any, or unknown to the graph; without gradients."""
+    height, width = tf.shape(x)[1], tf.shape(x)[2]
+    padded = tf.pad(x, [[0, 0], [0, -height % 4], [0, -width % 4], [0, 0]])
+    y = _transform_output(tf.matmul(_transform_input(padded), _transform_kernel(kernel)), padded)
+    return tf.ensure_shape(y[:, :height, :width], [*x.shape[:-1], kernel.shape[-1]])
+
+
 def _transform_input(x):
     """`[B, H, W, C] -> [36, n, C]`."""
-    height, width, channels = x.shape[1:]
+    height, width, channels = _sizes(x)
     rows, columns = height + 2, width + 2
-    i, j, y, x0 = np.ogrid[:6, :6, 0:height:4, 0:width:4]
-    first = ((i + y) * columns + j + x0).astype(np.int32)  # [6, 6, H/4, W/4], in the padded image
+    steps = np.arange if isinstance(height, int) and isinstance(width, int) else tf.range
+    i, j = np.arange(6, dtype=np.int32)[:, None, None, None], np.arange(6, dtype=np.int32)[:, None, None]
+    y, x0 = steps(0, height, 4, dtype=np.int32)[:, None], steps(0, width, 4, dtype=np.int32)
+    first = (i + y) * columns + (j + x0)  # [6, 6, H/4, W/4], in the padded image
     image = tf.range(tf.shape(x)[0])[:, None, None] * (rows * columns)
     index = tf.reshape(first[:, :, None] + image, [-1])
     padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
@@ -87,7 +97,13 @@ def _transform_kernel(kernel):
 
 def _transform_output(m, like):
     """`[36, n, O] -> [B, H, W, O]` with the height and width of `like`."""
-    height, width, channels = like.shape[1], like.shape[2], m.shape[-1]
+    (height, width, _), channels = _sizes(like), m.shape[-1]
     y = tf.matmul(_OUTPUT, tf.reshape(m, [36, -1]))
     y = tf.reshape(y, [4, 4, -1, height // 4, width // 4, channels])
     return tf.reshape(tf.transpose(y, [2, 3, 0, 4, 1, 5]), [-1, height, width, channels])
+
+
+def _sizes(x):
+    """(H, W, C), as numbers where the graph knows them."""
+    known, unknown = x.shape[1:], tf.shape(x)[1:]
+    return tuple(unknown[i] if known[i] is None else known[i] for i in range(3))

@@ -10,8 +10,10 @@ from dpt_tf.system.errors import UserError
 
 
 @contextlib.contextmanager
-def claimed(folder: pathlib.Path) -> Iterator[None]:
+def claimed(folder: pathlib.Path, wait: float = 0) -> Iterator[None]:
     """Makes `folder`, and keeps other programs out of it. The system lets go of the lock however the program ends.
+
+    Another program that is at work there has `wait` seconds to finish.
 
     Raises:
       UserError: another program is at work there, or a file stands in its place.
@@ -20,7 +22,7 @@ def claimed(folder: pathlib.Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise UserError(f"{folder}: a file stands in its place; name a folder to write to") from None
-    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    lock = filelock.FileLock(folder / ".lock", timeout=wait)
     try:
         held = lock.acquire()
     except filelock.Timeout:
