@@ -160,3 +160,34 @@ def test_a_colour_goes_to_the_atlas_and_back():
     assert texture.shape == (1, 24, 32, 32, 3) and observed.shape == (1, 24, 32, 32, 1)
     back = layers.Sample()(texture, iuv)
     np.testing.assert_allclose(back, 0.25 * (iuv[..., :1] > 0) * np.ones(3), atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_batch_norm_normalises_and_its_statistics_become_those_of_the_data(policy):
+    layer = layers.BatchNorm(dtype=policy)
+    rng = np.random.default_rng(0)
+    layer.build([None, 4, 5, 3])
+    layer.gamma.assign([1.0, 2.0, 0.5])
+    for _ in range(400):
+        x = rng.normal([10.0, -3.0, 0.1], [2.0, 0.5, 1.0], [8, 4, 5, 3]).astype(np.float32)
+        y = layer(x, training=True)
+    assert y.dtype == layer.compute_dtype
+    y = tf.cast(y, tf.float32)
+    np.testing.assert_allclose(tf.math.reduce_std(y, [0, 1, 2]), [1.0, 2.0, 0.5], rtol=0.02)
+    np.testing.assert_allclose(layer.moving_mean, [10.0, -3.0, 0.1], atol=0.06)
+    np.testing.assert_allclose(layer.moving_variance, [4.0, 0.25, 1.0], rtol=0.06)
+    expected = (x - np.array(layer.moving_mean)) / np.sqrt(np.array(layer.moving_variance) + 1e-3) * [1.0, 2.0, 0.5]
+    np.testing.assert_allclose(tf.cast(layer(x), tf.float32), expected, atol=1e-4 if policy == "float32" else 0.06)
+
+
+def test_batch_norm_trains_as_keras_has_it():
+    x = tf.constant(np.random.default_rng(1).normal(size=[3, 4, 4, 2]), tf.float32)
+    gradients = []
+    for kind in (layers.BatchNorm, lambda: keras.layers.BatchNormalization(momentum=0.98)):
+        layer = kind()
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(tf.sin(3 * layer(x, training=True)))
+        gradients.append(tape.gradient(loss, [x, layer.gamma.value, layer.beta.value]))
+    for ours, theirs in zip(*gradients, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)

@@ -7,13 +7,14 @@ from dpt_tf.layers.conv import Conv2D
 from dpt_tf.layers.exact import Float32Layer
 from dpt_tf.layers.geometry import Sample, Unwrap
 from dpt_tf.layers.glimpse import Glimpse
-from dpt_tf.layers.norm import InstanceNorm
+from dpt_tf.layers.norm import BatchNorm, InstanceNorm
 from dpt_tf.layers.parts import JoinParts, PartConv, PartConvTranspose, PartNorm, SplitParts
 from dpt_tf.layers.surface import Backdrop, BackdropGuess, Enlarge, Matte, Palette, Prior, Surroundings
 
 __all__ = [
     "Backdrop",
     "BackdropGuess",
+    "BatchNorm",
     "Conv2D",
     "Enlarge",
     "Float32Layer",

@@ -1,6 +1,8 @@
-"""Instance normalisation (Ulyanov et al., 2017) in as few passes over memory as the device allows.
+"""Instance and batch normalisation in as few passes over memory as the device allows.
 
 Keras computes group norm by reductions over five dimensions. On a CPU that takes longer than the convolution before it.
+Its batch norm reads the moving statistics in bfloat16 under a mixed policy, and what is added to them is then lost to
+rounding: they stop where they are.
 """
 
 # ruff: noqa: D102 (build, call and get_config mean what they mean in every Keras layer)
@@ -73,3 +75,31 @@ class InstanceNorm(keras.layers.GroupNormalization):
     def call(self, inputs):
         x = tf.cast(inputs, self.compute_dtype)
         return instance_norm(x, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta), self.epsilon)
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class BatchNorm(keras.layers.BatchNormalization):
+    """`BatchNormalization` (Ioffe and Szegedy, 2015) of `[B, H, W, C]` by the fused kernel, its statistics in float32.
+
+    Note:
+      As in the kernel, the moving variance is of the unbiased one, B H W / (B H W - 1) times Keras's.
+    """
+
+    def __init__(self, momentum=0.98, epsilon=1e-3, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **(kwargs | {"autocast": False}))
+
+    def call(self, inputs, training=None):
+        x = tf.cast(inputs, self.compute_dtype)
+        gamma, beta = (tf.convert_to_tensor(v) for v in (self.gamma, self.beta))
+        arguments = {"x": x, "scale": gamma, "offset": beta, "epsilon": self.epsilon}
+        if not training:
+            mean, variance = (tf.convert_to_tensor(v) for v in (self.moving_mean, self.moving_variance))
+            return tf.raw_ops.FusedBatchNormV3(**arguments, mean=mean, variance=variance, is_training=False).y
+        empty = gamma[:0]
+        normed = tf.raw_ops.FusedBatchNormV3(**arguments, mean=empty, variance=empty, is_training=True)
+        for moving, now in ((self.moving_mean, normed.batch_mean), (self.moving_variance, normed.batch_variance)):
+            moving.assign(moving * self.momentum + now * (1 - self.momentum))
+        return normed.y
+
+    def get_config(self):
+        return {name: value for name, value in super().get_config().items() if name != "autocast"}

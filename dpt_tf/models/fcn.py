@@ -99,7 +99,7 @@ def _seen(glimpse, width):
 def conv(x, filters, name, size=3, strides=1):
     """Convolution, batch norm, ReLU."""
     x = Conv2D(filters, size, strides, "same", use_bias=False, kernel_initializer="he_normal", name=name)(x)
-    x = keras.layers.BatchNormalization(momentum=0.98, epsilon=1e-3, name=f"{name}_norm")(x)
+    x = layers.BatchNorm(name=f"{name}_norm")(x)
     return keras.layers.Activation("relu", name=f"{name}_relu")(x)
 
 
@@ -132,9 +132,7 @@ def _small(x, width):
         for k in range(2):
             y = conv(x, filters, f"down_{i}_{k}_1")
             y = Conv2D(filters, 3, 1, "same", use_bias=False, kernel_initializer="he_normal", name=f"down_{i}_{k}_2")(y)
-            y = keras.layers.BatchNormalization(
-                momentum=0.98, epsilon=1e-3, gamma_initializer="zeros", name=f"down_{i}_{k}_norm"
-            )(y)
+            y = layers.BatchNorm(gamma_initializer="zeros", name=f"down_{i}_{k}_norm")(y)
             x = keras.layers.Activation("relu", name=f"down_{i}_{k}")(
                 keras.layers.Add(name=f"down_{i}_{k}_add")([x, y])
             )
