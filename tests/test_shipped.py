@@ -10,23 +10,29 @@ from exporting import make_run
 from PIL import Image
 from toy import TINY, make_item
 
-from dpt_tf import shipped
+from dpt_tf import config, densepose, shipped, synthetic
 from dpt_tf.commands import main, ship
 from dpt_tf.data import fingerprint, records
+from dpt_tf.densepose import small
 from dpt_tf.evaluation import digests, places, strangers
 from dpt_tf.shipped import weights
 from dpt_tf.system.errors import UserError
+from dpt_tf.training import loop, stages
 from dpt_tf.training import run as training
-from dpt_tf.training import stages
 from dpt_tf.transfer import painter
 
 NAMES = shipped.names()
+PAINTERS = [name for name in NAMES if "joint" in weights.read_card(shipped.folder(name))["steps"]]
+MAPPERS = [name for name in NAMES if name not in PAINTERS]
 
 
 def test_the_usual_model_is_here_and_small():
-    assert shipped.DEFAULT in NAMES
-    sizes = [path.stat().st_size for name in NAMES for path in shipped.folder(name).iterdir()]
-    assert sum(sizes) < ship.MOST_BYTES
+    assert shipped.DEFAULT in PAINTERS and small.DEFAULT in MAPPERS
+    for names, stage in ((PAINTERS, "joint"), (MAPPERS, "pose")):
+        assert (
+            sum(path.stat().st_size for name in names for path in shipped.folder(name).iterdir())
+            < ship.MOST_BYTES[stage]
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -35,14 +41,14 @@ def test_it_is_whole_and_says_where_it_comes_from(name):
     assert {array.dtype for array in read.arrays.values()} == {np.dtype(np.float16)}
     card = read.card
     assert card["name"] == name and card["licence"] and card["cannot"] and card["description"]
-    assert card["steps"]["joint"] > 0 and card["seed"] == read.hparams.seed
+    assert min(card["steps"].values()) > 0 and card["seed"] == read.hparams.seed
     assert card["command"].startswith("python train.py --dataset=")
     assert {"dataset", "data", "vgg"} <= card["provenance"].keys()
     for text in (json.dumps(card), (shipped.folder(name) / shipped.CARD_TEXT).read_text(encoding="utf-8")):
         assert not any(root in text for root in ("/tmp", "/home", "/work", "/root"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAINTERS)
 def test_it_paints_forty_strangers_as_well_as_its_card_says(name):
     paint = painter.load(name)
     check = weights.read_card(shipped.folder(name))["check"]
@@ -50,6 +56,26 @@ def test_it_paints_forty_strangers_as_well_as_its_card_says(name):
     scores = strangers.score(paint, paint.image_size)
     for score, expected in check["scores"].items():
         assert scores[score] == pytest.approx(expected, abs=check["tolerance"][score]), score
+
+
+@pytest.mark.parametrize("name", MAPPERS)
+def test_it_maps_forty_strangers_as_well_as_its_card_says(name):
+    estimator = small.load(name)
+    check = weights.read_card(shipped.folder(name))["check"]
+    assert check["pairs"] == strangers.COUNT
+    scores = strangers.score_maps(lambda photo: densepose.pose(photo, estimator=estimator))
+    for score, expected in check["scores"].items():
+        assert scores[score] == pytest.approx(expected, abs=check["tolerance"][score]), score
+
+
+def test_what_paints_finds_no_maps_and_the_other_way_round():
+    for load, names, does in (
+        (small.load, PAINTERS, "paints and finds no maps"),
+        (painter.load, MAPPERS, "finds maps and does not paint"),
+    ):
+        for name in names:
+            with pytest.raises(UserError, match=f"{name} {does}"):
+                load(name)
 
 
 @pytest.fixture(scope="module")
@@ -247,3 +273,24 @@ def test_a_run_without_a_note_of_its_data_is_not_shipped(toy, tmp_path):
     with pytest.raises(UserError, match="wrote no provenance"):
         main.dispatch(["ship", *flags])
     assert not (tmp_path / "me").exists()
+
+
+def test_a_run_that_finds_maps_is_shipped_with_its_card(tmp_path, monkeypatch, capsys):
+    data_dir, run, output = tmp_path / "data", tmp_path / "run", tmp_path / "out"
+    synthetic.generate(data_dir, people=2, test_people=0, views=2, image_size=32, workers=1)
+    hparams = config.preset("pose").replace(image_size=32, fcn_width=32, batch_size=2, cooldown=0.0, pose_steps=1)
+    training.train(run, data_dir, hparams, ["pose"], "synthetic", schedule=loop.Schedule(pictures_every=0), say=str)
+    scored = dict.fromkeys(strangers.MAP_TOLERANCE, 0.25)
+    monkeypatch.setattr(strangers, "score_maps", lambda pose: scored)
+    assert main.dispatch(["ship", f"--workdir={run}", "--name=mine", f"--output={output}"]) == 0
+    card, text = weights.read_card(output), (output / shipped.CARD_TEXT).read_text(encoding="utf-8")
+    assert card["steps"] == {"pose": 1} and card["check"]["scores"] == scored
+    assert "Finds DensePose maps" in text and "--stage=pose" in text and str(tmp_path) not in text
+    assert any("head" in sentence for sentence in card["cannot"])
+    trained, _, _ = stages.load_fcn(run)
+    for before, after in zip(trained.variables, stages.load_fcn(output)[0].variables, strict=True):
+        np.testing.assert_array_equal(np.float32(np.float16(before)), np.array(after), err_msg=before.path)
+    estimator = small.load(output)
+    assert estimator.name == f"{output}, step 1, 32 x 32 pixels"
+    (person,) = estimator.people(np.zeros([40, 30, 3], np.uint8), [(0, 0, 30, 40)])
+    assert person.map.shape == (40, 30, 3)

@@ -138,7 +138,11 @@ def _named(network: Any, above: str = "") -> Iterator[tuple[str, Any]]:
         if hasattr(layer, "layers"):
             yield from _named(layer, f"{above}{layer.name}/")
         else:
-            yield from ((f"{above}{layer.name}/{variable.name}", variable) for variable in layer.variables)
+            # A layer of layers (attention) has several of one name; a path ends in the inner layer's and the variable's.
+            inner = len({variable.name for variable in layer.variables}) < len(layer.variables)
+            for variable in layer.variables:
+                own = "/".join(variable.path.split("/")[-2:]) if inner else variable.name
+                yield f"{above}{layer.name}/{own}", variable
 
 
 def _reason(error: Exception) -> str:
