@@ -138,7 +138,7 @@ def _named(network: Any, above: str = "") -> Iterator[tuple[str, Any]]:
         if hasattr(layer, "layers"):
             yield from _named(layer, f"{above}{layer.name}/")
         else:
-            # A layer of layers (attention) has several of one name; a path ends in the inner layer's and the variable's.
+            # A layer of layers (attention) has several of one name; a path ends in the inner layer's and its own.
             inner = len({variable.name for variable in layer.variables}) < len(layer.variables)
             for variable in layer.variables:
                 own = "/".join(variable.path.split("/")[-2:]) if inner else variable.name
