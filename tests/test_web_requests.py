@@ -10,6 +10,7 @@ import web_toys as toys
 from starlette.testclient import TestClient
 
 from serving.web import application, layout
+from serving.web.clicks import Clicks
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def client(tmp_path_factory):
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
         for name in application.DOWNLOADS:  # put back afterwards
             patch.setattr(application.processing_utils, name, None)
-        clicks = layout.Clicks(toys.Model(), 32, tmp_path_factory.mktemp("people"))
+        clicks = Clicks(toys.Model(), 32, tmp_path_factory.mktemp("people"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             app = application.build(clicks)
