@@ -74,9 +74,11 @@ class _Handlers:
         return self._clicks.look(upload(photo), upload(source_iuv), wish or "", wait=False)
 
     def made(self, photo: dict | None, source_iuv: dict | None, wish: str | None) -> tuple:
-        """Person, message, once the map is made; nothing new where none is to be made."""
-        given = upload(photo), upload(source_iuv)
-        return self._clicks.look(*given, wish or "") if self._clicks.is_made(*given) else (gr.skip(), gr.skip())
+        """Person, message, once the map is made.
+
+        Where none is to be made they are shown anew: a map that was waited for may have come in between.
+        """
+        return self._clicks.look(upload(photo), upload(source_iuv), wish or "")
 
     def photos(self, photos: list[dict] | None) -> tuple:
         """Wishes, photos of poses, message, before anybody is looked for."""
@@ -147,7 +149,7 @@ def build(clicks: Clicks) -> gr.Blocks:
         # Maps are made one after the other, beside the painting; whoever asks meanwhile is not turned away.
         maps: dict[str, Any] = slow | {"concurrency_id": "maps", "trigger_mode": "multiple"}
         person = [photo, source_iuv, wish]
-        who.input(do.example, who, [*person, *looked], **quick)
+        who.input(do.example, who, [*person, *looked], **quick).then(do.made, person, looked, **maps)
         steps: list[tuple[Any, Any, list, list]] = [
             (photo.upload, do.photo, [photo, source_iuv], [who, source_iuv, wish, *looked]),
             (photo.clear, do.photo, [photo, source_iuv], [who, source_iuv, wish, *looked]),
