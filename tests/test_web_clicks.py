@@ -123,6 +123,8 @@ def _all_as_before():
 def test_what_stops_the_start_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert "nowhere is not a run" in bad_start(capsys, "--port=0", "--model=nowhere")
+    said = bad_start(capsys, "--port=0", "--pose=no_such_network")
+    assert said.startswith("web: no_such_network: no estimator of maps is called so")
     assert "ports are 0 to 65535" in bad_start(capsys, "--port=99999")
     assert "unrecognized arguments: --no=1" in bad_start(capsys, "--no=1")
     with socket.socket() as taken:

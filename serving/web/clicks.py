@@ -25,7 +25,7 @@ class Example(NamedTuple):
 
 
 class Clicks:
-    """Everything that the page does, whoever asks; nothing of a user is kept between two clicks."""
+    """Everything that the page does, whoever asks; between two clicks nothing is kept but what `Maps` remembers."""
 
     def __init__(self, transfer: painting.Paint, size: int, folder: pathlib.Path, maps: estimating.Maps | None = None):
         """`transfer` as `dpt_tf.load` gives it, the side of examples, where they may be written, who makes maps."""

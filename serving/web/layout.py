@@ -17,7 +17,7 @@ _WAITING = 16  # clicks that may wait for the model
 MOST_BYTES = 64_000_000  # of an upload
 _KEPT = 3600  # seconds that an upload lives at least
 _CHOSEN = ["Half turned", "Back", "Walking"]
-_PHOTOS = "or photos of somebody in the pose, one or many"
+_PHOTOS = "or photos in the pose, one or many"
 _TURN = "The person in every pose of a sequence, as an animation to keep."
 _WAIT = "waiting for the model: it paints one picture at a time"
 _TITLE = "Dense pose transfer"
@@ -50,20 +50,21 @@ class _Handlers:
     def example(self, name: str) -> tuple:
         """Photo, map, wish, person, message."""
         one = self._clicks.examples[name]
-        return str(one.photo.path), str(one.iuv.path), "", *self._clicks.look(*one)
+        return str(one.photo.path), str(one.iuv.path), _field(False), *self._clicks.look(*one)
 
     def photo(self, photo: dict | None, source_iuv: dict | None) -> tuple:
         """Example, map, wish, person, message."""
         mine, other = upload(photo), upload(source_iuv)
         left = self._unless_examples(mine, other)
         shown = self._clicks.look(mine, left, wait=False)
-        return None, gr.skip() if left is other else None, "", *shown
+        return None, gr.skip() if left is other else None, _field(self._clicks.is_made(mine, left)), *shown
 
     def map(self, photo: dict | None, source_iuv: dict | None) -> tuple:
         """Example, photo, wish, person, message."""
         other, mine = upload(photo), upload(source_iuv)
         left = self._unless_examples(mine, other)
-        return None, gr.skip() if left is other else None, "", *self._clicks.look(left, mine, wait=False)
+        shown = self._clicks.look(left, mine, wait=False)
+        return None, gr.skip() if left is other else None, _field(self._clicks.is_made(left, mine)), *shown
 
     def _unless_examples(self, mine: Upload | None, other: Upload | None) -> Upload | None:
         """The other file, unless it is an example's: that one does not belong to what somebody uploads."""
@@ -83,7 +84,7 @@ class _Handlers:
     def photos(self, photos: list[dict] | None) -> tuple:
         """Wishes, photos of poses, message, before anybody is looked for."""
         *_, shown = self._clicks.see(uploads(photos), wait=False)
-        return "", *shown
+        return _field(bool(photos)), *shown
 
     def photos_made(self, photos: list[dict] | None, wishes: str | None):
         """Photos of poses, message, while maps are made and when they are."""
@@ -101,11 +102,16 @@ class _Handlers:
         yield from self._clicks.turn(*person, over, uploads(own), wish or "", uploads(photos), wishes or "")
 
 
+def _field(visible: bool) -> dict[str, Any]:
+    """A wish's field, empty, for a wish is of the photo before; to be seen where there is somebody to choose."""
+    return gr.update(value="", visible=visible)
+
+
 def build(clicks: Clicks) -> gr.Blocks:
     """The page, with the first example filled in."""
     names, first, do = list(clicks.examples), clicks.first, _Handlers(clicks)
     made_here = bool(clicks.maps.name)
-    map_label = "and its IUV map, if there is one" if made_here else "and its IUV map"
+    map_label = "and its IUV map, if any" if made_here else "and its IUV map"
     tiles: dict[str, Any] = {"elem_classes": "tiles", "container": False, "show_label": False}
     with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(_KEPT // 6, _KEPT)) as page:
         gr.HTML(f"<h1>{_TITLE}</h1><p>{_LEAD}</p>", elem_id="head")
@@ -120,7 +126,7 @@ def build(clicks: Clicks) -> gr.Blocks:
                     gr.HTML(f"<p>{whom.hint(clicks.maps.name)}</p>", elem_classes="hint")
                 with gr.Column(scale=4):
                     looked = [gr.HTML(value, elem_id=f"person{k}") for k, value in enumerate(clicks.look(*first))]
-                    wish = gr.Textbox(label=whom.FIELD, elem_id="whom", visible=made_here)
+                    wish = gr.Textbox(label=whom.ASK, info=whom.HOW, elem_id="whom", visible=False)
         with gr.Column(elem_classes="step"):
             gr.HTML("<h2><span>2</span>Poses</h2>")
             chosen = gr.CheckboxGroup(list(clicks.ready), value=_CHOSEN, label="Poses", elem_id="poses", **tiles)
@@ -129,7 +135,7 @@ def build(clicks: Clicks) -> gr.Blocks:
                 photos = gr.File(label=_PHOTOS, elem_id="photos", visible=made_here, **many)
                 own = gr.File(label="or your own: IUV maps, one or many", elem_id="own", **many)
             seen = [gr.HTML(elem_id=f"photos{k}") for k in range(2)]
-            wishes = gr.Textbox(label=whom.FIELDS, elem_id="whoms", visible=made_here)
+            wishes = gr.Textbox(label=whom.ASK, info=whom.HOW_IN_MANY, elem_id="whoms", visible=False)
         with gr.Column(elem_classes="step"):
             gr.HTML("<h2><span>3</span>Pictures</h2>")
             paint = gr.Button("Paint the poses", variant="primary", elem_id="paint")

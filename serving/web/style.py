@@ -41,7 +41,8 @@ figure.empty { display: grid; place-items: center; min-height: 10rem; border: 1p
 .boxes i { position: absolute; width: 14px; height: 14px; margin: -7px; border: 2px solid white; border-radius: 50%;
   box-shadow: 0 0 0 2px var(--color-accent); pointer-events: none; }
 .wishes { margin: 0.6rem 0 0; font-size: 0.9rem; color: var(--soft); }
-button.wish { padding: 0.15rem 0.7rem; margin: 0 0.35rem 0.3rem 0; border-radius: 999px;
+button.wish { padding: 0.15rem 0.7rem !important; margin: 0 0.35rem 0.3rem 0; border-radius: 999px;
+  font-size: 0.88rem !important; font-weight: 500 !important; line-height: 1.5 !important;
   border: 1px solid var(--border-color-primary); color: var(--body-text-color); }
 button.wish[aria-pressed="true"] { border-color: var(--color-accent); background: var(--color-accent); color: white; }
 .photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 0.9rem; }

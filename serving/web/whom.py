@@ -15,9 +15,8 @@ from serving.web.painting import enlarged
 
 LOOKING = "looking for people: the network that makes maps takes one photo at a time"
 ASK = "Who is meant"
-_HOW = "the number of a person, or whole for the whole photo, or a box x0,y0,x1,y1 in pixels; then Enter"
-FIELD = f"{ASK}: {_HOW}"
-FIELDS = f"{ASK} in each photo, as in 1: 2; 3: whole. {_HOW[0].upper()}{_HOW[1:]}"
+HOW = "the number of a person, or whole for the whole photo, or a box x0,y0,x1,y1 in pixels; then Enter"
+HOW_IN_MANY = f"by the number of the photo, as in 1: 2; 3: whole; each is {HOW}"
 
 
 def hint(estimator: str) -> str:
@@ -25,8 +24,8 @@ def hint(estimator: str) -> str:
     if not estimator:
         return f"No network that makes maps is here, so that a photo needs its map. {markup.MAP_HINT}"
     return (
-        f"A photo is enough: {html.escape(estimator)} makes its map. Where that is wrong, choose another person found, "
-        f"take the whole photo, click two opposite corners round the person, or give a map. {markup.MAP_HINT}"
+        f"A photo is enough: its map is made by {html.escape(estimator)}. Where that is wrong, choose another person "
+        f"found, take the whole photo, click two opposite corners round the person, or give a map. {markup.MAP_HINT}"
     )
 
 
