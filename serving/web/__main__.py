@@ -83,7 +83,8 @@ def _maps(pose: str | None) -> "tuple[Maps, str]":
     Raises:
       UserError: what `pose` names cannot be had.
     """
-    from dpt_tf.densepose import choosing
+    from dpt_tf import shipped
+    from dpt_tf.densepose import choosing, small
     from dpt_tf.system.errors import UserError
     from serving.web.estimating import Maps
 
@@ -92,7 +93,8 @@ def _maps(pose: str | None) -> "tuple[Maps, str]":
     except UserError as error:
         if pose is not None:
             raise
-        return Maps(), f"photos need their maps, for the small network that makes them is not here ({error})"
+        why = f"cannot be used ({error})" if small.DEFAULT in shipped.names() else "is not in this installation"
+        return Maps(), f"photos need their maps: the small network that makes them {why}; --pose=NAME takes another"
     return Maps(estimator), f"maps of photos by {estimator.name}"
 
 
