@@ -7,6 +7,7 @@ import urllib.request
 
 import damaged
 import numpy as np
+import posing
 import pytest
 import web_toys as toys
 from PIL import Image
@@ -27,7 +28,7 @@ PAINT, TURN = "Paint the poses", "Turn the person round"
 
 @pytest.fixture(scope="module")
 def served(toy_export, tmp_path_factory):
-    with toys.running(toy_export / "run", tmp_path_factory.mktemp("page")) as (address, log):
+    with toys.running(toy_export / "run", tmp_path_factory.mktemp("page"), toys.BY_COLOUR) as (address, log):
         yield address
         assert log.read_text() == ""  # no traceback, no warning, whatever users did
 
@@ -146,7 +147,7 @@ def test_a_wrong_file_gets_the_sentence_of_dpt_inspect_and_a_right_one_works_aga
     tab.locator("#person0", has_text="me.png").wait_for()
     assert tab.locator("#map .file-preview").count() == 0  # the example's map is no map of this photo
     put(tab, "#map", wrong)
-    said = tab.locator("#person1 .said")
+    said = tab.locator("#person1 .said", has_text="what I & you drew$1.png")
     said.wait_for()
     assert said.inner_text() == printed
     tab.get_by_role("button", name=PAINT).click()
@@ -170,6 +171,60 @@ def test_a_wrong_file_gets_the_sentence_of_dpt_inspect_and_a_right_one_works_aga
             break
     rows.wait_for()
     assert tab.locator("#rows .views").count() == 4 and tab.locator(".said").count() == 0
+
+
+def test_a_photo_alone_is_painted_and_another_person_is_one_click_away(tab, tmp_path):
+    people = (4, 10, 40, 90), (50, 20, 70, 60)
+    put(tab, "#photo", toys.save(tmp_path / "us.png", posing.photo(*people)))
+    panel = tab.locator("#person0")
+    panel.locator("figcaption", has_text="by colour: person 1 of 2").wait_for()
+    first = pictures(tab, "#person0")
+    assert tab.locator("#map .file-preview").count() == 0 and panel.locator("rect").count() == 2
+    panel.get_by_role("button", name="person 2").click()
+    panel.locator("figcaption", has_text="person 2 of 2").wait_for()
+    assert panel.get_by_role("button", name="person 2").get_attribute("aria-pressed") == "true"
+    assert (pictures(tab, "#person0")[1] != first[1]).any()
+    shown = panel.locator(".boxes")
+    size = shown.bounding_box()
+    for x, y in ((38, 80), (2, 15)):  # two corners, whichever comes first
+        shown.click(position={"x": (x + 0.1) * size["width"] / 80, "y": (y + 0.1) * size["height"] / 96})
+    panel.locator("figcaption", has_text="whoever is in box 2,15,38,80").wait_for()
+    assert tab.locator("#whom").get_by_role("textbox").input_value() == "2,15,38,80"
+    panel.get_by_role("button", name="whole photo").click()
+    panel.locator("figcaption", has_text="whoever the whole photo shows").wait_for()
+    tab.get_by_role("button", name=PAINT).click()
+    tab.locator("#rows .views").nth(2).wait_for()
+    put(tab, "#photo", toys.save(tmp_path / "nobody.png", posing.photo()))
+    tab.locator("#person1 .said", has_text="nobody.png: nobody found in it by by colour; click two opposite").wait_for()
+    assert tab.locator("#whom").get_by_role("textbox").input_value() == ""  # the wish was of the photo before
+
+
+def test_a_map_that_comes_late_does_not_stay_over_what_was_chosen_meanwhile(tab, tmp_path):
+    put(tab, "#photo", toys.save(tmp_path / "late.png", posing.photo((20, 10, 61, 80))))
+    tab.locator("#person1", has_text="looking for people").wait_for()
+    tab.get_by_role("radio", name="Ben").check()
+    tab.locator("#person0", has_text="ben_IUV.png").wait_for()
+    tab.wait_for_timeout(2000)
+    assert "ben_IUV.png" in tab.locator("#person0").inner_text()
+    assert tab.locator("#person1 .said, #person1 .noted").count() == 0
+
+
+def test_photos_of_poses_are_seen_put_right_and_painted(tab, tmp_path):
+    one = toys.save(tmp_path / "a one.png", posing.photo((20, 10, 60, 80)))
+    two = toys.save(tmp_path / "b two.png", posing.photo((4, 10, 40, 90), (50, 20, 70, 60)))
+    put(tab, "#photos", two, one)
+    panels = tab.locator("#photos0 .asked")
+    panels.nth(1).locator("figcaption", has_text="2. b two.png").wait_for()
+    panels.nth(1).get_by_role("button", name="person 2").click()
+    panels.nth(1).locator("figcaption", has_text="person 2 of 2").wait_for()
+    panels.nth(0).get_by_role("button", name="whole photo").click()
+    panels.nth(0).locator("figcaption", has_text="whoever the whole photo shows").wait_for()
+    assert tab.locator("#whoms").get_by_role("textbox").input_value() == "2: 2; 1: whole"
+    for name in ("Half turned", "Back", "Walking"):
+        tab.get_by_role("checkbox", name=name).uncheck()
+    tab.get_by_role("button", name=PAINT).click()
+    tab.locator("#rows .views", has_text="b two.png").wait_for()
+    assert tab.locator("#rows .views").count() == 2 and tab.locator(".said").count() == 0
 
 
 def test_files_that_are_too_large_or_claim_to_be_are_refused_and_the_sentence_stays(tab, tmp_path):

@@ -14,12 +14,12 @@ from web_toys import save, visualisation
 
 from dpt_tf.synthetic import examples
 from serving.web import __main__ as command
-from serving.web import layout
+from serving.web.clicks import OWN, SYNTHETIC, Clicks
 
 
 @pytest.fixture(scope="module")
 def clicks(tmp_path_factory):
-    return layout.Clicks(toys.Model(), 32, tmp_path_factory.mktemp("people"))
+    return Clicks(toys.Model(), 32, tmp_path_factory.mktemp("people"))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_the_share_seen_is_told_in_per_cent(clicks, person, tmp_path):
 
 
 def test_a_turn_shows_every_frame_and_ends_in_an_animation_to_keep(clicks, person):
-    steps = list(clicks.turn(*person, layout._SYNTHETIC, []))
+    steps = list(clicks.turn(*person, SYNTHETIC, []))
     assert len(steps) == examples.FRAMES + 1
     assert [f"frame {k} of 24" in text(shown) for k, (_, shown) in enumerate(steps[:-1], 1)] == [True] * 24
     message, shown = steps[-1]
@@ -64,7 +64,7 @@ def test_a_turn_shows_every_frame_and_ends_in_an_animation_to_keep(clicks, perso
 def test_a_turn_over_ones_own_poses_goes_by_their_names(clicks, person, tmp_path):
     clicks._transfer.asked.clear()
     own = [save(tmp_path / f"{k}.png", toys.body(part=k)) for k in (10, 9)]
-    assert len(list(clicks.turn(*person, layout._OWN, own))) == 3
+    assert len(list(clicks.turn(*person, OWN, own))) == 3
     assert [target[..., 0].max() for _, _, target in clicks._transfer.asked] == [9, 10]
 
 
@@ -80,7 +80,7 @@ def test_what_a_user_can_repair_is_a_sentence_that_stays(clicks, person, tmp_pat
     ):
         *_, (message, rows, textures) = clicks.paint(*given)
         assert said in message and 'role="alert"' in message and not rows and not textures
-    *_, (message, shown) = clicks.turn(*person, layout._OWN, [person[1]])
+    *_, (message, shown) = clicks.turn(*person, OWN, [person[1]])
     assert "two poses at least" in message and not shown
     assert list(clicks.paint(*person, ["Front"], []))[-1][0] == ""
 
@@ -123,6 +123,8 @@ def _all_as_before():
 def test_what_stops_the_start_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert "nowhere is not a run" in bad_start(capsys, "--port=0", "--model=nowhere")
+    said = bad_start(capsys, "--port=0", "--pose=no_such_network")
+    assert said.startswith("web: no_such_network: no estimator of maps is called so")
     assert "ports are 0 to 65535" in bad_start(capsys, "--port=99999")
     assert "unrecognized arguments: --no=1" in bad_start(capsys, "--no=1")
     with socket.socket() as taken:

@@ -10,6 +10,7 @@ import web_toys as toys
 from starlette.testclient import TestClient
 
 from serving.web import application, layout
+from serving.web.clicks import Clicks
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def client(tmp_path_factory):
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
         for name in application.DOWNLOADS:  # put back afterwards
             patch.setattr(application.processing_utils, name, None)
-        clicks = layout.Clicks(toys.Model(), 32, tmp_path_factory.mktemp("people"))
+        clicks = Clicks(toys.Model(), 32, tmp_path_factory.mktemp("people"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             app = application.build(clicks)
@@ -36,7 +37,7 @@ def looked_at(client, path, field="photo"):
     """The answer of the event of a photo that is given, for a file that the request names."""
     events = {event["api_name"]: event["id"] for event in client.get("/config").json()["dependencies"]}
     sent = {"path": str(path), "orig_name": "x.png", "meta": {"_type": "gradio.FileData"}}
-    data = {"photo": [sent, None], "example": [sent]}[field]
+    data = {"photo": [sent, None], "example": [sent], "photos": [[sent]]}[field]
     asked = {"data": data, "fn_index": events[field], "session_hash": "me"}
     return client.post("/gradio_api/run/predict", json=asked)
 
@@ -47,14 +48,14 @@ def test_an_upload_is_shown(client, secret):
     assert answer.status_code == 200 and "data:image/png" in answer.text and "x.png" in answer.text
 
 
-@pytest.mark.parametrize("field", ["photo", "example"])
+@pytest.mark.parametrize("field", ["photo", "example", "photos"])
 def test_a_file_that_was_not_uploaded_is_not_read(client, secret, field):
     for path in (secret, toys.SERVING.parent / "docs" / "demo.png", "/etc/hostname"):
         answer = looked_at(client, path, field)
         assert answer.status_code == 500 and "was not uploaded" in answer.text and "data:image" not in answer.text
 
 
-@pytest.mark.parametrize("field", ["photo", "example"])
+@pytest.mark.parametrize("field", ["photo", "example", "photos"])
 def test_an_address_is_not_fetched(client, field):
     answer = looked_at(client, "https://example.com/photo.png", field)
     assert answer.status_code == 500 and "addresses are not fetched" in answer.text

@@ -60,18 +60,36 @@ class Model:
         return {"image": image, "warped": image, "provenance": seen, "observed": observed, "texture": texture}
 
 
+BY_COLOUR = """
+import time
+import posing
+from dpt_tf.densepose import choosing
+from serving.web import __main__ as command
+
+class Estimator(posing.ByColour):
+    def people(self, photo, boxes=None):
+        time.sleep(0.5)
+        return super().people(photo, boxes)
+
+choosing.open_estimator = lambda name: Estimator()
+command.main()
+"""
+"""The page with an estimator that needs no weights, and takes its time like one with them."""
+
+
 @contextlib.contextmanager
-def running(model, folder):
+def running(model, folder, code=None):
     """The page as a process of its own: its address and what it has written to stderr; it ends by SIGTERM.
 
-    `folder` gets its temporary files and its log.
+    `folder` gets its temporary files and its log; `code` is run instead of the command.
     """
     log = folder / "log.txt"
-    command = [sys.executable, "-m", "serving.web", f"--model={model}", "--port=0"]
+    start = ["-c", code] if code else ["-m", "serving.web"]
+    command = [sys.executable, *start, f"--model={model}", "--port=0"]
+    paths = os.pathsep.join([str(SERVING.parent), str(pathlib.Path(__file__).parent)])
+    environment = os.environ | {"TMPDIR": str(folder), "PYTHONPATH": paths}
     with open(log, "w") as stderr:
-        page = subprocess.Popen(
-            command, env=os.environ | {"TMPDIR": str(folder)}, stdout=subprocess.PIPE, stderr=stderr, text=True
-        )
+        page = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
         try:
             line = page.stdout.readline()
             found = re.search(r"http://\S+", line)

@@ -14,7 +14,10 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from serving.web.estimating import Maps
 
 _EXAMPLES = 256  # pixels, at least, of the people and poses that are ready: photos to look at
 _PATIENCE = 2  # seconds that an open answer has, once the page is told to end
@@ -52,11 +55,13 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
 
     from dpt_tf import shipped
     from dpt_tf.transfer import painter
-    from serving.web import application, layout
+    from serving.web import application
+    from serving.web.clicks import Clicks
 
     warnings.simplefilter("error", Image.DecompressionBombWarning)  # becomes the sentence of a picture too large
     model = painter.load(args.model or shipped.folder())
-    clicks = layout.Clicks(model, max(model.image_size, _EXAMPLES), folder / "people")
+    maps, told = _maps(args.pose)
+    clicks = Clicks(model, max(model.image_size, _EXAMPLES), folder / "people", maps)
     clicks.warm_up()
     app = application.build(clicks, args.host, args.port)
 
@@ -68,8 +73,29 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
 
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE)
     host = f"[{args.host}]" if ":" in args.host else args.host
-    print(f"{args.model or shipped.DEFAULT} on http://{host}:{listening.getsockname()[1]}", flush=True)
+    print(f"{args.model or shipped.DEFAULT} on http://{host}:{listening.getsockname()[1]}\n{told}", flush=True)
     Server(config).run(sockets=[listening])
+
+
+def _maps(pose: str | None) -> "tuple[Maps, str]":
+    """Who makes the maps of photos, and a line about it; without `pose` the page does without where nobody can.
+
+    Raises:
+      UserError: what `pose` names cannot be had.
+    """
+    from dpt_tf import shipped
+    from dpt_tf.densepose import choosing, small
+    from dpt_tf.system.errors import UserError
+    from serving.web.estimating import Maps
+
+    try:
+        estimator = choosing.open_estimator(pose)
+    except UserError as error:
+        if pose is not None:
+            raise
+        why = f"cannot be used ({error})" if small.DEFAULT in shipped.names() else "is not in this installation"
+        return Maps(), f"photos need their maps: the small network that makes them {why}; --pose=NAME takes another"
+    return Maps(estimator), f"maps of photos by {estimator.name}"
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -114,6 +140,11 @@ def _port(text: str) -> int:
 def _flags() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m serving.web", description=__doc__.partition("\n\n")[0], allow_abbrev=False)
     parser.add_argument("--model", type=pathlib.Path, help="a run, an export or a shipped model (default people)")
+    parser.add_argument(
+        "--pose",
+        metavar="small|NAME|FILE",
+        help="who makes the maps of photos: the small network that ships (default), a published one, or weights",
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address; 0.0.0.0 lets other machines in (default %(default)s)"
     )

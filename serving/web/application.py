@@ -7,11 +7,12 @@ import gradio
 from gradio import processing_utils
 
 from serving.web import layout
+from serving.web.clicks import Clicks
 
 DOWNLOADS = ("async_ssrf_protected_download", "ssrf_protected_download", "save_url_to_cache")
 
 
-def build(clicks: layout.Clicks, host: str = "127.0.0.1", port: int = 7860) -> fastapi.FastAPI:
+def build(clicks: Clicks, host: str = "127.0.0.1", port: int = 7860) -> fastapi.FastAPI:
     """The application; a file larger than `layout.MOST_BYTES` is refused while it comes in."""
     page = layout.build(clicks)
     _close(page)

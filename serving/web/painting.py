@@ -105,7 +105,7 @@ def read_person(photo: Upload | None, source_iuv: Upload | None) -> tuple[np.nda
     if photo is None:
         raise UserError("there is no photo yet: upload one in step 1, or take one of the people there")
     if source_iuv is None:
-        raise UserError(f"{photo.name} has no map yet: upload its IUV map in step 1")
+        raise UserError(no_map(photo.name))
     picture = read_photo(photo)
     made = read_map(source_iuv, photo.name, picture.shape[:2])
     if picture.shape != made.shape:
@@ -116,6 +116,11 @@ def read_person(photo: Upload | None, source_iuv: Upload | None) -> tuple[np.nda
     return picture, made
 
 
+def no_map(name: str) -> str:
+    """What is said of a photo where nothing makes maps."""
+    return f"{name} has no map yet: upload its IUV map in step 1"
+
+
 def read_poses(uploads: Sequence[Upload], most: int) -> list[Pose]:
     """The maps in the order of their names, numbers in names by value; a dump is a pose for each of its photos.
 
@@ -123,12 +128,21 @@ def read_poses(uploads: Sequence[Upload], most: int) -> list[Pose]:
       UserError: one holds no usable map, or there are more than `most`.
     """
     named: list[tuple[Upload, str | None]] = []
-    for upload in sorted(uploads, key=lambda upload: _natural(upload.name)):
+    for upload in sorted(uploads, key=lambda upload: natural(upload.name)):
         with _called(upload):
-            named += [(upload, photo) for photo in sorted(iuv.photos(upload.path), key=_natural) or (None,)]
-    if len(named) > most:
-        raise UserError(f"{len(named)} poses are too many at once: give {most} at most")
+            named += [(upload, photo) for photo in sorted(iuv.photos(upload.path), key=natural) or (None,)]
+    refuse_many(len(named), most)
     return [Pose(photo or upload.name, read_map(upload, photo)) for upload, photo in named]
+
+
+def refuse_many(count: int, most: int) -> None:
+    """Refuses more poses than `most`.
+
+    Raises:
+      UserError: there are more.
+    """
+    if count > most:
+        raise UserError(f"{count} poses are too many at once: give {max(0, most)} at most")
 
 
 def paint(transfer: Paint, photo: np.ndarray, source_iuv: np.ndarray, pose: Pose) -> Painted:
@@ -177,5 +191,6 @@ def _called(upload: Upload) -> Iterator[None]:
         raise UserError(str(error).replace(str(upload.path), upload.name)) from None
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
+    """The key by which names are in order, numbers in them by value."""
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split("([0-9]+)", name)]

@@ -32,6 +32,20 @@ figure.empty { display: grid; place-items: center; min-height: 10rem; border: 1p
   border-radius: 10px; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 0.9rem; }
 .one { max-width: 22rem; }
+.boxes { position: relative; cursor: crosshair; }
+.boxes svg { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
+.boxes rect { fill: none; stroke: white; stroke-width: 2; vector-effect: non-scaling-stroke; stroke-dasharray: 6 4; }
+.boxes rect.meant { stroke: var(--color-accent); stroke-width: 3; stroke-dasharray: none; }
+.boxes text { fill: white; stroke: black; stroke-width: 3; vector-effect: non-scaling-stroke; paint-order: stroke;
+  font-weight: 700; }
+.boxes i { position: absolute; width: 14px; height: 14px; margin: -7px; border: 2px solid white; border-radius: 50%;
+  box-shadow: 0 0 0 2px var(--color-accent); pointer-events: none; }
+.wishes { margin: 0.6rem 0 0; font-size: 0.9rem; color: var(--soft); }
+button.wish { padding: 0.15rem 0.7rem !important; margin: 0 0.35rem 0.3rem 0; border-radius: 999px;
+  font-size: 0.88rem !important; font-weight: 500 !important; line-height: 1.5 !important;
+  border: 1px solid var(--border-color-primary); color: var(--body-text-color); }
+button.wish[aria-pressed="true"] { border-color: var(--color-accent); background: var(--color-accent); color: white; }
+.photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 0.9rem; }
 .views { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.9rem; padding: 0.9rem 0;
   border-top: 1px solid var(--border-color-primary); }
 .views:has(.layers) { grid-template-columns: repeat(3, 1fr); }
@@ -72,28 +86,3 @@ def css(**tiles: Mapping[str, np.ndarray]) -> str:
         for k, picture in enumerate(pictures.values(), 1)
     ]
     return _BASE + "\n".join(drawn)
-
-
-# gradio tells of a file too large for a few seconds only; this stays until the next file.
-_SIZES = """
-<script>
-for (const kind of ["change", "drop", "click"]) document.addEventListener(kind, event => {
-  const box = event.target.closest?.("#photo, #map, #own");
-  if (!box) return;
-  box.querySelectorAll(".said").forEach(said => said.remove());
-  const files = kind === "drop" ? event.dataTransfer.files : kind === "change" ? event.target.files : [];
-  for (const file of files ?? []) if (file.size > MOST) {
-    const said = document.createElement("p");
-    said.className = "said";
-    said.role = "alert";
-    said.textContent = `${file.name}: ${Math.ceil(file.size / 1e6)} MB are too many; ${MOST / 1e6} MB at most`;
-    box.append(said);
-  }
-}, true);
-</script>
-"""
-
-
-def head(most_bytes: int) -> str:
-    """A script for the page's head: the sentence for a file of more than `most_bytes`."""
-    return _SIZES.replace("MOST", str(most_bytes))
