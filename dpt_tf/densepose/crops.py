@@ -45,7 +45,9 @@ class Look:
         left, top, side = tf.unstack(tf.cast(square, tf.float64))
         scale = side / tf.cast(tf.shape(body)[0], tf.float64)
         box = tf.cast(found.box, tf.float64) * scale + tf.stack([left, top, left, top])
-        return tf.clip_by_value(box, tf.zeros([4], tf.float64), tf.stack([width, height, width, height])), found.mean
+        box = tf.clip_by_value(box, tf.zeros([4], tf.float64), tf.stack([width, height, width, height]))
+        inside = tf.reduce_all(box[:, 2:] - box[:, :2] >= 1, -1)  # some lie in the padding
+        return tf.boolean_mask(box, inside), tf.boolean_mask(found.mean, inside)
 
     def map_in(self, photo: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
         """The map of whoever stands in a box: uint8 `[H, W, 3]` (I, U, V)."""
