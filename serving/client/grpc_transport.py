@@ -69,7 +69,8 @@ class GrpcTransport:
         outputs = self.ask(spec, "pose", inputs, seconds, ["map_bytes", "score", "box"])
         score, found = (tensors.decode(name, outputs[name])[0] for name in ("score", "box"))
         (file,) = outputs["map_bytes"].string_val
-        return file, float(score), tuple(map(float, found))
+        x0, y0, x1, y1 = map(float, found)
+        return file, float(score), (x0, y0, x1, y1)
 
     def texture(self, spec: transport.Spec, photo: np.ndarray, iuv: np.ndarray, seconds: float) -> dict[str, Any]:
         """What depends on the photo alone, for `render`: of squares, a photo in [-1, 1], or of uint8 of any size."""

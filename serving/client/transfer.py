@@ -148,7 +148,7 @@ class Client:
         file = framing.encode(sent)
         made, score, found = self._ask(lambda seconds: self._transport.pose(spec, file, where, seconds))
         x0, y0, x1, y1 = (float(side) for side in np.asarray(found) / scale)
-        iuv = framing.enlarged(framing.decode(made), *photo.shape[:2], is_map=True)
+        iuv = framing.enlarged(framing.decode(made), photo.shape[0], photo.shape[1], is_map=True)
         return Person(iuv, score, (x0, y0, x1, y1) if box is None else box)
 
     def _paint_maps(
