@@ -1,5 +1,7 @@
 """The client of a server that finds maps itself: photos where maps were, over both APIs; and of one that does not."""
 
+import shutil
+
 import numpy as np
 import photo_toys as toys
 import pytest
@@ -13,8 +15,11 @@ from serving.client import __main__ as command
 
 
 @pytest.fixture(scope="module")
-def server(toy_photos):
-    with toy.running(toy_photos / "dpt") as running:
+def server(toy_photos, tmp_path_factory):
+    """Of the export, cold: to warm up what these tests never ask takes longer than they do."""
+    base = tmp_path_factory.mktemp("models") / "dpt"
+    shutil.copytree(toy_photos / "dpt", base, ignore=shutil.ignore_patterns("assets.extra"))
+    with toy.running(base) as running:
         yield running
 
 

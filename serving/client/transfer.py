@@ -121,11 +121,12 @@ class Client:
                     f"{source_iuv.shape[0]}: give the map that was made from this very photo"
                 )
         if targets is not None:
-            return self._paint_maps(photo, source_iuv, iter(targets))
-        others = iter(target_photos or ())
+            return self._paint_maps(photo, source_iuv, iter(targets), found=source_iuv is None)
+        assert target_photos is not None
+        others = iter(target_photos)
         if source_iuv is None:
             return self._paint_all(others, lambda: self._by_photos(photo), lambda one: _check_picture("target", one))
-        return self._paint_maps(photo, source_iuv, (self.pose(one).map for one in others))
+        return self._paint_maps(photo, source_iuv, (self.pose(one).map for one in others), found=True)
 
     def pose(self, photo: np.ndarray, box: transport.Box | None = None) -> Person:
         """Whoever stands in the box, or the person of whom the server's network is surest.
@@ -152,11 +153,12 @@ class Client:
         return Person(iuv, score, (x0, y0, x1, y1) if box is None else box)
 
     def _paint_maps(
-        self, photo: np.ndarray, source_iuv: np.ndarray | None, targets: Iterator[np.ndarray]
+        self, photo: np.ndarray, source_iuv: np.ndarray | None, targets: Iterator[np.ndarray], found: bool
     ) -> Iterator[np.ndarray]:
+        """With maps; `found`: some are by the server's network, in which a file's checks may see several people."""
         iuv = self.pose(photo).map if source_iuv is None else source_iuv
         first = list(itertools.islice(targets, 2))
-        by = self._by_halves if len(first) > 1 and not self._rest else self._by_files
+        by = self._by_halves if (found or len(first) > 1) and not self._rest else self._by_files
         check = functools.partial(_check_map, "target_iuv")
         yield from self._paint_all(itertools.chain(first, targets), lambda: by(photo, iuv), check)
 
