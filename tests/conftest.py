@@ -43,23 +43,35 @@ def toy_layers(tmp_path_factory) -> pathlib.Path:
     return _toy_export(tmp_path_factory, "toy_layers", blending="layers", surface_prior=1, palette=1)
 
 
-def _toy_export(tmp_path_factory, name: str, **changes) -> pathlib.Path:
+@pytest.fixture(scope="session")
+def toy_photos(tmp_path_factory) -> pathlib.Path:
+    """The same with a run `maps`, whose network of maps the export takes along."""
+    return _toy_export(tmp_path_factory, "toy_photos", with_maps=True)
+
+
+def _toy_export(tmp_path_factory, name: str, with_maps: bool = False, **changes) -> pathlib.Path:
     base = tmp_path_factory.getbasetemp()
     made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with filelock.FileLock(made.with_suffix(".lock")):
         if not made.exists():
-            _make_toy_export(made, changes)
+            _make_toy_export(made, changes, with_maps)
     return made
 
 
-def _make_toy_export(final: pathlib.Path, changes: dict) -> None:
+def _make_toy_export(final: pathlib.Path, changes: dict, with_maps: bool) -> None:
     from exporting import TINY, make_run
 
     from dpt_tf.commands import main
 
     aside = final.with_suffix(".aside")
-    make_run(aside / "run", TINY.replace(**changes))
     flags = [f"--workdir={aside / 'run'}", f"--export_dir={aside / 'dpt'}", "--device=cpu"]
+    if with_maps:
+        from photo_toys import make_runs
+
+        make_runs(aside, **changes)
+        flags.append(f"--pose={aside / 'maps'}")
+    else:
+        make_run(aside / "run", TINY.replace(**changes))
     assert main.dispatch(["export", *flags]) == 0
     aside.rename(final)
 

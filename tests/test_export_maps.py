@@ -9,8 +9,8 @@ from PIL import Image
 
 from dpt_tf import iuv
 from dpt_tf.export import maps, reading
-from dpt_tf.export.components import components
 from dpt_tf.images import framing, photos
+from dpt_tf.ops.patches import components
 
 
 def encoded(picture, form="PNG", **options):

@@ -135,6 +135,14 @@ def test_nobody_is_nobody():
     assert CropEstimator(painted, 64, "toy").people(np.zeros([50, 40, 3], np.uint8)) == []
 
 
+def test_who_is_seen_in_the_padding_alone_is_nobody():
+    def ghost(photo):
+        part = tf.one_hot([[[5] * 8 + [0] * 24] * 32], 25) * 20  # the left quarter, beside a tall photo
+        return painted(photo) | {"part": part}
+
+    assert CropEstimator(ghost, 64, "toy", flips=False).people(np.zeros([80, 40, 3], np.uint8)) == []
+
+
 def test_the_whole_person_is_had_as_a_share_of_each_pixel():
     photo, true = scene(100, 100, (30, 20, 60, 90))
     share = CropEstimator(painted, 64, "toy", flips=False).coverage(photo, (30, 20, 60, 90))

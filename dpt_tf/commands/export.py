@@ -26,12 +26,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="what the networks compute in; inputs, outputs and weights are float32 (default: float32)",
     )
 
+    parser.add_argument(
+        "--pose",
+        nargs="?",
+        const="pose",
+        metavar="MODEL",
+        help="a network that finds maps goes with it, so that it takes photos alone: a run with a pose stage, or a "
+        "shipped model (without a value: `pose`, which comes with dpt_tf)",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     """Exports; prints the version's folder."""
     quiet.start_tensorflow()
     from dpt_tf import export
 
-    made = export.export(args.workdir, args.export_dir, args.version, args.device, args.mixed_precision)
+    made = export.export(args.workdir, args.export_dir, args.version, args.device, args.mixed_precision, args.pose)
     print(made)
     return 0

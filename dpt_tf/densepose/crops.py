@@ -3,35 +3,68 @@
 Where nobody says where people are, the network first looks at the whole photo, a square padded with what is at its
 edge: each patch of body that it finds there is a person, and is looked at again in a crop of their own. The likeliest
 part is taken at the photo's size, from logits that were enlarged, so outlines are smooth (as DensePose does it).
+
+`Look` is all of it as TensorFlow ops, which an export takes along; `CropEstimator` is that for arrays.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
-from scipy import ndimage
 
 from dpt_tf.densepose.estimator import Box, Person
 from dpt_tf.iuv.symmetry import LAW
-from dpt_tf.ops import charts
+from dpt_tf.ops import charts, crops, patches
 
 LARGEST = 1024
 """Side of a crop beyond which a map is made at this size and enlarged."""
-_MARGIN = 0.12  # of a person's longer side, round them in a crop
 _LEAST = 0.004  # of the photo looked at, what a patch of body must have to be somebody
 _SURE = 0.5
 
 Network = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
 
-class Crop(NamedTuple):
-    """A square of a photo's pixels, beyond its edges too: its upper left corner and its side."""
+class Look:
+    """What a network sees in a photo, in a graph.
 
-    left: int
-    top: int
-    side: int
+    photo uint8 `[H, W, 3]`   box float64 `[4]`, x0, y0, x1, y1 in the photo's pixels
+    """
+
+    def __init__(self, network: Network, size: int, flips: bool = True):
+        """As `CropEstimator`."""
+        self._size = size
+        self._network = _both_ways(network) if flips else network
+
+    def find(self, photo: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Boxes `[N, 4]` and scores `[N]` of the patches of body in the whole photo, the surest first."""
+        square = crops.whole(photo)
+        body = 1 - tf.nn.softmax(self._at(photo, square)["part"])[0, ..., 0]
+        # Somebody is there the likelier, the surer the patch and the larger.
+        found = patches.above(body, _SURE, _LEAST)
+        height, width = tf.unstack(tf.cast(tf.shape(photo)[:2], tf.float64))
+        left, top, side = tf.unstack(tf.cast(square, tf.float64))
+        scale = side / tf.cast(tf.shape(body)[0], tf.float64)
+        box = tf.cast(found.box, tf.float64) * scale + tf.stack([left, top, left, top])
+        box = tf.clip_by_value(box, tf.zeros([4], tf.float64), tf.stack([width, height, width, height]))
+        inside = tf.reduce_all(box[:, 2:] - box[:, :2] >= 1, -1)  # some lie in the padding
+        return tf.boolean_mask(box, inside), tf.boolean_mask(found.mean, inside)
+
+    def map_in(self, photo: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+        """The map of whoever stands in a box: uint8 `[H, W, 3]` (I, U, V)."""
+        square = crops.around(box)
+        found = self._at(photo, square)
+        side = tf.minimum(square[2], LARGEST)
+        part, uv = (tf.image.resize(found[name], tf.stack([side, side])) for name in ("part", "uv"))
+        return tf.ensure_shape(crops.paste(charts.iuv_of(part, uv)[0], square, photo), [None, None, 3])
+
+    def coverage_in(self, photo: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+        """How much of each pixel is the person in the box, hair and cloth beside the body too: float32 `[H, W]`."""
+        square = crops.around(box)
+        person = tf.image.resize(self._at(photo, square)["person"], tf.stack([square[2], square[2]]))
+        return crops.paste(tf.sigmoid(person)[0], square, photo)[..., 0]
+
+    def _at(self, photo: tf.Tensor, square: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._network(crops.cut(photo, square, self._size)[None])
 
 
 class CropEstimator:
@@ -51,85 +84,26 @@ class CropEstimator:
           flips: whether a crop is looked at in a mirror, too, and the answers are averaged.
         """
         self.name = name
-        self._size = size
-        self._look = tf.function(_both_ways(network) if flips else network, reduce_retracing=True)
+        look = Look(network, size, flips)
+        specs = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([4], tf.float64)]
+        self._find = tf.function(look.find, specs[:1], autograph=False)
+        self._map_in, self._coverage_in = (
+            tf.function(one, specs, autograph=False) for one in (look.map_in, look.coverage_in)
+        )
 
     def people(self, photo: np.ndarray, boxes: Sequence[Box] | None = None) -> list[Person]:
         """As `Estimator.people`."""
+        picture = tf.constant(photo)
+        scores = [1.0] * len(boxes or ())
         if boxes is None:
-            return [self._in_crop(photo, _round(box), box, score) for box, score in self._find(photo)]
-        return [self._in_crop(photo, _round(box), box, 1.0) for box in boxes]
+            found, sure = self._find(picture)
+            boxes, scores = [tuple(box) for box in found.numpy().tolist()], sure.numpy().tolist()
+        maps = (self._map_in(picture, tf.constant(box, tf.float64)).numpy() for box in boxes)
+        return [Person(*one) for one in zip(boxes, scores, maps, strict=True)]
 
     def coverage(self, photo: np.ndarray, box: Box) -> np.ndarray:
         """How much of each pixel is the person in the box, hair and cloth beside the body too: float32 `[H, W]`."""
-        crop = _round(box)
-        found = self._look(self._cut(photo, crop))
-        plane = tf.sigmoid(tf.image.resize(found["person"], [crop.side, crop.side]))[0, ..., 0].numpy()
-        whole = np.zeros(photo.shape[:2], np.float32)
-        _paste(whole, plane, crop)
-        return whole
-
-    def _find(self, photo: np.ndarray) -> list[tuple[Box, float]]:
-        """Boxes and scores of the patches of body in the whole photo, the surest first."""
-        height, width = photo.shape[:2]
-        side = max(height, width)
-        crop = Crop((width - side) // 2, (height - side) // 2, side)
-        body = 1 - tf.nn.softmax(self._look(self._cut(photo, crop))["part"])[0, ..., 0].numpy()
-        patches, count = ndimage.label(body > _SURE)
-        found = []
-        for number, (rows, columns) in enumerate(ndimage.find_objects(patches), 1):
-            own = patches[rows, columns] == number
-            if own.sum() < _LEAST * body.size:
-                continue
-            scale = side / len(body)
-            box = (
-                max(0.0, crop.left + columns.start * scale),
-                max(0.0, crop.top + rows.start * scale),
-                min(float(width), crop.left + columns.stop * scale),
-                min(float(height), crop.top + rows.stop * scale),
-            )
-            # Somebody is there the likelier, the surer the patch and the larger.
-            found.append((own.sum(), box, float(body[rows, columns][own].mean())))
-        assert len(found) <= count
-        return [(box, score) for size, box, score in sorted(found, key=lambda one: -one[0] * one[2])]
-
-    def _in_crop(self, photo: np.ndarray, crop: Crop, box: Box, score: float) -> Person:
-        found = self._look(self._cut(photo, crop))
-        side = min(crop.side, LARGEST)
-        part, uv = (tf.image.resize(found[name], [side, side]) for name in ("part", "uv"))
-        made = charts.iuv_of(part, uv)[0].numpy()
-        if side < crop.side:
-            made = np.array(Image.fromarray(made).resize([crop.side, crop.side], Image.Resampling.NEAREST))
-        whole = np.zeros_like(photo)
-        _paste(whole, made, crop)
-        return Person(box, score, whole)
-
-    def _cut(self, photo: np.ndarray, crop: Crop) -> tf.Tensor:
-        """The crop at the network's size, float32 `[1, S, S, 3]` in [-1, 1]."""
-        height, width = photo.shape[:2]
-        rows, columns = (
-            np.clip(np.arange(start, start + crop.side), 0, length - 1)
-            for start, length in ((crop.top, height), (crop.left, width))
-        )
-        square = Image.fromarray(photo[rows[:, None], columns])
-        small = square.resize([self._size, self._size], Image.Resampling.BILINEAR)
-        return tf.constant(np.asarray(small, np.float32)[None] / 127.5 - 1)
-
-
-def _round(box: Box) -> Crop:
-    """The crop round a person."""
-    x0, y0, x1, y1 = box
-    side = max(2, round((1 + 2 * _MARGIN) * max(x1 - x0, y1 - y0)))
-    return Crop(round((x0 + x1 - side) / 2), round((y0 + y1 - side) / 2), side)
-
-
-def _paste(whole: np.ndarray, piece: np.ndarray, crop: Crop) -> None:
-    """Puts a crop where it was taken from."""
-    height, width = whole.shape[:2]
-    top, left = max(0, crop.top), max(0, crop.left)
-    bottom, right = min(height, crop.top + crop.side), min(width, crop.left + crop.side)
-    if top < bottom and left < right:
-        whole[top:bottom, left:right] = piece[top - crop.top : bottom - crop.top, left - crop.left : right - crop.left]
+        return self._coverage_in(tf.constant(photo), tf.constant(box, tf.float64)).numpy()
 
 
 def _both_ways(network: Network) -> Network:

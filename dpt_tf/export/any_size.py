@@ -68,8 +68,7 @@ class AnySize(Signatures):
         source_iuv, target_iuv = (reading.read_maps(name, files[name], None) for name in _FILES[1:])
         refusals = _one_size("source_iuv_bytes", source_iuv, "source_bytes", source)
         source, source_iuv = (checks.after(refusals, x) for x in (source, source_iuv))
-        image = self._rendered(dict(self._source(source, source_iuv)), target_iuv)["image"]
-        return {"image_bytes": reading.write_pictures(image)}
+        return {"image_bytes": reading.write_pictures(self.painted(source, source_iuv, target_iuv))}
 
     def tensors(self, source, source_iuv, target_iuv) -> Tensors:
         """Arrays of S x S to arrays."""
@@ -95,6 +94,10 @@ class AnySize(Signatures):
         x = {name: checks.after(refusals, value) for name, value in x.items()}
         target_iuv = x.pop("target_iuv")
         return self._rendered(x, target_iuv)
+
+    def painted(self, source, source_iuv, target_iuv) -> tf.Tensor:
+        """As `Signatures.painted`."""
+        return self._rendered(dict(self._source(source, source_iuv)), target_iuv)["image"]
 
     def _paint(self, source, source_iuv, target_iuv) -> Tensors:
         outputs = self._model({"source": source, "source_iuv": source_iuv, "target_iuv": target_iuv})

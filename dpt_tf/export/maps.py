@@ -11,10 +11,10 @@ import functools
 import tensorflow as tf
 
 from dpt_tf.export import checks
-from dpt_tf.export.components import components, pairs
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.iuv.faults import HIGH, LOW, MOST_LONELY, MOST_LONELY_SMALL, MOST_STAINED, MOSTLY
 from dpt_tf.iuv.people import SMALLEST, TRUNK
+from dpt_tf.ops.patches import components, pairs
 
 
 def read(name: str, pixels: tf.Tensor) -> tf.Tensor:

@@ -22,15 +22,8 @@ Decoder = Callable[[str, tf.Tensor], tf.Tensor]
 def read_photos(name: str, encoded: tf.Tensor, size: int | None) -> tf.Tensor:
     """Strings `[B]` of PNG or JPEG -> uint8 `[B, S, S, 3]`; what is transparent lies on white."""
 
-    def known(called, data):
-        neither = checks.refuse(
-            ~(_begins(data, _PNG) | _begins(data, _JPEG)),
-            *(called, " is neither a PNG nor a JPEG (", tf.strings.length(data), " bytes); it should be one of them"),
-        )
-        return checks.after([neither], data)
-
     def measure(called, data):
-        data = known(called, data)
+        data = _known_photo(called, data)
         return tf.cond(
             _begins(data, _PNG),
             lambda: tf.stack(_png_header(called, data, size)[3:]),
@@ -38,12 +31,15 @@ def read_photos(name: str, encoded: tf.Tensor, size: int | None) -> tf.Tensor:
         )
 
     def decode(called, data):
-        data = known(called, data)
-        return tf.cond(
-            _begins(data, _PNG), lambda: _png_photo(called, data, size), lambda: _jpeg_photo(called, data, size)
-        )
+        return read_photo(called, data, size)
 
     return _each(name, _alike(name, encoded, measure, size), decode, [size, size, 3])
+
+
+def read_photo(called: tf.Tensor, data: tf.Tensor, size: int | None) -> tf.Tensor:
+    """A string of PNG or JPEG -> uint8 `[S, S, 3]`; `called` is what a refusal calls it."""
+    data = _known_photo(called, data)
+    return tf.cond(_begins(data, _PNG), lambda: _png_photo(called, data, size), lambda: _jpeg_photo(called, data, size))
 
 
 def read_maps(name: str, encoded: tf.Tensor, size: int | None) -> tf.Tensor:
@@ -110,6 +106,14 @@ def _each(
     with tf.name_scope(name):
         numbers = tf.range(tf.shape(encoded)[0])
         return tf.map_fn(decode_one, (numbers, encoded), fn_output_signature=tf.TensorSpec(shape, dtype))
+
+
+def _known_photo(called: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
+    neither = checks.refuse(
+        ~(_begins(data, _PNG) | _begins(data, _JPEG)),
+        *(called, " is neither a PNG nor a JPEG (", tf.strings.length(data), " bytes); it should be one of them"),
+    )
+    return checks.after([neither], data)
 
 
 def _begins(data: tf.Tensor, signature: bytes) -> tf.Tensor:

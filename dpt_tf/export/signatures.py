@@ -17,7 +17,8 @@ to `render`, as it is, with each pose. The other two are the same two halves, on
 Each input is checked in the graph: a wrong size, batches that differ, a part above 24, a map without a person, a file
 that is no picture end in INVALID_ARGUMENT and a sentence (`checks`, `reading`, `maps`).
 
-Of a generator that blends by layers they take pictures of any size: `any_size`.
+Of a generator that blends by layers they take pictures of any size: `any_size`. An export that finds maps itself has
+two more: `photos`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ import tensorflow as tf
 from dpt_tf.config import HParams
 from dpt_tf.export import checks, reading
 from dpt_tf.iuv import NUM_PARTS
-from dpt_tf.ops import atlas
+from dpt_tf.ops import atlas, frame
 
 TAKES = {
     "serving_default": ("source_bytes", "source_iuv_bytes", "target_iuv_bytes"),
@@ -66,8 +67,7 @@ class Signatures:
     def add_to(self, archive: keras.export.ExportArchive) -> None:
         """Adds every signature as an endpoint."""
         for name in NAMES:
-            specs = self.specs(name)
-            archive.add_endpoint(name, _thin(traced(getattr(self, name), specs), specs))
+            endpoint(archive, name, getattr(self, name), self.specs(name))
 
     def specs(self, signature: str) -> list[tf.TensorSpec]:
         """The inputs of a signature, in order."""
@@ -81,9 +81,7 @@ class Signatures:
         source_iuv, target_iuv = (
             reading.read_maps(name, files[name], self._size) for name in ("source_iuv_bytes", "target_iuv_bytes")
         )
-        image = self._render(source, source_iuv, *self._texture(source, source_iuv), target_iuv)["image"]
-        pixels = tf.cast(tf.round((tf.clip_by_value(image, -1.0, 1.0) + 1) * 127.5), tf.uint8)
-        return {"image_bytes": reading.write_pictures(pixels)}
+        return {"image_bytes": reading.write_pictures(self._pixels(source, source_iuv, target_iuv))}
 
     def tensors(self, source, source_iuv, target_iuv) -> Tensors:
         """Arrays to arrays."""
@@ -105,6 +103,16 @@ class Signatures:
             source=source, source_iuv=source_iuv, texture=texture, observed=observed, target_iuv=target_iuv
         )
         return self._render(**x | {"observed": tf.cast(x["observed"], tf.float32)})
+
+    def painted(self, source, source_iuv, target_iuv) -> tf.Tensor:
+        """Pictures of any size, uint8 `[B, H, W, 3]`, without checks: the photo in the pose, of the pose's size."""
+        square = frame.square_photo(source, self._size) / 127.5 - 1
+        pixels = self._pixels(square, *(frame.square_map(iuv, self._size) for iuv in (source_iuv, target_iuv)))
+        return frame.unsquare_photo(pixels, tf.shape(target_iuv)[1], tf.shape(target_iuv)[2])
+
+    def _pixels(self, source, source_iuv, target_iuv) -> tf.Tensor:
+        image = self._render(source, source_iuv, *self._texture(source, source_iuv), target_iuv)["image"]
+        return tf.cast(tf.round((tf.clip_by_value(image, -1.0, 1.0) + 1) * 127.5), tf.uint8)
 
     def _source_half(self, source, source_iuv) -> tuple[tf.Tensor, tf.Tensor]:
         unwrapped = self._unwrap({"source": source, "source_iuv": source_iuv})
@@ -148,6 +156,13 @@ class Signatures:
 def traced(function: Callable, specs: Sequence[tf.TensorSpec]) -> Any:
     """The function's one graph."""
     return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
+def endpoint(
+    archive: keras.export.ExportArchive, name: str, function: Callable, specs: Sequence[tf.TensorSpec]
+) -> None:
+    """Adds a function to an archive as a signature."""
+    archive.add_endpoint(name, _thin(traced(function, specs), specs))
 
 
 def _thin(graph: Any, specs: Sequence[tf.TensorSpec]) -> Any:

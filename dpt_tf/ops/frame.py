@@ -46,6 +46,15 @@ def unsquare(square: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tenso
     return whole[:, top : top + height, left : left + width]
 
 
+def unsquare_photo(square: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """The same of uint8 `[B, S, S, 3]`, uint8 and by Lanczos' filter."""
+    side, top, left = margins(height, width)
+    for lengths in ([square.shape[1], side], [side, side]):  # Pillow goes along rows first, and rounds in between
+        square = tf.image.resize(square, tf.stack(lengths), tf.image.ResizeMethod.LANCZOS3, antialias=True)
+        square = tf.round(tf.clip_by_value(square, 0.0, 255.0))
+    return tf.cast(square[:, top : top + height, left : left + width], tf.uint8)
+
+
 def shares(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """Where each pixel of a picture is in its square, (x, y) in shares of the side: `[1, H, W, 2]`."""
     side, top, left = margins(height, width)

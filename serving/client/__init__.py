@@ -4,7 +4,7 @@ It needs numpy and pillow; for gRPC grpcio and protobuf, too. Neither TensorFlow
 """
 
 from serving.client.errors import BadInput, ServerError
-from serving.client.transfer import Client
+from serving.client.transfer import Client, Person
 from serving.client.transport import Tls
 
-__all__ = ["BadInput", "Client", "ServerError", "Tls"]
+__all__ = ["BadInput", "Client", "Person", "ServerError", "Tls"]

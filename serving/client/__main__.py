@@ -1,5 +1,7 @@
 """Asks a server for pictures: a photo, its DensePose map and poses in, a PNG for each pose out.
 
+Of a server whose export finds maps itself (`dpt export --pose`) photos will do: one of the person, and others of poses.
+
 It speaks to TF Serving and to the local server alike, and imports neither TensorFlow nor `dpt_tf`.
 A pose that cannot be used is named in a line and left out; the others are painted. Exit codes: 0 all are painted; 1 the
 server gave no answer, or refused; 2 something that was given cannot be used. Pictures are written one by one, whole.
@@ -18,6 +20,9 @@ from serving.client import BadInput, Client, ServerError, Tls, framing, maps, na
 __all__ = ["BadInput", "Client", "ServerError", "Tls", "main"]
 
 
+_PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code; what is wrong goes to standard error, the paths of pictures to standard output."""
     args = _flags().parse_args(argv)
@@ -34,18 +39,56 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    photo, source_iuv = framing.read_photo(args.source), maps.read(args.source_iuv)
-    poses = _poses(args.target_iuv)
+    photo = framing.read_photo(args.source)
+    source_iuv = maps.read(args.source_iuv) if args.source_iuv else None
+    poses = _poses(args.target_iuv, [".png"]) if args.target_iuv else _poses(args.target, _PHOTOS)
     outputs = dict(zip(poses, _outputs(args, poses), strict=True))
-    taken: list[pathlib.Path] = []
     left_out: list[pathlib.Path] = []
     with _client(args) as client:
-        for picture in client.transfer(photo, source_iuv, _read(poses, taken, left_out)):
-            # The client takes up to two poses before it paints the first.
-            path = outputs[taken.pop(0)]
-            _save(path, picture)
-            print(path)
+        paint = _by_maps if args.target_iuv else _by_photos
+        for pose, picture in paint(client, photo, source_iuv, poses, left_out):
+            _save(outputs[pose], picture)
+            print(outputs[pose])
     return 2 if left_out else 0
+
+
+def _by_maps(
+    client: Client,
+    photo: np.ndarray,
+    source_iuv: np.ndarray | None,
+    poses: Sequence[pathlib.Path],
+    left_out: list[pathlib.Path],
+) -> Iterator[tuple[pathlib.Path, np.ndarray]]:
+    taken: list[pathlib.Path] = []
+    for picture in client.transfer(photo, source_iuv, _read(poses, taken, left_out)):
+        # The client takes up to two poses before it paints the first.
+        yield taken.pop(0), picture
+
+
+def _by_photos(
+    client: Client,
+    photo: np.ndarray,
+    source_iuv: np.ndarray | None,
+    poses: Sequence[pathlib.Path],
+    left_out: list[pathlib.Path],
+) -> Iterator[tuple[pathlib.Path, np.ndarray]]:
+    """A photo at a time: one in which nobody is found is left out."""
+    for pose in poses:
+        try:
+            target = framing.read_photo(pose)
+        except BadInput as error:
+            _tell(str(error), 2)
+            left_out.append(pose)
+            continue
+        try:
+            (picture,) = client.transfer(photo, source_iuv, target_photos=[target])
+        except ServerError as error:
+            if error.code != "INVALID_ARGUMENT" or "source_bytes" in str(error):
+                raise
+            _tell(f"{pose}: {error}", 2)
+            left_out.append(pose)
+            continue
+        yield pose, picture
 
 
 def _client(args: argparse.Namespace) -> Client:
@@ -55,22 +98,29 @@ def _client(args: argparse.Namespace) -> Client:
     return Client(args.server, args.model, args.version, args.label, tls, args.timeout, args.rest, args.retries)
 
 
-def _poses(given: Sequence[pathlib.Path]) -> list[pathlib.Path]:
-    """The files; of a folder all of its PNGs, by name. Raises BadInput."""
+def _poses(given: Sequence[pathlib.Path], suffixes: Sequence[str]) -> list[pathlib.Path]:
+    """The files; of a folder all that end so, by name, and of a folder of photos not their maps. Raises BadInput."""
     poses = []
     for path in given:
-        inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() == ".png"] if path.is_dir() else [path]
+        inside = [path]
+        if path.is_dir():
+            inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in suffixes]
+            if suffixes is _PHOTOS:
+                inside = [file for file in inside if naming.of_pose(file) == file.with_suffix(".png").name]
         if not inside:
-            raise BadInput(f"{path}: no PNG in this folder; give a folder of DensePose maps")
+            what = "photos" if suffixes is _PHOTOS else "DensePose maps"
+            raise BadInput(
+                f"{path}: no {'photo' if suffixes is _PHOTOS else 'PNG'} in this folder; give a folder of {what}"
+            )
         poses += inside
     return poses
 
 
 def _outputs(args: argparse.Namespace, poses: Sequence[pathlib.Path]) -> list[pathlib.Path]:
     """A file for each pose. Raises BadInput where two would be one, or one is written over what was given."""
-    output, given = args.output, [args.source, args.source_iuv, *poses]
+    output, given = args.output, [args.source, *([args.source_iuv] if args.source_iuv else []), *poses]
     if output.suffix and not output.is_dir():
-        if len(poses) > 1 or len(args.target_iuv) > 1:
+        if len(poses) > 1 or len(args.target_iuv or args.target) > 1:
             raise BadInput(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
         files = [output]
     else:
@@ -131,14 +181,26 @@ def _flags() -> argparse.ArgumentParser:
     which.add_argument("--version", type=int, help="a version's number; default: the newest")
     which.add_argument("--label", help="a version's label, such as stable or canary")
     add("--source", type=path, required=True, help="the photo")
-    add("--source_iuv", type=path, required=True, help="the photo's DensePose map, a PNG")
     add(
+        "--source_iuv",
+        type=path,
+        help="its DensePose map, a PNG; needed unless the server's export finds maps (--pose)",
+    )
+    poses = parser.add_mutually_exclusive_group(required=True)
+    poses.add_argument(
         "--target_iuv",
         type=path,
-        required=True,
         nargs="+",
         action="extend",
         help="the poses to paint: PNG maps, or folders of them",
+    )
+    poses.add_argument(
+        "--target",
+        type=path,
+        nargs="+",
+        action="extend",
+        metavar="PHOTO",
+        help="instead: photos of people in the poses, or folders of them; for a server's export that finds maps",
     )
     add("--output", type=path, required=True, help="a folder, one picture a pose; or, for one pose, a picture's path")
     add(

@@ -68,11 +68,11 @@ def within(picture: np.ndarray, is_map: bool = False, most: int = LARGEST) -> np
     return np.asarray(Image.fromarray(picture).resize(sides, _NEAREST if is_map else _SMOOTH))
 
 
-def enlarged(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """What was painted of a picture `within` bounds, `[h, w, 3]`, at the picture's own size."""
+def enlarged(picture: np.ndarray, height: int, width: int, is_map: bool = False) -> np.ndarray:
+    """What was made of a picture `within` bounds, `[h, w, 3]`, at its own size; a map by nearest neighbour."""
     if picture.shape[:2] == (height, width):
         return picture
-    return np.asarray(Image.fromarray(picture).resize((width, height), _SMOOTH))
+    return np.asarray(Image.fromarray(picture).resize((width, height), _NEAREST if is_map else _SMOOTH))
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:

@@ -53,11 +53,24 @@ class GrpcTransport:
             transport.side(shape), said, transport.names(signatures), any_size=transport.is_free(free)
         )
 
-    def paint(self, spec: transport.Spec, files: dict[str, bytes], seconds: float) -> bytes:
-        """`serving_default`."""
+    def paint(
+        self, spec: transport.Spec, files: dict[str, bytes], seconds: float, signature: str = transport.FILES
+    ) -> bytes:
+        """`serving_default`, or `photos`."""
         inputs = {name: tensors.encode_files(file) for name, file in files.items()}
-        (file,) = self.ask(spec, "serving_default", inputs, seconds, ["image_bytes"])["image_bytes"].string_val
+        (file,) = self.ask(spec, signature, inputs, seconds, ["image_bytes"])["image_bytes"].string_val
         return file
+
+    def pose(
+        self, spec: transport.Spec, photo: bytes, box: transport.Box, seconds: float
+    ) -> tuple[bytes, float, transport.Box]:
+        """`pose`."""
+        inputs = {"photo_bytes": tensors.encode_files(photo), "box": tensors.encode(np.array([box], np.float32))}
+        outputs = self.ask(spec, "pose", inputs, seconds, ["map_bytes", "score", "box"])
+        score, found = (tensors.decode(name, outputs[name])[0] for name in ("score", "box"))
+        (file,) = outputs["map_bytes"].string_val
+        x0, y0, x1, y1 = map(float, found)
+        return file, float(score), (x0, y0, x1, y1)
 
     def texture(self, spec: transport.Spec, photo: np.ndarray, iuv: np.ndarray, seconds: float) -> dict[str, Any]:
         """What depends on the photo alone, for `render`: of squares, a photo in [-1, 1], or of uint8 of any size."""

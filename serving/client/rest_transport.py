@@ -8,6 +8,7 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from serving.client import transport
@@ -55,20 +56,42 @@ class RestTransport:
             any_size=transport.is_free(free),
         )
 
-    def paint(self, spec: transport.Spec, files: dict[str, bytes], seconds: float) -> bytes:
-        """`serving_default`."""
+    def paint(
+        self, spec: transport.Spec, files: dict[str, bytes], seconds: float, signature: str = transport.FILES
+    ) -> bytes:
+        """`serving_default`, or `photos`."""
         row = {name: {"b64": base64.b64encode(file).decode()} for name, file in files.items()}
-        body = json.dumps({"signature_name": "serving_default", "instances": [row]}).encode()
-        document = self._ask(_path(spec) + ":predict", body, seconds)
-        try:
-            (picture,) = document["predictions"]
-            # The name of an only output is left out.
-            return base64.b64decode(picture.get("image_bytes", picture)["b64"], validate=True)
-        except (AttributeError, KeyError, TypeError, ValueError, binascii.Error):
-            raise ServerError("DATA_LOSS", f"the answer holds no picture: {_shown(document)}") from None
+        # The name of an only output is left out.
+        return self._predict(
+            spec, signature, row, seconds, lambda picture: _file(picture.get("image_bytes", picture)), "no picture"
+        )
+
+    def pose(
+        self, spec: transport.Spec, photo: bytes, box: transport.Box, seconds: float
+    ) -> tuple[bytes, float, transport.Box]:
+        """`pose`."""
+
+        def read(found):
+            x0, y0, x1, y1 = map(float, found["box"])
+            return _file(found["map_bytes"]), float(found["score"]), (x0, y0, x1, y1)
+
+        row = {"photo_bytes": {"b64": base64.b64encode(photo).decode()}, "box": list(box)}
+        return self._predict(spec, "pose", row, seconds, read, "no map")
 
     def close(self) -> None:
         """There is nothing to end."""
+
+    def _predict(
+        self, spec: transport.Spec, signature: str, row: dict, seconds: float, read: Callable[[Any], Any], without: str
+    ) -> Any:
+        """What `read` makes of the answer to one example."""
+        body = json.dumps({"signature_name": signature, "instances": [row]}).encode()
+        document = self._ask(_path(spec) + ":predict", body, seconds)
+        try:
+            (answer,) = document["predictions"]
+            return read(answer)
+        except (AttributeError, KeyError, TypeError, ValueError, binascii.Error):
+            raise ServerError("DATA_LOSS", f"the answer holds {without}: {_shown(document)}") from None
 
     def _ask(self, path: str, body: bytes | None, seconds: float) -> Any:
         request = urllib.request.Request(self._root + path, body, {"Content-Type": "application/json"})
@@ -88,6 +111,10 @@ class RestTransport:
             raise ServerError("UNAVAILABLE", f"{self._root}: the connection was cut ({error!r})") from None
         except ValueError as error:
             raise ServerError("DATA_LOSS", f"{self._root}: the answer is no JSON ({error})") from None
+
+
+def _file(encoded: dict) -> bytes:
+    return base64.b64decode(encoded["b64"], validate=True)
 
 
 def _shape(signatures: dict, signature: str, name: str) -> list[int]:

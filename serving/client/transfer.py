@@ -1,5 +1,7 @@
 """A photo and many poses in, a picture for each out, painted by a server."""
 
+import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -12,11 +14,27 @@ from serving.client.errors import BadInput, ServerError
 _PARTS = 24
 
 
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """Somebody in a photo.
+
+    Attributes:
+      map: uint8 `[H, W, 3]` (I, U, V), of the photo's size.
+      score: in [0, 1], how sure the server's network is that somebody is there; 1 where the box was given.
+      box: x0, y0, x1, y1 in the photo's pixels.
+    """
+
+    map: np.ndarray
+    score: float
+    box: transport.Box
+
+
 class Client:
-    """A server's model, as one Python method.
+    """A server's model, as Python methods.
 
     with Client("127.0.0.1:8500") as client:
         for picture in client.transfer(photo, photo_iuv, poses): ...
+        for picture in client.transfer(photo, target_photos=others): ...  # of an export with --pose
     """
 
     def __init__(
@@ -65,41 +83,91 @@ class Client:
         self._transport.close()
 
     def transfer(
-        self, photo: np.ndarray, source_iuv: np.ndarray, targets: Iterable[np.ndarray]
+        self,
+        photo: np.ndarray,
+        source_iuv: np.ndarray | None = None,
+        targets: Iterable[np.ndarray] | None = None,
+        *,
+        target_photos: Iterable[np.ndarray] | None = None,
     ) -> Iterator[np.ndarray]:
-        """The person of `photo` in each pose, in turn; a pose is taken from `targets` when it is due.
+        """The person of `photo` in each pose, in turn; a pose is taken when it is due.
 
         Of several poses over gRPC, what depends on the photo alone is computed once (`texture`, then `render` for
-        each); otherwise `serving_default` is asked for each. One version paints them all; where it is taken away
-        meanwhile, the one in its place paints the rest.
+        each); otherwise `serving_default` is asked for each, or `photos` where there are no maps at all. One version
+        paints them all; where it is taken away meanwhile, the one in its place paints the rest.
 
         Args:
           photo: uint8 `[H, W, 3]`.
-          source_iuv: uint8 `[H, W, 3]` (I, U, V), its DensePose map.
-          targets: uint8 `[H', W', 3]` each; the frame of a pose is the frame of its picture.
+          source_iuv: uint8 `[H, W, 3]` (I, U, V), its DensePose map; None: the server finds it.
+          targets: uint8 `[H', W', 3]` each, maps; the frame of a pose is the frame of its picture.
+          target_photos: instead of `targets`: photos of people in the poses, whose maps the server finds.
 
         Returns:
           Pictures, uint8 `[H', W', 3]`.
 
         Raises:
-          BadInput: an array of another shape or type, a map with parts above 24 or without a person.
+          BadInput: an array of another shape or type, a map with parts above 24 or without a person, neither or both
+            of `targets` and `target_photos`; a map is left out and the server's model finds none.
           ServerError: no answer, or a refusal.
         """
+        if (targets is None) == (target_photos is None):
+            raise BadInput("give targets, maps, or target_photos: one of them")
         _check_picture("photo", photo)
-        _check_map("source_iuv", source_iuv)
-        if photo.shape != source_iuv.shape:
-            raise BadInput(
-                f"the photo is {photo.shape[1]} x {photo.shape[0]} and its map {source_iuv.shape[1]} x "
-                f"{source_iuv.shape[0]}: give the map that was made from this very photo"
-            )
-        return self._paint_all(photo, source_iuv, iter(targets))
+        if source_iuv is not None:
+            _check_map("source_iuv", source_iuv)
+            if photo.shape != source_iuv.shape:
+                raise BadInput(
+                    f"the photo is {photo.shape[1]} x {photo.shape[0]} and its map {source_iuv.shape[1]} x "
+                    f"{source_iuv.shape[0]}: give the map that was made from this very photo"
+                )
+        if targets is not None:
+            return self._paint_maps(photo, source_iuv, iter(targets), found=source_iuv is None)
+        assert target_photos is not None
+        others = iter(target_photos)
+        if source_iuv is None:
+            return self._paint_all(others, lambda: self._by_photos(photo), lambda one: _check_picture("target", one))
+        return self._paint_maps(photo, source_iuv, (self.pose(one).map for one in others), found=True)
 
-    def _paint_all(self, photo: np.ndarray, source_iuv: np.ndarray, targets: Iterator) -> Iterator[np.ndarray]:
+    def pose(self, photo: np.ndarray, box: transport.Box | None = None) -> Person:
+        """Whoever stands in the box, or the person of whom the server's network is surest.
+
+        Args:
+          photo: uint8 `[H, W, 3]`.
+          box: x0, y0, x1, y1 in the photo's pixels.
+
+        Raises:
+          BadInput: the server's model finds no maps; an array of another shape or type.
+          ServerError: no answer, or a refusal: nobody is found.
+        """
+        _check_picture("photo", photo)
+        spec = self._finds("pose")
+        sent = framing.within(photo)
+        # Width, height, width, height: of a large photo a smaller one is sent.
+        sizes = np.tile(np.array([photo.shape[1], photo.shape[0]]), 2)
+        scale = np.tile(np.array([sent.shape[1], sent.shape[0]]), 2) / sizes
+        where = (0.0, 0.0, 0.0, 0.0) if box is None else tuple(float(side) for side in np.asarray(box) * scale)
+        file = framing.encode(sent)
+        made, score, found = self._ask(lambda seconds: self._transport.pose(spec, file, where, seconds))
+        x0, y0, x1, y1 = (float(side) for side in np.asarray(found) / scale)
+        iuv = framing.enlarged(framing.decode(made), photo.shape[0], photo.shape[1], is_map=True)
+        return Person(iuv, score, (x0, y0, x1, y1) if box is None else box)
+
+    def _paint_maps(
+        self, photo: np.ndarray, source_iuv: np.ndarray | None, targets: Iterator[np.ndarray], found: bool
+    ) -> Iterator[np.ndarray]:
+        """With maps; `found`: some are by the server's network, in which a file's checks may see several people."""
+        iuv = self.pose(photo).map if source_iuv is None else source_iuv
         first = list(itertools.islice(targets, 2))
-        prepare = self._by_halves if len(first) > 1 and not self._rest else self._by_files
+        by = self._by_halves if (found or len(first) > 1) and not self._rest else self._by_files
+        check = functools.partial(_check_map, "target_iuv")
+        yield from self._paint_all(itertools.chain(first, targets), lambda: by(photo, iuv), check)
+
+    def _paint_all(
+        self, targets: Iterator[np.ndarray], prepare: Callable[[], Callable], check: Callable[[np.ndarray], None]
+    ) -> Iterator[np.ndarray]:
         paint = None
-        for target in itertools.chain(first, targets):
-            _check_map("target_iuv", target)
+        for target in targets:
+            check(target)
             if paint is not None:
                 try:
                     picture = paint(target)
@@ -108,9 +176,20 @@ class Client:
                         raise
                     paint = None
             if paint is None:
-                paint = prepare(photo, source_iuv)
+                paint = prepare()
                 picture = paint(target)
             yield picture
+
+    def _by_photos(self, photo: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        spec = self._finds("photos")
+        source = framing.encode(framing.within(photo))
+
+        def paint(target: np.ndarray) -> np.ndarray:
+            files = {"source_bytes": source, "target_bytes": framing.encode(framing.within(target))}
+            file = self._ask(lambda seconds: self._transport.paint(spec, files, seconds, "photos"))
+            return framing.enlarged(framing.decode(file), *target.shape[:2])
+
+        return paint
 
     def _by_files(self, photo: np.ndarray, source_iuv: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         model, spec = self._describe()
@@ -142,6 +221,16 @@ class Client:
             return _received(model, image if model.any_size else framing.to_uint8(image), *target.shape[:2])
 
         return paint
+
+    def _finds(self, signature: str) -> transport.Spec:
+        """The version to ask for what needs no map. Raises BadInput."""
+        model, spec = self._describe()
+        if signature not in model.signatures:
+            raise BadInput(
+                f"the server's model finds no maps of photos (it has no signature `{signature}`): give maps, "
+                "--source_iuv and --target_iuv, or serve what dpt export --pose wrote"
+            )
+        return spec
 
     def _describe(self) -> tuple[transport.Model, transport.Spec]:
         """The model, and the version to ask from here on."""

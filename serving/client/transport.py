@@ -10,11 +10,17 @@ from typing import Protocol
 
 from serving.client.errors import BadInput, ServerError
 
+FILES = "serving_default"
+"""The signature of files."""
+
 SIZED_BY = ("tensors", "source")
 """The signature and the input whose shape tells the side of the square."""
 
 FREED_BY = ("texture", "source")
 """The signature and the input whose shape tells whether pictures may be of any size instead."""
+
+
+Box = tuple[float, float, float, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +68,11 @@ class Transport(Protocol):
     def describe(self, spec: Spec, seconds: float) -> Model:
         """The model."""
 
-    def paint(self, spec: Spec, files: dict[str, bytes], seconds: float) -> bytes:
-        """`serving_default` of one example: files in, the file of a picture out."""
+    def paint(self, spec: Spec, files: dict[str, bytes], seconds: float, signature: str = FILES) -> bytes:
+        """`serving_default`, or `photos`, of one example: files in, the file of a picture out."""
+
+    def pose(self, spec: Spec, photo: bytes, box: Box, seconds: float) -> tuple[bytes, float, Box]:
+        """`pose` of one example: a photo's file and a box in, the file of a map, its score and its box out."""
 
     def close(self) -> None:
         """Lets the connection go."""
