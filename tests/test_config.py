@@ -49,7 +49,7 @@ def test_a_bad_override_says_what_is_wrong(text, said):
 
 
 def test_an_unknown_preset_lists_the_known():
-    with pytest.raises(ValueError, match="huge; have layers, paper, small"):
+    with pytest.raises(ValueError, match="huge; have layers, paper, pose, small"):
         config.preset("huge")
 
 
