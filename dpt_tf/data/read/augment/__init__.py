@@ -24,21 +24,7 @@ _TARGET_MAP = 0.1  # share of the target maps that may get a defect
 def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     """Decoded views with opacity -> the same, varied; `seed` is int `[2]`."""
     draws = Draws(seed)
-    size, before = seen.photos[0].shape[0], Draws(draws.seed())
-    photos, maps, mattes, *people = _looked_at(*([tf.bitcast(one, tf.int32) for one in each] for each in seen[:2]))
-    change = geometry.draw(draws, *people)
-    tones, places = colour.draw(draws), geometry.places(change, size)
-    photos, maps = (tf.reshape(each, [size * size, len(seen.photos)]) for each in (photos, maps))
-    taps, taken = _taken(photos, maps, places)
-    photos = tf.cond(
-        mattes & draws.chance(_NEW_BACKDROP),
-        lambda: _painted_before(
-            taps, backdrops.draw(before, size), _taken_by_block(backdrops.left_out(photos), places), places, tones
-        ),
-        lambda: _painted(taps, places, tones),
-    )
-    source, *others = photos
-    first, *rest = _on_their_side(taken, places, change.mirrors)
+    (source, *others), (first, *rest), joints = _elsewhere(seen, draws, geometry.draw)
     spoilt = [defects.of_map(first, draws)]
     for other in rest:
         rarely, own = draws.chance(_TARGET_MAP), Draws(draws.seed())
@@ -46,7 +32,7 @@ def vary(seen: Seen, seed: tf.Tensor) -> Seen:
     return Seen(
         photos=[tf.bitcast(one, tf.uint8) for one in (defects.of_photo(source, draws), *others)],
         maps=[tf.bitcast(one, tf.uint8) for one in spoilt],
-        joints=geometry.move(seen.joints, change, size),
+        joints=joints,
     )
 
 
@@ -56,25 +42,26 @@ def vary_alone(seen: Seen, seed: tf.Tensor) -> Seen:
     Crops, rotations and scales are wider than a pair's, and the map stays exact.
     """
     draws = Draws(seed)
-    size, before = seen.photos[0].shape[0], Draws(draws.seed())
+    (photo,), (made,), joints = _elsewhere(seen, draws, geometry.draw_crop)
+    return Seen([tf.bitcast(defects.of_photo(photo, draws), tf.uint8)], [tf.bitcast(made, tf.uint8)], joints)
+
+
+def _elsewhere(seen: Seen, draws: Draws, draw_change):
+    """The views moved alike, in other light, perhaps before another backdrop: photos and maps, pixels int32; joints."""
+    size, count, before = seen.photos[0].shape[0], len(seen.photos), Draws(draws.seed())
     photos, maps, mattes, *people = _looked_at(*([tf.bitcast(one, tf.int32) for one in each] for each in seen[:2]))
-    change = geometry.draw_crop(draws, *people)
+    change = draw_change(draws, *people)
     tones, places = colour.draw(draws), geometry.places(change, size)
-    photos, maps = (tf.reshape(each, [size * size, 1]) for each in (photos, maps))
+    photos, maps = (tf.reshape(each, [size * size, count]) for each in (photos, maps))
     taps, taken = _taken(photos, maps, places)
-    (photo,) = tf.cond(
+    photos = tf.cond(
         mattes & draws.chance(_NEW_BACKDROP),
         lambda: _painted_before(
             taps, backdrops.draw(before, size), _taken_by_block(backdrops.left_out(photos), places), places, tones
         ),
         lambda: _painted(taps, places, tones),
     )
-    (made,) = _on_their_side(taken, places, change.mirrors)
-    return Seen(
-        photos=[tf.bitcast(defects.of_photo(photo, draws), tf.uint8)],
-        maps=[tf.bitcast(made, tf.uint8)],
-        joints=geometry.move(seen.joints, change, size),
-    )
+    return photos, _on_their_side(taken, places, change.mirrors), geometry.move(seen.joints, change, size)
 
 
 @tf.function(jit_compile=True)

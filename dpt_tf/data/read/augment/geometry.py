@@ -67,12 +67,7 @@ def draw(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> Change:
     mirrors, stays, whole = draws.chance(0.5), draws.chance(_STAYS), draws.chance(_WHOLE)
     scale, turn, shift = draws.factor(_SCALE), draws.uniform(-1, 1), draws.several([2], -1, 1)
 
-    seen = [by_x, by_y]
-    cut = tf.reduce_any([along[0] | along[-1] for along in seen])
-    low, high = (
-        tf.stack([tf.cast(find(along), tf.float32) for along in seen])
-        for find in (tf.argmax, lambda along: size - 1 - tf.argmax(along[::-1]))
-    )
+    cut, low, high = _where(by_x, by_y)
     middle, extent = tf.where(cut, 0.0, (low + high) / 2 - half), (high - low) / 2 + _MARGIN * size
 
     angle = turn * tf.where(cut, math.radians(_DEGREES_AT_EDGE), math.radians(_DEGREES))
@@ -108,12 +103,7 @@ def draw_crop(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> Change:
     fills = tf.where(close, draws.uniform(*_FILLS_CLOSE), draws.uniform(*_FILLS))
     turn, shift = draws.uniform(-1, 1), draws.several([2], -1, 1)
 
-    seen = [by_x, by_y]
-    cut = tf.reduce_any([along[0] | along[-1] for along in seen])
-    low, high = (
-        tf.stack([tf.cast(find(along), tf.float32) for along in seen])
-        for find in (tf.argmax, lambda along: size - 1 - tf.argmax(along[::-1]))
-    )
+    cut, low, high = _where(by_x, by_y)
     extent = (high - low) / 2
     # Of a piece, the upper half of the person more often than the lower.
     aimed = tf.stack([0.0, -0.35]) * extent + 0.6 * extent * shift
@@ -133,6 +123,16 @@ def draw_crop(draws: Draws, by_x: tf.Tensor, by_y: tf.Tensor) -> Change:
     matrix *= tf.where(mirrors, [[-1.0], [1.0]], 1.0)
     margin = _MARGIN * size
     return Change(matrix, mirrors, tf.maximum(low - margin, 0), tf.minimum(high + margin, size - 1))
+
+
+def _where(by_x, by_y):
+    """Whether people reach an edge, and the box round them: bool `[]`, float32 `[2]` (x, y) twice."""
+    seen, size = [by_x, by_y], by_x.shape[0]
+    low, high = (
+        tf.stack([tf.cast(find(along), tf.float32) for along in seen])
+        for find in (tf.argmax, lambda along: size - 1 - tf.argmax(along[::-1]))
+    )
+    return tf.reduce_any([along[0] | along[-1] for along in seen]), low, high
 
 
 class Places(NamedTuple):
