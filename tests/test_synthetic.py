@@ -13,7 +13,7 @@ from scipy import ndimage
 from dpt_tf import iuv, synthetic
 from dpt_tf.data import read, records
 from dpt_tf.ops import picture_files
-from dpt_tf.synthetic import cloth, fabric, skeleton
+from dpt_tf.synthetic import cloth, fabric, hat, skeleton, wardrobe
 from dpt_tf.synthetic import dataset as making
 from dpt_tf.system.errors import UserError
 
@@ -301,3 +301,44 @@ def test_lively_people_move_more_than_calm_ones_and_are_another_data_set(tmp_pat
         making.refuse_others(tmp_path, views=2)
     with pytest.raises(ValueError, match="no such poses"):
         synthetic.generate(tmp_path, poses="asleep")
+
+
+def test_other_hair_hats_and_wide_clothes_change_the_picture_and_not_the_map():
+    changed = {"swept": 0, "waved": 0, "hat": 0, "loose": 0}
+    for seed in range(24):
+        who = synthetic.person(seed)
+        other = wardrobe.varied(who)
+        assert (other.naked.points == who.naked.points).all()
+        changed["swept"] += other.hair.swept != 0
+        changed["waved"] += other.hair.waved != 0
+        changed["hat"] += other.hat is not None
+        changed["loose"] += other.outfit.loose > 0
+    assert all(0 < count < 24 for count in changed.values()), changed
+
+
+@pytest.mark.parametrize("kind", hat.KINDS)
+def test_a_hat_is_on_the_head_and_of_its_colour(kind):
+    who = dataclasses.replace(person_with(), hair=dataclasses.replace(synthetic.person(3).hair, style="short"))
+    worn = dataclasses.replace(who, hat=hat.Hat(kind, (0.0, 0.9, 0.0)))
+    for turned in (0, 180):
+        bare, _, _ = synthetic.render(who, STILL | {("pelvis", "y"): turned}, WHITE, 96)
+        image, uv_map, _ = synthetic.render(worn, STILL | {("pelvis", "y"): turned}, WHITE, 96)
+        green = [one[..., 1] - one[..., ::2].max(-1) for one in (image[..., :3].astype(int), bare[..., :3].astype(int))]
+        rows = np.flatnonzero((green[0] > green[1] + 40).any(1))
+        heads = np.flatnonzero(np.isin(uv_map[..., 0], (23, 24)).any(1))
+        assert rows[0] <= heads[0] + 1
+        assert rows[-1] < (heads[0] + heads[-1]) / 2
+        assert foreground(image).sum() >= foreground(bare).sum()
+
+
+def test_hair_over_a_shoulder_leaves_the_nape_and_wide_sleeves_cover_more():
+    who = synthetic.person(3)
+    long = dataclasses.replace(who, hair=dataclasses.replace(who.hair, style="long", length=0.7))
+    swept = dataclasses.replace(long, hair=dataclasses.replace(long.hair, swept=1.0))
+    behind = STILL | {("pelvis", "y"): 180.0}
+    seen = [synthetic.render(one, behind, WHITE, 96)[0][..., :3].astype(int) for one in (long, swept)]
+    changed = np.nonzero(np.abs(seen[0] - seen[1]).sum(-1) > 60)
+    assert len(changed[0]) > 20
+    narrow, wide = (person_with(sleeve=1.0, loose=loose) for loose in (0.0, 1.0))
+    covers = [foreground(synthetic.render(one, STILL, WHITE, 96)[0]).sum() for one in (narrow, wide)]
+    assert covers[1] > 1.1 * covers[0]

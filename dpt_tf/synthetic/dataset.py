@@ -92,8 +92,8 @@ def generate(
         are the same.
       test_backdrops: the same of the split `test`; by default as in training, but `studio` in the place of `every`, so
         that scores compare.
-      poses: `calm`, as people stand before a camera; or `lively`, every other of them in motion, for networks that are
-        to find any.
+      poses: `calm`, as people stand before a camera; or `lively`, every other of them in motion, and more of them in
+        wide clothes, with their hair over a shoulder or under a hat, for networks that are to find any.
 
     Returns:
       The folder of the prepared data set.
@@ -192,6 +192,8 @@ def make_views(order: Order) -> Iterator[View]:
         studio = dataclasses.replace(studio, backdrop=(1.0, 1.0, 1.0), gradient=0.0)
     elif order.backdrops == "every":
         who, studio = wardrobe.dressed(who), light.elsewhere(studio, np.random.default_rng((order.seed, 3)))
+    if order.poses == "lively":
+        who = wardrobe.varied(who)
     start = rng.uniform(-180, 180)
     for k in range(order.views):
         rng = np.random.default_rng((order.seed, 2, k))

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from dpt_tf.synthetic import anatomy, body, drape, skeleton
 from dpt_tf.synthetic.hair import Hair
+from dpt_tf.synthetic.hat import Hat
 from dpt_tf.synthetic.outfit import Outfit
 from dpt_tf.synthetic.skeleton import Pose
 from dpt_tf.synthetic.surface import Floats, Surface, normals
 
-_SHEETS = ("skirt", "tunic", "hair")
+_SHEETS = ("skirt", "tunic", "hair", "hat")
 
 
 @dataclasses.dataclass
@@ -64,6 +65,8 @@ def _weights(name: str, points: NDArray, places: dict[str, NDArray]) -> dict[str
         return {"waist": ramp(0.56, 0.66), "chest": ramp(0.65, 0.77)}
     if name == "head":
         return {"neck": ramp(0.828, 0.856), "head": ramp(0.850, 0.880)}
+    if name == "hat":
+        return {"neck": np.ones_like(y), "head": np.ones_like(y)}
     if name == "hair":
         return {"neck": 0.35 + 0.65 * ramp(0.74, 0.86), "head": 0.15 + 0.85 * ramp(0.74, 0.89)}
     for joint in ("elbow", "knee"):
@@ -83,6 +86,7 @@ class Person:
     hair: Hair
     skin: tuple[float, float, float]
     eyes: tuple[float, float, float]
+    hat: Hat | None = None
 
     @functools.cached_property
     def joints(self) -> dict[str, NDArray]:
@@ -107,7 +111,7 @@ class Person:
 
     @functools.cached_property
     def clothed(self) -> Mesh:
-        """The body in its clothes, then hair, then hanging cloth (whose points `pose` fills in)."""
+        """The body in its clothes, then hair and hat, then hanging cloth (whose points `pose` fills in)."""
         dressed = []
         for surface in body.surfaces(self.shape):
             mesh = _join([surface])
@@ -123,7 +127,8 @@ class Person:
                 dataclasses.replace(surface, points=surface.points + (away[..., None] * out).astype(np.float32))
             )
         hanging = [drape.surface(name, heights) for name, heights in self._rings.items()]
-        return _join(dressed + self.hair.surfaces(self.shape.head) + hanging)
+        worn = self.hat.surfaces(self.shape.head) if self.hat else []
+        return _join(dressed + self.hair.surfaces(self.shape.head) + worn + hanging)
 
     @functools.cached_property
     def open_faces(self) -> NDArray[np.bool_]:
@@ -161,7 +166,7 @@ class Person:
                 name = mesh.names[piece_of[span.start]]
                 if name in ("skirt", "tunic"):
                     continue
-                chain = skeleton.CHAINS["head" if name == "hair" else name]
+                chain = skeleton.CHAINS["head" if name in ("hair", "hat") else name]
                 rigs[key].append((span, chain, _weights(name, mesh.points[span], self.joints)))
         return rigs
 

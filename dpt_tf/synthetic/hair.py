@@ -27,6 +27,9 @@ class Hair:
     length: float
     volume: float
     parting: float
+    swept: float = 0.0  # over the left shoulder (1) or the right one (-1), from the nape down
+    waved: float = 0.0
+    tips: tuple[float, float, float] | None = None  # another colour towards the ends, and in streaks
 
     @classmethod
     def sample(cls, rng: np.random.Generator, female: float) -> "Hair":
@@ -87,7 +90,20 @@ class Hair:
         phi = np.linspace(62, 298, 30).astype(np.float32)
         points = loft(centre, half, phi, ((1, 0, 0), (0, 0, 1)), 2.2)
         points[..., 1] += (0.006 * np.sin(phi * 0.35) * (height < self.length + 0.02)[:, None]).astype(np.float32)
+        if self.waved:
+            wave = np.sin(150 * height[:, None] + 0.09 * phi + 2 * np.sin(0.05 * phi)) * (height < 0.95)[:, None]
+            points[..., [0, 2]] *= (1 + 0.1 * self.waved * wave).astype(np.float32)[..., None]
+        if self.swept:
+            points = self._swept(points, height, phi)
         return Surface("hair", points, height.astype(np.float32), phi)
+
+    def _swept(self, points: NDArray, height: NDArray, phi: NDArray) -> NDArray:
+        """What hangs below the ears, drawn together and round to one side."""
+        below = np.clip((0.885 - height) / 0.08, 0, 1)[:, None]
+        angle = -below * (0.62 * abs(self.swept) * (phi - 180) + 78 * self.swept)
+        cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+        x, z = points[..., 0], points[..., 2]
+        return np.stack([cosine * x + sine * z, points[..., 1], cosine * z - sine * x], -1).astype(np.float32)
 
     def _ball(self, height: float, z: float, radius: float, depth: float) -> Surface:
         angle = np.linspace(0.05, np.pi - 0.05, 9)

@@ -37,6 +37,7 @@ class Outfit:
     lettering: int = 0  # the number of what is written on chest or back in the badge's colour, 0 = nothing
     sleeves: Fabric | None = None  # raglan sleeves of another cloth than the top
     creases: float = 0.0  # how much lighter and darker folds make the cloth
+    loose: float = 0.0  # how wide sleeves, trousers and top are cut, 1 = twice as wide as the limb in them
 
     @classmethod
     def sample(cls, rng: np.random.Generator, female: float) -> "Outfit":
@@ -138,10 +139,15 @@ class Outfit:
         worn = self.covers(piece, height, phi, places)
         away = np.where(worn == SKIN, 0.0, self.thickness)
         away = np.where(np.isin(worn, (SHOE, SOCK)), 0.0025, away)
+        if piece == "torso":
+            away = np.where(worn == TOP, away + 0.010 * self.loose, away)
         if piece.startswith("leg") and not self.skirted:
+            away = np.where(worn == BOTTOM, away + 0.022 * self.loose, away)
             loose = self.flare * np.clip((0.47 - height) / 0.45, 0, 1) * 0.045 + 0.004
             away = np.where(worn == BOTTOM, away + loose, away)
         if piece.startswith("arm"):
             top = places["shoulder_left"][1]
             away = np.where(worn == TOP, away + 0.02 * min(self.flare, 0.5) * np.clip(top - height, 0, 1), away)
+            wide = 0.2 + 0.8 * np.clip((top - height) / 0.2, 0, 1)
+            away = np.where(worn == TOP, away + 0.034 * self.loose * wide, away)
         return away

@@ -17,6 +17,10 @@ def colours(person: Person, piece: str, height: NDArray, phi: NDArray) -> Floats
     outfit, kind = person.outfit, piece.split("_")[0]
     if kind == "hair":
         return _hair(person, height, phi)
+    if kind == "hat":
+        assert person.hat is not None
+        felt = 1 + 0.08 * np.sin(9 * phi + 700 * height) * np.sin(4 * phi - 300 * height)
+        return np.clip(np.array(person.hat.colour) * felt[:, None], 0, 1).astype(np.float32)
     if kind in ("skirt", "tunic"):
         hung = (outfit.bottom if kind == "skirt" else outfit.top).at(phi / 360, height, _SCALE[kind])
         return _creased(person, piece, hung, height, phi)
@@ -99,7 +103,11 @@ def _hair(person: Person, height: NDArray, phi: NDArray) -> Floats:
     if person.outfit.creases:  # as fine as photos show it, with a sheen round the crown
         fine = np.sin(phi * 3.1 + 5 * np.sin(phi * 0.4 + 30 * height)) * np.sin(phi * 1.7 + 40 * height)
         shade += 0.2 * fine + 0.5 * np.exp(-(((height - 0.962 + 0.004 * fine) / 0.008) ** 2))
-    return np.clip(np.array(person.hair.colour) * shade[:, None], 0, 1).astype(np.float32)
+    colour = np.array(person.hair.colour)[None]
+    if person.hair.tips is not None:
+        lower = np.clip((0.93 - height) / 0.12, 0, 1) + 0.5 * np.clip(np.sin(phi * 0.61 + 2 * np.sin(phi * 0.17)), 0, 1)
+        colour = colour + np.clip(lower, 0, 1)[:, None] * (np.array(person.hair.tips) - colour)
+    return np.clip(colour * shade[:, None], 0, 1).astype(np.float32)
 
 
 def _skin(person: Person, kind: str, height: NDArray, phi: NDArray) -> Floats:

@@ -1,6 +1,6 @@
 """What people wear and look like outside the studio: finer cloth, prints, sleeves of their own, more tones of skin.
 
-The body, the cut of the clothes and the hair stay, so that maps do.
+The body stays, so that maps do. In `dressed` so do the cut of the clothes and how the hair is worn.
 """
 
 import colorsys
@@ -10,6 +10,7 @@ import numpy as np
 
 from dpt_tf.synthetic.fabric import Fabric
 from dpt_tf.synthetic.figure import Person
+from dpt_tf.synthetic.hat import KINDS, Hat
 from dpt_tf.synthetic.outfit import Outfit
 
 Colour = tuple[float, float, float]
@@ -126,3 +127,23 @@ def dressed(who: Person) -> Person:
         hair=dataclasses.replace(who.hair, colour=(float(r), float(g), float(b))),
         skin=(min(skin[0] + flush, 1.0), skin[1], max(skin[2] - flush, 0.05)),
     )
+
+
+def varied(who: Person) -> Person:
+    """The same body in wider clothes, hair worn otherwise or under a hat, for networks that are to know anybody."""
+    rng = np.random.default_rng((who.seed, 0x4A12))
+    hair, worn = who.hair, None
+    if rng.random() < 0.5:
+        hair = dataclasses.replace(hair, swept=float(rng.choice([-1, 1]) * rng.uniform(0.3, 1)))
+    if rng.random() < 0.5:
+        hair = dataclasses.replace(hair, waved=float(rng.uniform(0.2, 1)))
+    if rng.random() < 0.3:
+        r, g, b = np.clip(np.array(hair.colour) * rng.uniform(1.2, 3) + rng.uniform(0, 0.12, 3), 0.02, 0.95)
+        hair = dataclasses.replace(hair, tips=(float(r), float(g), float(b)))
+    if rng.random() < 0.14:
+        kind, peak = str(rng.choice(KINDS)), rng.normal(0, 12) + 180 * (rng.random() < 0.15)
+        tall, wide = rng.uniform(0.004, 0.05), rng.uniform(0.04, 0.075)
+        worn = Hat(kind, colour(rng), float(tall), float(wide), float(peak))
+        hair = dataclasses.replace(hair, style="short" if hair.style == "bun" else hair.style)
+    loose = float(rng.uniform(0.15, 1)) if rng.random() < 0.4 else 0.0
+    return dataclasses.replace(who, hair=hair, hat=worn, outfit=dataclasses.replace(who.outfit, loose=loose))
