@@ -201,7 +201,7 @@ def test_a_photo_alone_is_painted_and_another_person_is_one_click_away(tab, tmp_
 
 def test_a_map_that_comes_late_does_not_stay_over_what_was_chosen_meanwhile(tab, tmp_path):
     put(tab, "#photo", toys.save(tmp_path / "late.png", posing.photo((20, 10, 61, 80))))
-    tab.locator("#person1", has_text=re.compile("looking for people|late.png")).first.wait_for()
+    tab.locator("#person0, #person1").filter(has_text=re.compile("looking for people|late.png")).first.wait_for()
     tab.get_by_role("radio", name="Ben").check()
     tab.locator("#person0", has_text="ben_IUV.png").wait_for()
     tab.wait_for_timeout(2000)
@@ -225,6 +225,20 @@ def test_photos_of_poses_are_seen_put_right_and_painted(tab, tmp_path):
     tab.get_by_role("button", name=PAINT).click()
     tab.locator("#rows .views", has_text="b two.png").wait_for()
     assert tab.locator("#rows .views").count() == 2 and tab.locator(".said").count() == 0
+
+
+def test_a_button_that_is_drawn_anew_while_it_is_pressed_counts_and_so_do_keys(tab, tmp_path):
+    put(tab, "#photo", toys.save(tmp_path / "two.png", posing.photo((4, 10, 40, 90), (50, 20, 70, 60))))
+    panel = tab.locator("#person0 .asked")
+    second = panel.get_by_role("button", name="person 2")
+    second.hover()
+    tab.mouse.down()
+    tab.evaluate("() => { const at = document.querySelector('#person0 .asked'); at.innerHTML = at.innerHTML; }")
+    tab.mouse.up()
+    panel.locator("figcaption", has_text="person 2 of 2").wait_for()
+    panel.get_by_role("button", name="person 1").focus()
+    tab.keyboard.press("Enter")
+    panel.locator("figcaption", has_text="person 1 of 2").wait_for()
 
 
 def test_files_that_are_too_large_or_claim_to_be_are_refused_and_the_sentence_stays(tab, tmp_path):

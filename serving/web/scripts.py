@@ -29,10 +29,23 @@ const wish = (panel, said) => {
   field.dispatchEvent(new Event("input", {bubbles: true}));
   setTimeout(() => field.dispatchEvent(new KeyboardEvent("keypress", {key: "Enter", bubbles: true})), 50);
 };
+const pressed = event => {
+  const panel = event.target.closest?.(".asked"), button = event.target.closest?.("button.wish");
+  return panel && button && {panel, wish: button.dataset.wish, of: panel.dataset.field + (panel.dataset.photo ?? "")};
+};
+// Panels are drawn anew as maps come in. A button that is pressed just then is gone when it is let go, and would get no
+// click; so a press counts where it ends on the same button as it was or as it is now. Keys click as ever.
+let down = null;
+document.addEventListener("pointerdown", event => down = pressed(event));
+document.addEventListener("pointerup", event => {
+  const up = pressed(event);
+  if (up && up.of === down?.of && up.wish === down.wish) wish(up.panel, up.wish);
+  down = null;
+});
 document.addEventListener("click", event => {
   const panel = event.target.closest?.(".asked"), shown = event.target.closest?.(".boxes");
-  const button = event.target.closest?.("button.wish");
-  if (panel && button) wish(panel, button.dataset.wish);
+  const key = event.detail === 0 && pressed(event);
+  if (key) wish(key.panel, key.wish);
   if (!panel || !shown) return;
   const edges = shown.getBoundingClientRect(), {width, height} = shown.dataset;
   const x = (event.clientX - edges.left) / edges.width, y = (event.clientY - edges.top) / edges.height;
