@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from dpt_tf import config, export
 from dpt_tf.ops import device
-from dpt_tf.training import stages
+from dpt_tf.training import networks
 
 
 def gib() -> float:
@@ -50,7 +50,7 @@ def seconds(function) -> tuple[float, dict]:
 def measure(folder: pathlib.Path, hparams: config.HParams, rounds: int) -> dict[str, float]:
     """Exports to `folder`, loads and times."""
     begun = time.perf_counter()
-    export.save(stages.generator_of(hparams), hparams, folder, device.device())
+    export.save(networks.generator_of(hparams), hparams, folder, device.device())
     results = {"export, s": time.perf_counter() - begun, "export, GiB of memory": gib()}
     results["export, MiB on disk"] = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 2**20
     loaded = tf.saved_model.load(str(folder))

@@ -26,7 +26,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from dpt_tf import config, export, iuv
 from dpt_tf.export import signatures, warmup
 from dpt_tf.ops import device
-from dpt_tf.training import stages
+from dpt_tf.training import networks
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from serving.local_server import memory
@@ -46,7 +46,7 @@ def save(preset: str, base: pathlib.Path, version: int, seed: int = 0) -> None:
     """Writes `base/version`: a generator of the preset's sizes whose weights come from the seed."""
     keras.utils.set_random_seed(seed)
     hparams, aside = config.preset(preset), base.parent / f"{base.name}-{version}-aside"
-    specs = export.save(stages.generator_of(hparams), hparams, aside, device.device())
+    specs = export.save(networks.generator_of(hparams), hparams, aside, device.device())
     (aside / export.EXTRA).mkdir()
     hparams.save(aside / export.EXTRA / "hparams.json")
     warmup.write(aside / export.EXTRA, specs, hparams.image_size, export.MODEL_NAME)

@@ -30,7 +30,7 @@ from dpt_tf import synthetic
 from dpt_tf.data import read, records
 from dpt_tf.images import display, framing
 from dpt_tf.synthetic.dataset import number
-from dpt_tf.training import stages
+from dpt_tf.training import trained
 from dpt_tf.transfer import painter
 
 _LIGHT = (0.35, 0.6, 0.72)
@@ -62,7 +62,7 @@ def of_data(data_dir: str, hparams, pairs: int) -> Iterator[Pair]:
 def scores(model: str, pairs: Iterator[Pair]) -> dict[str, float]:
     """Mean PSNR by name."""
     paint = painter.load(model)
-    generator, hparams, _ = stages.load_generator(model)
+    generator, hparams, _ = trained.load_generator(model)
     square = tf.function(lambda inputs: generator(inputs)["image"])
     found: dict[str, list[float]] = {name: [] for name in ("enlarged", "texture", "composed", "true detail")}
     for photo, source_iuv, target_iuv, truth in pairs:
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=64, help="of the data set")
     args = parser.parse_args()
     if args.data_dir:
-        _, hparams, _ = stages.load_generator(args.model)
+        _, hparams, _ = trained.load_generator(args.model)
         table = {"pairs": scores(args.model, of_data(args.data_dir, hparams, args.pairs))}
     else:
         angles = [float(angle) for angle in args.turned.split(",")]

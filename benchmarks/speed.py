@@ -28,7 +28,7 @@ def measure(what: str, batch: int, size: int, runs: int, precision: str) -> dict
     import tensorflow as tf
 
     from dpt_tf import config
-    from dpt_tf.training import stages
+    from dpt_tf.training import networks, stages
 
     hparams = config.preset("paper").replace(
         image_size=size, atlas_size=size, batch_size=batch, neighbours=1, mixed_precision=precision
@@ -48,8 +48,8 @@ def measure(what: str, batch: int, size: int, runs: int, precision: str) -> dict
         step = stages.build("joint", hparams, "random").step
         run = tf.function(lambda: step(x, y))
     else:
-        with stages.precision(precision):
-            model = stages.generator_of(hparams)
+        with networks.precision(precision):
+            model = networks.generator_of(hparams)
         run = tf.function(lambda: model(x)["image"])
     tf.nest.map_structure(lambda t: t.numpy(), run())
     seconds = []

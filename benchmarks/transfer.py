@@ -47,14 +47,14 @@ def measure(options: tuple[pathlib.Path | None, str, int, int]) -> dict[str, flo
     """One size."""
     from dpt_tf import config
     from dpt_tf.models.composition import Composition
-    from dpt_tf.training import stages
+    from dpt_tf.training import networks
     from dpt_tf.transfer import painter
 
     run, preset, size, rounds = options
     if run:
         paint = painter.load(run)
     else:
-        model = stages.generator_of(config.preset(preset))
+        model = networks.generator_of(config.preset(preset))
         paint = painter.Transfer(
             model, model.input["source"].shape[1], {}, model, painter.composing(*Composition(model).halves())
         )

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from toy import TINY
 
-from dpt_tf.training import checkpoints, stages
+from dpt_tf.training import checkpoints, networks, trained
 
 SIZE, R = TINY.image_size, TINY.atlas_size
 
@@ -15,10 +15,10 @@ def make_run(folder, hparams=TINY):
     """A run whose joint stage has weights as they begin, but for blending, which begins near zero."""
     folder.mkdir(parents=True)
     hparams.save(folder / "hparams.json")
-    model = stages.generator_of(hparams)
+    model = networks.generator_of(hparams)
     last = model.get_layer("blending").get_layer("decode")
     last.set_weights([50 * weight for weight in last.get_weights()])
-    checkpoints.save(stages.folder(folder, "joint"), 7, {"generator": model.variables})
+    checkpoints.save(trained.folder(folder, "joint"), 7, {"generator": model.variables})
     return folder
 
 

@@ -13,7 +13,7 @@ from dpt_tf import config
 from dpt_tf.export import warmup
 from dpt_tf.images import framing
 from dpt_tf.iuv import NUM_PARTS
-from dpt_tf.training import checkpoints, stages
+from dpt_tf.training import checkpoints, networks, trained
 
 MAPS = config.preset("pose").replace(image_size=64, fcn_width=32)
 TALL, WIDE = upright(61, 40), upright(48, 70)
@@ -27,11 +27,11 @@ def make_runs(folder, **changes):
     (folder / "maps").mkdir()
     MAPS.save(folder / "maps" / "hparams.json")
     keras.utils.set_random_seed(4)
-    network = stages.fcn_of(MAPS)
+    network = networks.fcn_of(MAPS)
     random = np.random.default_rng(0)
     network.set_weights([w + 0.1 * random.normal(size=w.shape) for w in network.get_weights()])
     _fit(network)
-    checkpoints.save(stages.folder(folder / "maps", "pose"), 7, {"fcn": network.variables})
+    checkpoints.save(trained.folder(folder / "maps", "pose"), 7, {"fcn": network.variables})
 
 
 def _fit(network):

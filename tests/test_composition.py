@@ -15,7 +15,7 @@ from dpt_tf.export import any_size
 from dpt_tf.images import framing
 from dpt_tf.iuv import relations
 from dpt_tf.ops import atlas, frame, levels, surface, surroundings
-from dpt_tf.training import stages
+from dpt_tf.training import networks
 from dpt_tf.transfer import painter
 
 SIZES = ((32, 32), (61, 40), (16, 16), (30, 97), (128, 128))
@@ -26,7 +26,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(scope="module")
 def generator():
     keras.utils.set_random_seed(0)
-    return stages.generator_of(LAYERED)
+    return networks.generator_of(LAYERED)
 
 
 @pytest.fixture(scope="module")

@@ -248,7 +248,7 @@ def test_tensorboard_has_scores_and_sheet_at_the_step_of_the_weights(prepared, t
     (tmp_path / "step_00000007" / "manifest.json").touch()
     facts = {"checkpoint": str(tmp_path / "step_00000007"), "step": 7}
     hparams = config.preset("small").replace(image_size=SIZE)
-    monkeypatch.setattr("dpt_tf.training.stages.load_generator", lambda workdir: (model, hparams, facts))
+    monkeypatch.setattr("dpt_tf.training.trained.load_generator", lambda workdir: (model, hparams, facts))
     evaluate.evaluate(tmp_path / "run", prepared)
     output = tmp_path / "run" / "evaluation"
     full = json.loads((output / "report.json").read_text())["scores"]["full"]

@@ -22,7 +22,7 @@ from dpt_tf import export
 from dpt_tf.commands import main
 from dpt_tf.export import checks, signatures, warmup
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import stages
+from dpt_tf.training import networks, trained
 from dpt_tf.transfer import painter
 
 HALF_A_GREY = 0.5 / 127.5
@@ -40,7 +40,7 @@ def exported(toy_export):
 
 @pytest.fixture(scope="module")
 def model(run):
-    return stages.load_generator(run)[0]
+    return trained.load_generator(run)[0]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_what_is_wrong_is_an_invalid_argument_and_a_sentence(answers, case):
 
 def test_without_tensorflow_servings_messages_an_export_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
-    monkeypatch.setattr(stages, "load_generator", lambda *_: pytest.fail("it went to work"))
+    monkeypatch.setattr(trained, "load_generator", lambda *_: pytest.fail("it went to work"))
     code = main.guarded(lambda: main.dispatch(["export", "--workdir=run", f"--export_dir={tmp_path / 'models'}"]))
     line = "tensorflow-serving-api is not installed; an export needs it: pip install 'dpt_tf[export]'\n"
     assert (code, capsys.readouterr().err) == (2, line)
@@ -241,8 +241,8 @@ def test_every_signature_is_warmed_up_with_what_it_accepts(warmups, answers):
 )
 def test_every_kind_of_generator_is_split_into_halves_that_make_the_whole(changes):
     hparams = TINY.replace(**changes)
-    with stages.precision(hparams.mixed_precision):
-        model = stages.generator_of(hparams)
+    with networks.precision(hparams.mixed_precision):
+        model = networks.generator_of(hparams)
     inputs = {name: tf.constant(value) for name, value in X.items()}
     # A graph, as the halves are: it rounds to bfloat16 elsewhere than single operations do.
     whole, halves = tf.function(model)(inputs), signatures.Signatures(model, hparams)
@@ -269,6 +269,6 @@ def test_a_generator_with_layers_paints_the_same_once_exported(tmp_path):
     made = export.export(make_run(tmp_path / "run", hparams), tmp_path / "dpt", device="cpu")
     loaded = tf.saved_model.load(str(made))
     answer = loaded.signatures["tensors"](**{name: tf.constant(value) for name, value in X.items()})
-    truth = stages.load_generator(tmp_path / "run")[0]({name: tf.constant(value) for name, value in X.items()})
+    truth = trained.load_generator(tmp_path / "run")[0]({name: tf.constant(value) for name, value in X.items()})
     for name in ("image", "warped", "provenance"):
         np.testing.assert_allclose(answer[name], truth[name], atol=1e-5, err_msg=name)

@@ -15,7 +15,7 @@ from toy import TINY
 
 from dpt_tf.export import signatures
 from dpt_tf.models.composition import LARGEST, Composition
-from dpt_tf.training import stages
+from dpt_tf.training import trained
 from dpt_tf.transfer import painter
 
 # Its functions are tested by test_composition in every run; here they are exported, which takes half a minute.
@@ -33,7 +33,7 @@ WIDE = upright(8, LARGEST + 2)
 @pytest.fixture(scope="module")
 def truth(toy_layers):
     """What the run's own graphs say: of the photos, and of the poses."""
-    source, render = Composition(stages.load_generator(toy_layers / "run")[0]).halves()
+    source, render = Composition(trained.load_generator(toy_layers / "run")[0]).halves()
     unwrapped = dict(source(tf.constant(PHOTOS), tf.constant(IUV)))
     outputs = render(unwrapped, tf.constant(POSES))
     return [{name: value.numpy() for name, value in found.items()} for found in (unwrapped, outputs)]

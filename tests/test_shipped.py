@@ -17,7 +17,7 @@ from dpt_tf.densepose import small
 from dpt_tf.evaluation import digests, places, strangers
 from dpt_tf.shipped import weights
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import loop, stages
+from dpt_tf.training import loop, networks, trained
 from dpt_tf.training import run as training
 from dpt_tf.transfer import painter
 
@@ -82,14 +82,14 @@ def test_what_paints_finds_no_maps_and_the_other_way_round():
 def toy(tmp_path_factory):
     """The folder of a toy model, and its network."""
     folder = tmp_path_factory.mktemp("shipped") / "toy"
-    network, hparams, _ = stages.load_generator(make_run(folder.parent / "run"))
+    network, hparams, _ = trained.load_generator(make_run(folder.parent / "run"))
     weights.write(folder, hparams, weights.of(network), {"steps": {"joint": 7}, "provenance": {"dataset": "synthetic"}})
     return folder, network
 
 
 def test_what_is_read_is_what_was_written(toy):
     folder, network = toy
-    read, hparams, facts = stages.load_generator(folder)
+    read, hparams, facts = trained.load_generator(folder)
     assert hparams == TINY and facts["step"] == 7 and facts["dataset"] == "synthetic"
     for before, after in zip(network.variables, read.variables, strict=True):
         np.testing.assert_array_equal(np.float32(np.float16(before)), np.array(after), err_msg=before.path)
@@ -100,7 +100,7 @@ def test_what_exists_wins_over_a_name(toy, tmp_path, monkeypatch):
     assert shipped.find("people") == shipped.folder("people") == shipped.find(pathlib.Path("people"))
     assert places.of_model(pathlib.Path("people")) == pathlib.Path("runs/people/evaluation")
     shutil.copytree(toy[0], "people")
-    assert stages.load_generator("people")[1] == TINY
+    assert trained.load_generator("people")[1] == TINY
     assert places.of_model(pathlib.Path("people")) == pathlib.Path("people/evaluation")
     assert painter.load(shipped.folder()).image_size > TINY.image_size
 
@@ -160,7 +160,7 @@ def test_damage_is_one_line_with_the_file_and_the_remedy(kind, toy, tmp_path):
     folder = shutil.copytree(toy[0], tmp_path / "toy")
     spoil(folder)
     with pytest.raises(UserError, match=said) as refused:
-        stages.load_generator(folder)
+        trained.load_generator(folder)
     assert "\n" not in str(refused.value) and str(folder) in str(refused.value)
 
 
@@ -169,11 +169,11 @@ def test_arrays_of_other_networks_are_named(toy, tmp_path):
     weights.write(tmp_path / "toy", TINY.replace(width=8), arrays, {"steps": {"joint": 7}, "provenance": {}})
     said = r"weights\.npz does not fit the networks of hparams\.json: \S+ is \(.*\) there and \(.*\) in this version"
     with pytest.raises(UserError, match=said):
-        stages.load_generator(tmp_path / "toy")
+        trained.load_generator(tmp_path / "toy")
 
 
 def test_what_float16_cannot_hold_is_not_written(toy):
-    network = stages.generator_of(TINY)
+    network = networks.generator_of(TINY)
     network.variables[0].assign(network.variables[0] + 1e6)
     with pytest.raises(ValueError, match="not finite as float16"):
         weights.of(network)
@@ -211,7 +211,7 @@ def finished(toy, tmp_path, monkeypatch):
     records.write(data_dir, "toy", {"train": [make_item("person", 3, size=32)]}, 32, "people of numbers")
     facts = {"dataset": "synthetic", "data_dir": str(data_dir), "data": fingerprint.of(data_dir), "vgg": None}
     training._write_facts(folder, "joint", facts)
-    digest = digests.of_checkpoint(stages.folder(folder, "joint") / "step_00000007")
+    digest = digests.of_checkpoint(trained.folder(folder, "joint") / "step_00000007")
     scored = {"full": {"L1": 0.125, "PSNR": 21.5, "FID": "not computed"}}
     report = {"scores": scored, "digests": {"weights": digest, "data": "0"}, "pairs": 9, "split": "test"}
     report |= {"protocol": "dsc", "limit": None, "seed": 0, "data_dir": str(data_dir)}
@@ -223,7 +223,7 @@ def finished(toy, tmp_path, monkeypatch):
 def test_a_run_is_shipped_with_a_card_that_names_no_folder_of_this_machine(finished, toy, tmp_path, capsys):
     flags = ["ship", f"--workdir={finished}", "--name=toy", f"--output={tmp_path / 'toy'}", "--cannot=It cannot swim."]
     assert main.dispatch([*flags, f"--report=numbers={tmp_path / 'report.json'}"]) == 0
-    read, hparams, facts = stages.load_generator(tmp_path / "toy")
+    read, hparams, facts = trained.load_generator(tmp_path / "toy")
     assert hparams == TINY and facts["step"] == 7 and facts["dataset"] == "synthetic"
     for before, after in zip(toy[1].variables, read.variables, strict=True):
         np.testing.assert_array_equal(np.float32(np.float16(before)), np.array(after))
@@ -258,7 +258,7 @@ def test_what_a_card_cannot_vouch_for_is_not_shipped(finished, tmp_path):
         main.dispatch([*flags, f"--report=numbers={tmp_path / 'other.json'}"])
     with pytest.raises(UserError, match="is no report of `dpt evaluate`"):
         main.dispatch([*flags, f"--report=numbers={finished / 'hparams.json'}"])
-    noted = stages.provenance(finished, "joint")
+    noted = trained.provenance(finished, "joint")
     training._write_facts(finished, "joint", noted | {"dataset": "folder"})
     with pytest.raises(UserError, match="say by --licence what the weights may be used for"):
         main.dispatch(flags)
@@ -287,8 +287,8 @@ def test_a_run_that_finds_maps_is_shipped_with_its_card(tmp_path, monkeypatch, c
     assert card["steps"] == {"pose": 1} and card["check"]["scores"] == scored
     assert "Finds DensePose maps" in text and "--stage=pose" in text and str(tmp_path) not in text
     assert any("head" in sentence for sentence in card["cannot"])
-    trained, _, _ = stages.load_fcn(run)
-    for before, after in zip(trained.variables, stages.load_fcn(output)[0].variables, strict=True):
+    network, _, _ = trained.load_fcn(run)
+    for before, after in zip(network.variables, trained.load_fcn(output)[0].variables, strict=True):
         np.testing.assert_array_equal(np.float32(np.float16(before)), np.array(after), err_msg=before.path)
     estimator = small.load(output)
     assert estimator.name == f"{output}, step 1, 32 x 32 pixels"

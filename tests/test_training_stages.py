@@ -10,7 +10,7 @@ from dpt_tf import config, iuv, synthetic
 from dpt_tf.data import fingerprint, read, records
 from dpt_tf.system import locks
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import beginning, checkpoints, loop, run, stages
+from dpt_tf.training import beginning, checkpoints, loop, run, stages, trained
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def made(tmp_path_factory):
     for name, stage in built.items():
         for v in stage.network.variables:
             v.assign(tf.random.stateless_normal(v.shape, [1, len(name)], stddev=0.1))
-        checkpoints.save(stages.folder(folder, name), 5, stage.variables)
+        checkpoints.save(trained.folder(folder, name), 5, stage.variables)
     return folder, built
 
 
@@ -51,11 +51,11 @@ def test_joint_without_an_earlier_stage_says_which_to_train(made, tmp_path):
 
 def test_a_runs_generator_is_the_one_that_was_trained(made):
     folder, built = made
-    network, hparams, provenance = stages.load_generator(folder)
+    network, hparams, provenance = trained.load_generator(folder)
     assert hparams == TINY
     assert provenance["step"] == 5
-    for trained, loaded in zip(built["joint"].network.variables, network.variables, strict=True):
-        np.testing.assert_array_equal(np.array(trained), np.array(loaded))
+    for before, loaded in zip(built["joint"].network.variables, network.variables, strict=True):
+        np.testing.assert_array_equal(np.array(before), np.array(loaded))
 
 
 FEWER = pytest.mark.parametrize("blocks", [blocks for blocks in config.BLOCKS if blocks != "full"])
@@ -117,8 +117,8 @@ def test_a_run_without_inpainting_leaves_its_stage_out_says_so_and_goes_on(tmp_p
     assert sorted(path.name for path in run_dir.iterdir() if path.is_dir()) == ["joint", "predictive"]
     run.train(run_dir, data_dir, hparams.replace(joint_steps=2), schedule=schedule, say=said.append)
     assert "joint: goes on from step 1 of 2" in said
-    assert stages.provenance(run_dir, "joint")["data"] == fingerprint.of(data_dir)
-    network, loaded, facts = stages.load_generator(run_dir)
+    assert trained.provenance(run_dir, "joint")["data"] == fingerprint.of(data_dir)
+    network, loaded, facts = trained.load_generator(run_dir)
     assert (loaded.blocks, facts["step"]) == ("refinement", 2)
     assert network.get_layer("blending").get_layer("encode").kernel.shape[2] == 6
 
@@ -148,10 +148,10 @@ def test_a_run_of_other_blocks_is_refused(made):
 
 def test_what_is_no_run_or_has_no_joint_stage_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"is not a run \(it has no hparams.json\)"):
-        stages.load_generator(tmp_path)
+        trained.load_generator(tmp_path)
     TINY.save(tmp_path / "hparams.json")
     with pytest.raises(UserError, match="no trained joint stage"):
-        stages.load_generator(tmp_path)
+        trained.load_generator(tmp_path)
 
 
 def test_a_checkpoint_holds_the_discriminator_and_both_optimizers(made):
@@ -222,7 +222,7 @@ def behind_it(folder, data_dir):
     """A run whose predictive stage was trained on `data_dir`, as far as anybody asks before weights are read."""
     folder.mkdir()
     HPARAMS.save(folder / "hparams.json")
-    checkpoints.save(stages.folder(folder, "predictive"), 1, {"predictive": [keras.Variable([1.0])]})
+    checkpoints.save(trained.folder(folder, "predictive"), 1, {"predictive": [keras.Variable([1.0])]})
     noted = {"dataset": "folder", "data_dir": str(data_dir), "data": fingerprint.of(data_dir), "vgg": None}
     run._write_facts(folder, "predictive", noted)
     return folder
@@ -277,7 +277,7 @@ def test_the_stage_of_maps_trains_alone_learns_and_resumes_to_the_same_end(peopl
     for folder, lengths in ((tmp_path / "whole", (6,)), (tmp_path / "stopped", (2, 6))):
         for length in lengths:
             run.train(folder, people, MAPS.replace(pose_steps=length), ["pose"], "synthetic", schedule=quiet, say=str)
-    whole, stopped = (stages.load_fcn(tmp_path / name) for name in ("whole", "stopped"))
+    whole, stopped = (trained.load_fcn(tmp_path / name) for name in ("whole", "stopped"))
     assert whole[2]["step"] == 6
     for one, other in zip(whole[0].variables, stopped[0].variables, strict=True):
         np.testing.assert_array_equal(np.array(one), np.array(other))
@@ -293,7 +293,7 @@ def test_all_stages_do_not_train_maps_and_a_run_without_them_says_so(made):
     assert "pose" not in config.STAGES
     assert TINY.needed([*config.STAGES, "pose"]) == [*config.STAGES, "pose"]
     with pytest.raises(UserError, match=r"no trained pose stage.*--stage=pose"):
-        stages.load_fcn(folder)
+        trained.load_fcn(folder)
 
 
 def test_the_stage_of_maps_shows_photo_truth_map_and_person(people):
@@ -310,8 +310,8 @@ def test_the_stage_of_maps_begins_with_a_runs_weights_also_at_another_size(peopl
     begun = beginning.read(tmp_path / "a", MAPS.replace(image_size=64), ["pose"])
     stage = stages.build("pose", MAPS.replace(image_size=64))
     begun.give(stage)
-    trained, _, _ = stages.load_fcn(tmp_path / "a")
-    for one, other in zip(trained.variables, stage.network.variables, strict=True):
+    network, _, _ = trained.load_fcn(tmp_path / "a")
+    for one, other in zip(network.variables, stage.network.variables, strict=True):
         np.testing.assert_array_equal(np.array(one), np.array(other))
     with pytest.raises(UserError, match="fcn_width is 32 there and 48 here"):
         beginning.read(tmp_path / "a", MAPS.replace(fcn_width=48), ["pose"])

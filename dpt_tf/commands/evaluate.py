@@ -101,14 +101,14 @@ def evaluate(
     from dpt_tf.data import fingerprint, read, records
     from dpt_tf.evaluation import digests, places, ready_pictures, real_set, score_set, scoring, side_by_side
     from dpt_tf.system import locks
-    from dpt_tf.training import stages
+    from dpt_tf.training import trained
 
     networks = networks or score_set.Networks()
     facts: dict[str, Any] = {"data_dir": str(data_dir), "split": split, "limit": limit, "seed": seed}
     # What goes into a scoring beside its names, so that one that was stopped goes on with nothing else.
     digested = networks.digests()
     if workdir is not None:
-        model, hparams, weights = stages.load_generator(workdir)
+        model, hparams, weights = trained.load_generator(workdir)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         paint: scoring.Painter = scoring.ModelPainter(model)
         if larger is not None:

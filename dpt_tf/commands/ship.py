@@ -47,17 +47,17 @@ def run(args: argparse.Namespace) -> int:
     quiet.start_tensorflow()
     from dpt_tf.evaluation import card, digests
     from dpt_tf.shipped import weights
-    from dpt_tf.training import checkpoints, stages
+    from dpt_tf.training import checkpoints, trained
 
     if args.output and args.output.exists() and not shipped.is_model(args.output):
         raise UserError(f"--output={args.output} is there and holds no model; give a folder of its own")
     if shipped.is_model(args.workdir):
         raise UserError(f"{args.workdir} has been shipped already; give the run's folder")
-    paints = bool(checkpoints.all_of(stages.folder(args.workdir, "joint")))
-    maps = not paints and bool(checkpoints.all_of(stages.folder(args.workdir, "pose")))
+    paints = bool(checkpoints.all_of(trained.folder(args.workdir, "joint")))
+    maps = not paints and bool(checkpoints.all_of(trained.folder(args.workdir, "pose")))
     stage = "pose" if maps else "joint"
-    network, hparams, facts = (stages.load_fcn if maps else stages.load_generator)(args.workdir)
-    noted = stages.provenance(args.workdir, stage)
+    network, hparams, facts = (trained.load_fcn if maps else trained.load_generator)(args.workdir)
+    noted = trained.provenance(args.workdir, stage)
     if not noted:
         raise UserError(
             f"{args.workdir} wrote no provenance of its {stage} stage; train it with this version of dpt_tf"

@@ -3,7 +3,7 @@
 import os
 
 from dpt_tf.densepose.crops import CropEstimator
-from dpt_tf.training import stages
+from dpt_tf.training import trained
 
 DEFAULT = "pose"
 """The shipped model that is taken where nobody names one."""
@@ -15,6 +15,6 @@ def load(model: str | os.PathLike = DEFAULT) -> CropEstimator:
     Raises:
       UserError: there is none, or its weights are damaged or another version's.
     """
-    network, hparams, facts = stages.load_fcn(os.fspath(model))
+    network, hparams, facts = trained.load_fcn(os.fspath(model))
     name = f"{facts['run']}, step {facts['step']}, {hparams.image_size} x {hparams.image_size} pixels"
     return CropEstimator(lambda photo: network(photo, training=False), hparams.image_size, name)

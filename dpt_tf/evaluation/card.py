@@ -16,7 +16,7 @@ from dpt_tf.data import fingerprint, records
 from dpt_tf.evaluation import strangers
 from dpt_tf.evaluation.report import Report
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import checkpoints, stages
+from dpt_tf.training import checkpoints, trained
 
 _OWN = "Apache-2.0, as dpt_tf: trained on nothing but people that dpt_tf makes"
 _CANNOT = (
@@ -145,7 +145,7 @@ def _of(count: int, hparams: config.HParams, stage: str) -> str:
 
 def _steps(run_dir: pathlib.Path, names: Sequence[str]) -> dict[str, int]:
     """How many steps each stage has behind it; a run that began with other weights may lack the earlier ones."""
-    latest = {name: checkpoints.latest(stages.folder(run_dir, name)) for name in names}
+    latest = {name: checkpoints.latest(trained.folder(run_dir, name)) for name in names}
     return {name: checkpoints.step_of(path) for name, path in latest.items() if path}
 
 

@@ -30,7 +30,7 @@ from dpt_tf.experiments.runs import SPLIT, Pace, Plan, Run
 from dpt_tf.models import vgg
 from dpt_tf.system import atomic, locks
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import checkpoints, run, stages
+from dpt_tf.training import checkpoints, run, stages, trained
 
 
 def carry_out(plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
@@ -227,7 +227,7 @@ class _ResultPainter(scoring.ModelPainter):
 def _score(one: Run, make: Callable, facts: dict[str, Any], pace: Pace) -> dict[str, float | str]:
     """Scores the run, paints the pairs that are shown, and writes its report last."""
     begun = time.monotonic()
-    model, hparams, provenance = stages.load_generator(one.folder)
+    model, hparams, provenance = trained.load_generator(one.folder)
     paint, split = _ResultPainter(model), one.split()
     # The sums of a scoring that was stopped are gone on with where the weights are the same.
     checkpoint = pathlib.Path(provenance["checkpoint"])

@@ -12,7 +12,7 @@ from dpt_tf.evaluation import score_set, scoring
 from dpt_tf.experiments import tabulate
 from dpt_tf.experiments.tables import Row, Table
 from dpt_tf.system import atomic
-from dpt_tf.training import checkpoints, loop, stages
+from dpt_tf.training import checkpoints, loop, trained
 
 SPLIT = "test"
 _PAIRS_SEED = 0  # which source a held-out target gets; the same for all runs, whatever they were trained with
@@ -105,7 +105,7 @@ class Run:
 
     def done(self, stage: str) -> int:
         """How many steps of a stage are behind it."""
-        there = checkpoints.all_of(stages.folder(self.folder, stage))
+        there = checkpoints.all_of(trained.folder(self.folder, stage))
         return checkpoints.step_of(there[-1]) if there else 0
 
     def reads(self, stage: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Run:
 
     def has_finished(self, stage: str) -> bool:
         """Whether a stage of it has been trained to its end."""
-        there = checkpoints.all_of(stages.folder(self.folder, stage))
+        there = checkpoints.all_of(trained.folder(self.folder, stage))
         return bool(there) and checkpoints.step_of(there[-1]) >= self.steps(stage) and not checkpoints.damage(there[-1])
 
     def siblings(self, stage: str) -> list["Run"]:

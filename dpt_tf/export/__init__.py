@@ -30,7 +30,7 @@ from dpt_tf.export import any_size, photos, signatures, versions, warmup
 from dpt_tf.ops import device as devices
 from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import stages
+from dpt_tf.training import trained
 
 MODEL_NAME = "dpt"
 EXTRA = "assets.extra"
@@ -52,7 +52,7 @@ def export(
       version: a number that is free; None: one more than the highest.
       device: `cpu` or `gpu`, what the graph is made for; None: what TensorFlow sees here.
       mixed_precision: what the networks compute in, `float32` or `bfloat16`; inputs and outputs are float32.
-      pose: the network of maps that goes with it, as `stages.load_fcn` takes it; None: it takes maps only.
+      pose: the network of maps that goes with it, as `trained.load_fcn` takes it; None: it takes maps only.
 
     Raises:
       UserError: no messages of TensorFlow Serving here, no usable run, one that was trained on keypoints, or a version
@@ -61,7 +61,7 @@ def export(
     """
     warmup.refuse()
     versions.refuse(folder, version)
-    model, hparams, facts = stages.load_generator(run_dir, mixed_precision)
+    model, hparams, facts = trained.load_generator(run_dir, mixed_precision)
     if hparams.keypoints_needed():
         raise UserError(
             f"{run_dir} was trained on keypoints; an export answers to photos and maps: give a DensePose run"
@@ -117,7 +117,7 @@ def _load_maps(pose: str, mixed_precision: str) -> tuple[keras.Model, HParams, d
             f"this dpt_tf comes without the network of maps `{pose}`; train one, train.py --stage=pose, and give its "
             "run, --pose=RUN"
         )
-    return stages.load_fcn(pose, mixed_precision)
+    return trained.load_fcn(pose, mixed_precision)
 
 
 def _note_maps(folder: pathlib.Path, hparams: HParams, facts: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from dpt_tf import config
 from dpt_tf.config import HParams
 from dpt_tf.shipped import fitting
-from dpt_tf.training import stages
+from dpt_tf.training import stages, trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,14 +44,14 @@ def read(init: pathlib.Path | str, hparams: HParams, names: Sequence[str] = conf
     """The weights that the stages `names` can begin with, of a run or of a shipped model.
 
     Raises:
-      UserError: as `fitting.refuse` and `stages.load_generator`.
+      UserError: as `fitting.refuse` and `trained.load_generator`.
     """
     fitting.refuse(init, hparams, names)
     if config.MAP_STAGE in names:
-        network, _, facts = stages.load_fcn(init)
+        network, _, facts = trained.load_fcn(init)
         parts = {config.MAP_STAGE: network}
     else:
-        network, _, facts = stages.load_generator(init)
+        network, _, facts = trained.load_generator(init)
         parts = {"joint": network, "predictive": network.get_layer("predictive")}
         if hparams.inpaints():
             parts["inpainting"] = network.get_layer("warping").get_layer("inpainting")

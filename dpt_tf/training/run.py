@@ -22,7 +22,7 @@ from dpt_tf.data import fingerprint, read
 from dpt_tf.models import vgg
 from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import beginning, checkpoints, loop, stages
+from dpt_tf.training import beginning, checkpoints, loop, stages, trained
 
 # More of the same changes nothing of what went before, unless the learning rate was to cool down by then.
 _LENGTHS = frozenset(["epochs", *(f"{stage}_steps" for stage in config.EVERY_STAGE)])
@@ -117,7 +117,7 @@ def _train_stage(
     begun_with: beginning.Beginning | None,
 ) -> None:
     total = hparams.stage_steps(name, per_epoch)
-    latest = checkpoints.latest(stages.folder(run_dir, name), say)
+    latest = checkpoints.latest(trained.folder(run_dir, name), say)
     start = checkpoints.step_of(latest) if latest else 0
     if start >= total:
         say(f"{name}: trained already, {start} steps; nothing to do")
@@ -153,8 +153,8 @@ def _train_stage(
 
 def _compare(run_dir: pathlib.Path, hparams: HParams) -> None:
     """Refuses other hyper-parameters than those that stages of the run were trained with."""
-    begun = [stage for stage in config.EVERY_STAGE if checkpoints.all_of(stages.folder(run_dir, stage))]
-    there = stages.hparams_of(run_dir) if begun else None
+    begun = [stage for stage in config.EVERY_STAGE if checkpoints.all_of(trained.folder(run_dir, stage))]
+    there = trained.hparams_of(run_dir) if begun else None
     if there is None:
         return
     theirs, ours = dataclasses.asdict(there), dataclasses.asdict(hparams)
@@ -177,7 +177,7 @@ def _facts(name: str, hparams: HParams, vgg_weights: str) -> dict[str, Any]:
 def _compare_data(run_dir: pathlib.Path, facts: dict[str, Any]) -> None:
     """Refuses another data set than that which stages of the run were trained on."""
     for name in config.EVERY_STAGE:
-        noted = stages.provenance(run_dir, name) if checkpoints.all_of(stages.folder(run_dir, name)) else {}
+        noted = trained.provenance(run_dir, name) if checkpoints.all_of(trained.folder(run_dir, name)) else {}
         if noted.get("dataset", facts["dataset"]) != facts["dataset"]:
             raise UserError(
                 f"the {name} stage of {run_dir} was begun with --dataset={noted['dataset']}, not {facts['dataset']}; "
@@ -202,7 +202,7 @@ def _told(data: Any) -> str:
 
 def _compare_vgg(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> None:
     """Refuses other features than those that a stage of the run has looked at."""
-    noted = stages.provenance(run_dir, name)
+    noted = trained.provenance(run_dir, name)
     if noted and noted.get("vgg") != facts["vgg"]:
         raise UserError(
             f"the {name} stage of {run_dir} was begun with --vgg={noted.get('vgg')}, not {facts['vgg']}; "
@@ -212,7 +212,7 @@ def _compare_vgg(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> Non
 
 def _compare_init(run_dir: pathlib.Path, name: str, facts: dict[str, Any]) -> None:
     """Refuses other weights to begin with than those that a stage of the run began with."""
-    noted, ours = (of.get("init") or {} for of in (stages.provenance(run_dir, name), facts))
+    noted, ours = (of.get("init") or {} for of in (trained.provenance(run_dir, name), facts))
     if noted.get("digest") != ours.get("digest"):
         began, given = (
             f"--init={of['name']} (step {of['step']}, digest {of['digest'][:8]})" if of else "no --init"

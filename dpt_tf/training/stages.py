@@ -7,23 +7,20 @@ joint        the whole generator, with both of them as they were left, and blend
 A generator of fewer blocks (`HParams.blocks`) goes through the same stages but for one that trains nothing of it.
 """
 
-import contextlib
 import dataclasses
-import json
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from dpt_tf import config, models, shipped
+from dpt_tf import config, models
 from dpt_tf.config import HParams
 from dpt_tf.ops import atlas, charts
-from dpt_tf.shipped import weights as shipped_weights
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import checkpoints, steps, summaries
+from dpt_tf.training import checkpoints, networks, steps, summaries, trained
 from dpt_tf.training.adam import Adam, Cooldown
 
 MakeOptimizer = Callable[[], Any]
@@ -75,15 +72,10 @@ def build(
         rate = Cooldown(hparams.learning_rate, hparams.cooldown, steps_in_all)
     optimizer = optimizer or (lambda: Adam(rate, hparams.beta_1, hparams.beta_2))
     keras.utils.set_random_seed(hparams.seed)
-    with precision(hparams.mixed_precision):
+    with networks.precision(hparams.mixed_precision):
         if name == "joint":
             return _joint(hparams, vgg_weights, optimizer)
         return {"predictive": _predictive, "inpainting": _inpainting, "pose": _pose}[name](hparams, optimizer)
-
-
-def folder(run_dir: pathlib.Path, name: str) -> pathlib.Path:
-    """Where a run keeps the checkpoints of a stage."""
-    return run_dir / name / "checkpoints"
 
 
 def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = print, has_weights: bool = False) -> None:
@@ -99,7 +91,7 @@ def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = prin
       UserError: an earlier stage has not been trained.
     """
     for name, variables in stage.earlier.items():
-        path = checkpoints.latest(folder(run_dir, name), say)
+        path = checkpoints.latest(trained.folder(run_dir, name), say)
         if path is None and has_weights:
             continue
         if path is None:
@@ -109,116 +101,6 @@ def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = prin
             )
         checkpoints.restore(path, {name: variables})
         say(f"{stage.name}: begins with {name} as of step {checkpoints.step_of(path)}")
-
-
-def load_generator(
-    run_dir: pathlib.Path | str, mixed_precision: str = "float32"
-) -> tuple[keras.Model, HParams, dict[str, Any]]:
-    """The generator of a run as its joint stage left it last, or a shipped one.
-
-    Args:
-      run_dir: what `train.py` calls `--workdir`, the folder that `dpt ship` wrote, or the name of a shipped model,
-        unless there is a folder of that name.
-      mixed_precision: what to run it in; the weights are float32 either way.
-
-    Returns:
-      The model, the run's hyper-parameters, and where the weights come from: run, checkpoint, step and what the run
-      wrote down about itself (data set, VGG weights, versions).
-
-    Raises:
-      UserError: this is no run, it has no joint stage, or none of its checkpoints is whole; shipped weights are
-        damaged, or another version's.
-    """
-    run_dir = shipped.find(run_dir)
-    if shipped.is_model(run_dir):
-        return _load_shipped(run_dir, mixed_precision, "joint")
-    hparams = hparams_of(run_dir)
-    if hparams is None:
-        raise UserError(
-            f"{run_dir} is not a run (it has no hparams.json); train one, train.py --workdir={run_dir}, or name a "
-            f"shipped model where no folder has its name: {', '.join(shipped.names())}"
-        )
-    path = checkpoints.latest(folder(run_dir, "joint"), print)
-    if path is None:
-        raise UserError(f"{run_dir} has no trained joint stage; run train.py with --workdir={run_dir} --stage=all")
-    with precision(mixed_precision):
-        network = generator_of(hparams)
-    checkpoints.restore(path, {"generator": network.variables})
-    facts = {"run": str(run_dir), "checkpoint": str(path), "step": checkpoints.step_of(path)}
-    return network, hparams, facts | provenance(run_dir, "joint")
-
-
-def load_fcn(
-    run_dir: pathlib.Path | str, mixed_precision: str = "float32"
-) -> tuple[keras.Model, HParams, dict[str, Any]]:
-    """The network of maps of a run as its pose stage left it last, or a shipped one; as `load_generator`."""
-    run_dir = shipped.find(run_dir)
-    if shipped.is_model(run_dir):
-        return _load_shipped(run_dir, mixed_precision, config.MAP_STAGE)
-    hparams = hparams_of(run_dir)
-    path = checkpoints.latest(folder(run_dir, config.MAP_STAGE), print) if hparams else None
-    if hparams is None or path is None:
-        raise UserError(f"{run_dir} has no trained pose stage; run train.py with --workdir={run_dir} --stage=pose")
-    with precision(mixed_precision):
-        network = fcn_of(hparams)
-    checkpoints.restore(path, {"fcn": network.variables})
-    facts = {"run": str(run_dir), "checkpoint": str(path), "step": checkpoints.step_of(path)}
-    return network, hparams, facts | provenance(run_dir, config.MAP_STAGE)
-
-
-def _load_shipped(
-    folder: pathlib.Path, mixed_precision: str, stage: str
-) -> tuple[keras.Model, HParams, dict[str, Any]]:
-    read = shipped_weights.read(folder)
-    if stage not in read.card["steps"]:
-        does = "finds maps and does not paint" if stage == "joint" else "paints and finds no maps"
-        raise UserError(f"{shipped.called(folder)} {does}; give another model")
-    with precision(mixed_precision):
-        network = generator_of(read.hparams) if stage == "joint" else fcn_of(read.hparams)
-    shipped_weights.assign(network, read.arrays, folder)
-    facts = {"run": shipped.called(folder), "checkpoint": str(folder / shipped.WEIGHTS)}
-    facts |= {"step": read.card["steps"][stage], "digest": read.card["digest"]}
-    return network, read.hparams, facts | read.card["provenance"]
-
-
-def hparams_of(run_dir: pathlib.Path) -> HParams | None:
-    """What a run wrote down as its hyper-parameters; None where there is no run.
-
-    Raises:
-      UserError: the file is damaged, or another version's.
-    """
-    try:
-        return config.load(run_dir / "hparams.json")
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
-def provenance(run_dir: pathlib.Path, name: str) -> dict[str, Any]:
-    """What a stage wrote down about itself; empty where it wrote nothing.
-
-    Raises:
-      UserError: the file is damaged.
-    """
-    path = run_dir / name / "provenance.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); remove it, nothing else depends on it") from None
-
-
-@contextlib.contextmanager
-def precision(mixed_precision: str) -> Iterator[None]:
-    """Networks built inside compute in `float32` or `bfloat16`; weights are float32 always."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if mixed_precision == "bfloat16" else "float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _predictive(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
@@ -263,7 +145,7 @@ def _inpainting(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
 
 
 def _joint(hparams: HParams, vgg_weights: str, make_optimizer: MakeOptimizer) -> Stage:
-    network = generator_of(hparams)
+    network = networks.generator_of(hparams)
     optimizer = _built(make_optimizer(), network)
     variables = {"generator": network.variables, "optimizer": optimizer.variables}
     features = models.vgg.build(vgg_weights, hparams.image_size) if looks_at_features(hparams) else None
@@ -298,7 +180,7 @@ def _joint(hparams: HParams, vgg_weights: str, make_optimizer: MakeOptimizer) ->
 
 
 def _pose(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
-    network = fcn_of(hparams)
+    network = networks.fcn_of(hparams)
     optimizer = _built(make_optimizer(), network)
 
     def pictures(x, truth):
@@ -315,35 +197,9 @@ def _pose(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
     return Stage(config.MAP_STAGE, steps.pose(network, optimizer, hparams), variables, network, optimizer, pictures)
 
 
-def fcn_of(hparams: HParams) -> keras.Model:
-    """The network that finds maps of these sizes, with fresh weights."""
-    reduced = hparams.fcn_reduced
-    return models.fcn.build(hparams.image_size, hparams.fcn_backbone, hparams.fcn_width, reduced=reduced)
-
-
 def looks_at_features(hparams: HParams) -> bool:
     """Whether a loss of the joint stage needs VGG19."""
     return bool(hparams.perceptual_weight or hparams.style_weight)
-
-
-def generator_of(hparams: HParams) -> keras.Model:
-    """The generator of these sizes, with fresh weights."""
-    return models.generator.build(
-        hparams.image_size,
-        hparams.atlas_size,
-        hparams.width,
-        hparams.residuals,
-        hparams.coder_width,
-        hparams.context_size,
-        hparams.blending_width,
-        hparams.blending_residuals,
-        hparams.source_pose,
-        hparams.target_pose,
-        hparams.blocks,
-        bool(hparams.palette),
-        bool(hparams.surface_prior),
-        hparams.blending,
-    )
 
 
 def _built(optimizer: Any, network: keras.Model) -> Any:

@@ -22,7 +22,7 @@ from dpt_tf.images import display, framing
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.models.composition import LARGEST, Composition
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import stages
+from dpt_tf.training import trained
 from dpt_tf.transfer.poses import Poses
 
 _SAVED_MODEL = "saved_model.pb"
@@ -160,7 +160,7 @@ def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estim
     folder = _newest(pathlib.Path(run_or_saved_model))
     if (folder / _SAVED_MODEL).is_file():
         return _load_saved_model(folder, pose)
-    model, hparams, provenance = stages.load_generator(folder)
+    model, hparams, provenance = trained.load_generator(folder)
     if hparams.keypoints_needed():
         raise UserError(f"{folder} was trained on keypoints; transfer from photos and maps needs a DensePose run")
     halves = composing(*Composition(model).halves()) if hparams.blending == "layers" else None

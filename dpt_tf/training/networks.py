@@ -1,0 +1,46 @@
+"""The networks that hyper-parameters name, with fresh weights."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+from dpt_tf import models
+from dpt_tf.config import HParams
+
+
+def generator_of(hparams: HParams) -> keras.Model:
+    """The generator of these sizes, with fresh weights."""
+    return models.generator.build(
+        hparams.image_size,
+        hparams.atlas_size,
+        hparams.width,
+        hparams.residuals,
+        hparams.coder_width,
+        hparams.context_size,
+        hparams.blending_width,
+        hparams.blending_residuals,
+        hparams.source_pose,
+        hparams.target_pose,
+        hparams.blocks,
+        bool(hparams.palette),
+        bool(hparams.surface_prior),
+        hparams.blending,
+    )
+
+
+def fcn_of(hparams: HParams) -> keras.Model:
+    """The network that finds maps of these sizes, with fresh weights."""
+    reduced = hparams.fcn_reduced
+    return models.fcn.build(hparams.image_size, hparams.fcn_backbone, hparams.fcn_width, reduced=reduced)
+
+
+@contextlib.contextmanager
+def precision(mixed_precision: str) -> Iterator[None]:
+    """Networks built inside compute in `float32` or `bfloat16`; weights are float32 always."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed_precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
