@@ -342,3 +342,12 @@ def test_hair_over_a_shoulder_leaves_the_nape_and_wide_sleeves_cover_more():
     narrow, wide = (person_with(sleeve=1.0, loose=loose) for loose in (0.0, 1.0))
     covers = [foreground(synthetic.render(one, STILL, WHITE, 96)[0]).sum() for one in (narrow, wide)]
     assert covers[1] > 1.1 * covers[0]
+
+
+def test_hair_shines_in_broad_patches_of_its_own():
+    phi, height = np.meshgrid(np.linspace(0, 360, 60, endpoint=False), np.linspace(0.85, 1, 60))
+    shines = [dataclasses.replace(synthetic.person(3).hair, patches=k).shine(height, phi) for k in range(8)]
+    for shine in shines:
+        assert 0.1 < shine.std() < 1
+        assert np.abs(np.diff(shine, axis=0)).max() < 0.35  # of a cycle of a sixth of the head at least
+    assert np.abs(shines[0] - shines[1]).mean() > 0.1

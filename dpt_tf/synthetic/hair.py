@@ -30,6 +30,8 @@ class Hair:
     swept: float = 0.0  # over the left shoulder (1) or the right one (-1), from the nape down
     waved: float = 0.0
     tips: tuple[float, float, float] | None = None  # another colour towards the ends, and in streaks
+    sheen: float = 0.0  # how much lighter it is where it shines, in patches as large as a face
+    patches: int = 0  # where those are
 
     @classmethod
     def sample(cls, rng: np.random.Generator, female: float) -> "Hair":
@@ -59,6 +61,16 @@ class Hair:
     def offset(self, height: NDArray, phi: NDArray) -> NDArray:
         """How far the hair of the cap stands off the skull."""
         return np.where(self.covers(height, phi), self.volume, 0.0)
+
+    def shine(self, height: NDArray, phi: NDArray) -> NDArray:
+        """How much the hair shines at (height, phi), about -1..1, in broad soft patches."""
+        rng = np.random.default_rng((self.patches, 0x5EE2))
+        total = np.zeros(np.shape(height))
+        for _ in range(4):
+            around, along = rng.integers(1, 6), rng.uniform(20, 110)
+            a, b = rng.uniform(0, 2 * np.pi, 2)
+            total = total + np.sin(np.deg2rad(around * phi) + a) * np.sin(along * height + b)
+        return total / 2
 
     def surfaces(self, head: float) -> list[Surface]:
         """What hangs from the cap, for a head of size `head`."""

@@ -107,6 +107,10 @@ def _hair(person: Person, height: NDArray, phi: NDArray) -> Floats:
     if person.hair.tips is not None:
         lower = np.clip((0.93 - height) / 0.12, 0, 1) + 0.5 * np.clip(np.sin(phi * 0.61 + 2 * np.sin(phi * 0.17)), 0, 1)
         colour = colour + np.clip(lower, 0, 1)[:, None] * (np.array(person.hair.tips) - colour)
+    if person.hair.sheen:
+        shine = person.hair.sheen * person.hair.shine(height, phi)
+        shade = shade * np.clip(1 + shine, 0.35, 2)
+        colour = colour + 0.12 * np.clip(shine, 0, 1)[:, None]  # of the light's colour, not the hair's
     return np.clip(colour * shade[:, None], 0, 1).astype(np.float32)
 
 

@@ -140,6 +140,8 @@ def varied(who: Person) -> Person:
     if rng.random() < 0.3:
         r, g, b = np.clip(np.array(hair.colour) * rng.uniform(1.2, 3) + rng.uniform(0, 0.12, 3), 0.02, 0.95)
         hair = dataclasses.replace(hair, tips=(float(r), float(g), float(b)))
+    if rng.random() < 0.7:
+        hair = dataclasses.replace(hair, sheen=float(rng.uniform(0.2, 1)), patches=who.seed)
     if rng.random() < 0.14:
         kind, peak = str(rng.choice(KINDS)), rng.normal(0, 12) + 180 * (rng.random() < 0.15)
         tall, wide = rng.uniform(0.004, 0.05), rng.uniform(0.04, 0.075)
