@@ -35,8 +35,11 @@ def prepare(folder, output, *flags) -> int:
     return main.guarded(lambda: main.dispatch(["prepare", str(folder), f"--output={output}", "--size=32", *flags]))
 
 
-def stored(output, split="train") -> dict:
+def stored(output, split="train", encoded=False) -> dict:
+    """The views of each person; with `encoded` pictures are files, which may have an alpha."""
     import tensorflow_datasets as tfds
 
     builder = tfds.builder_from_directory(records.open_prepared(output).directory)
-    return {item["id"].decode(): item["views"] for item in builder.as_dataset(split).as_numpy_iterator()}
+    decoders = {"views": {"image": tfds.decode.SkipDecoding()}} if encoded else None
+    items = builder.as_dataset(split, decoders=decoders).as_numpy_iterator()
+    return {item["id"].decode(): item["views"] for item in items}

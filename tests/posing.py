@@ -18,10 +18,13 @@ def photo(*people, height=96, width=80, backdrop=(90, 120, 90)):
 
 
 class ByColour:
-    """Whoever is red is a person: trunk above, thighs below. The larger the surer."""
+    """Whoever is red is a person: trunk above, thighs below. The larger the surer.
 
-    def __init__(self, name="by colour"):
-        self.name, self.asked = name, []
+    With `margin` it says who is the person beside the body: so many pixels round it.
+    """
+
+    def __init__(self, name="by colour", margin=None):
+        self.name, self.margin, self.asked = name, margin, []
 
     def people(self, photo, boxes=None):
         self.asked.append(boxes)
@@ -44,7 +47,12 @@ class ByColour:
         middle = (y0 + y1) // 2
         ramps(iuv, slice(y0, middle), slice(x0, x1), 2)
         ramps(iuv, slice(middle, y1), slice(x0, x1), 9)
-        return Person(tuple(map(float, box)), score, np.where(red[..., None], iuv, 0).astype(np.uint8))
+        iuv = np.where(red[..., None], iuv, 0).astype(np.uint8)
+        coverage = None
+        if self.margin is not None:
+            body = ndimage.binary_dilation(iuv[..., 0] > 0, np.ones((3, 3)), self.margin)
+            coverage = (255 * body[..., None]).astype(np.uint8)
+        return Person(tuple(map(float, box)), score, iuv, coverage)
 
 
 def walking(frames=16, height=120, width=110, speed=4.0, seed=0):

@@ -167,10 +167,29 @@ def test_what_is_too_large_is_composed_smaller_and_enlarged(paint, halves, monke
     photo = striped(iuv, wide=16)
     result = paint(photo, iuv, upright(160, 128))
     assert result["image"].shape == (160, 128, 3) and result["texture"].shape == (24, 64, 64, 3)
-    assert paint._last[2]["person"].shape == (1, 64, 50, 5)
+    assert paint._last[1]["person"].shape == (1, 64, 50, 5)
     np.testing.assert_array_equal(framing.within(iuv, 200), iuv)
     assert framing.within(np.zeros((3000, 2, 3), np.uint8), 300).shape == (300, 1, 3)
     assert framing.enlarged(np.zeros((300, 1, 1), np.uint8), 3000, 2).shape == (3000, 2, 1)
+
+
+def test_what_somebody_knows_to_be_the_person_is_not_left_in_the_backdrop(paint):
+    iuv = upright(128, 128)
+    photo = np.where(iuv[..., :1] > 0, np.uint8(220), np.uint8(90)).repeat(3, -1)
+    columns = np.flatnonzero((iuv[..., 0] > 0).any(0))
+    scarf = slice(60, 70), slice(max(0, columns[0] - 30), columns[0])
+    photo[scarf] = (255, 0, 0)
+    coverage = np.zeros([128, 128, 1], np.uint8)
+    coverage[scarf] = 255
+
+    def red(made):
+        behind = made["backdrop"][scarf].astype(int)
+        return (behind[..., 0] - behind[..., 1]).mean()
+
+    assert red(paint(photo, iuv, iuv)) > 25  # these weights see half of it
+    assert red(paint(photo, iuv, iuv, coverage=coverage)) < 5
+    with pytest.raises(ValueError, match=r"coverage must be uint8 \[128, 128, 1\], got"):
+        paint(photo, iuv, iuv, coverage=coverage[:64])
 
 
 def test_examples_of_a_batch_do_not_know_of_each_other(graphs):
@@ -178,9 +197,12 @@ def test_examples_of_a_batch_do_not_know_of_each_other(graphs):
     iuv = np.stack([upright(48, 40), upright(48, 40)[::-1, ::-1]])
     photos = np.stack([striped(iuv[0]), 255 - striped(iuv[1])])
     poses = np.stack([upright(70, 70), upright(70, 70)[:, ::-1]])
+    unknown = np.zeros_like(photos[..., :1])
 
     def painted(which):
-        return render(dict(source(*map(tf.constant, (photos[which], iuv[which])))), tf.constant(poses[which]))
+        return render(
+            dict(source(*map(tf.constant, (photos[which], iuv[which], unknown[which])))), tf.constant(poses[which])
+        )
 
     both = painted(slice(None))
     for k in range(2):

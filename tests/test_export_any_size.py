@@ -34,7 +34,7 @@ WIDE = upright(8, LARGEST + 2)
 def truth(toy_layers):
     """What the run's own graphs say: of the photos, and of the poses."""
     source, render = Composition(trained.load_generator(toy_layers / "run")[0]).halves()
-    unwrapped = dict(source(tf.constant(PHOTOS), tf.constant(IUV)))
+    unwrapped = dict(source(*map(tf.constant, (PHOTOS, IUV, np.zeros_like(PHOTOS[..., :1])))))
     outputs = render(unwrapped, tf.constant(POSES))
     return [{name: value.numpy() for name, value in found.items()} for found in (unwrapped, outputs)]
 

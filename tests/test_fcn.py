@@ -145,9 +145,18 @@ def test_who_is_seen_in_the_padding_alone_is_nobody():
 
 def test_the_whole_person_is_had_as_a_share_of_each_pixel():
     photo, true = scene(100, 100, (30, 20, 60, 90))
-    share = CropEstimator(painted, 64, "toy", flips=False).coverage(photo, (30, 20, 60, 90))
-    assert share.shape == (100, 100) and share.dtype == np.float32
-    assert ((share > 0.5) == (true[..., 0] > 0)).mean() > 0.97
+    (found,) = CropEstimator(painted, 64, "toy", flips=False).people(photo, [(30, 20, 60, 90)])
+    assert found.coverage.shape == (100, 100, 1) and found.coverage.dtype == np.uint8
+    assert ((found.coverage[..., 0] > 127) == (true[..., 0] > 0)).mean() > 0.97
+
+
+def test_a_faint_doubt_is_nobody():
+    def doubting(photo):
+        return painted(photo) | {"person": painted(photo)["person"] * 0 + tf.math.log(0.15 / 0.85)}
+
+    photo, _ = scene(100, 100, (30, 20, 60, 90))
+    (found,) = CropEstimator(doubting, 64, "toy", flips=False).people(photo, [(30, 20, 60, 90)])
+    assert found.map[..., 0].any() and not found.coverage.any()
 
 
 def test_a_look_in_the_mirror_gives_the_mirrored_map():

@@ -1,5 +1,7 @@
 """Photos where maps are wanted: who makes the map, which map wins, and how photos and maps are told apart."""
 
+import io
+
 import numpy as np
 import posing
 import pytest
@@ -52,10 +54,10 @@ class Painter(painter.Transfer):
     def __init__(self, pose=None):
         super().__init__(lambda inputs: {}, 32, {}, None, (lambda photo, iuv: {}, lambda texture, iuv: {}), pose)
 
-    def _compose(self, halves, source, source_iuv, target_iuv):
+    def _compose(self, halves, known, target_iuv):
         seen = np.zeros((*target_iuv.shape[:2], 1), np.uint8)
         names = ("image", "warped", "predicted")
-        return dict.fromkeys(names, target_iuv) | {"provenance": seen, "source_iuv": source_iuv}
+        return dict.fromkeys(names, target_iuv) | {"provenance": seen, "source_iuv": known[1], "coverage": known[2]}
 
 
 def test_a_photo_is_painted_in_the_pose_of_a_photo(files, estimator):
@@ -76,6 +78,13 @@ def test_maps_that_are_given_or_lie_beside_a_photo_ask_nobody(files, estimator):
         assert (paint(files / "c.png", target=files / target)["image"] == the_map(OTHER)).all()
     assert (paint(files / "c.png", the_map(ONE), target=files / "pose.png")["source_iuv"] == the_map(ONE)).all()
     assert not estimator.asked
+
+
+def test_who_makes_a_map_says_who_is_the_person_beside_the_body(files):
+    paint = Painter(posing.ByColour(margin=3))
+    covered = paint(files / "a.png", target=posing.photo(OTHER))["coverage"]
+    assert (covered[..., 0] > 0).sum() == (40 + 6) * (70 + 6)
+    assert not paint(files / "c.png", target=posing.photo(OTHER))["coverage"].any()  # its map lies beside it
 
 
 def test_who_makes_the_maps_is_named_when_a_model_is_loaded(files, toy_export):
@@ -218,3 +227,36 @@ def test_a_photo_that_cannot_be_read_stops_or_is_left_out(album, tmp_path, capsy
     assert "torn.jpg: a picture that cannot be read" in capsys.readouterr().err
     assert prepare(album, tmp_path / "out", "--pose=small", "--skip_bad") == 0
     assert "torn.jpg: a picture that cannot be read" in capsys.readouterr().out
+
+
+def alphas(output, name):
+    files = stored(output, encoded=True)[name]["image"]
+    return [np.asarray(Image.open(io.BytesIO(file)).convert("RGBA"))[..., 3] for file in files]
+
+
+def test_photos_whose_maps_are_made_know_who_is_the_person(album, tmp_path, capsys, estimator):
+    estimator.margin = 4
+    assert prepare(album, tmp_path / "out", "--pose=small", "--size=96") == 0
+    given, made, _ = alphas(tmp_path / "out", "anna")
+    assert (given == 255).all()  # of a map that was given nobody knows more
+    assert np.nonzero((made > 0).any(1))[0].tolist() == list(range(6, 84))
+    assert "mattes 4 photos know who is the person" in capsys.readouterr().out
+    assert not list(album.rglob("*matte*"))
+    photo = np.asarray(Image.open(io.BytesIO(stored(tmp_path / "out", encoded=True)["anna"]["image"][1])))
+    assert (photo[40, 4, :3] == (90, 120, 90)).all()  # the backdrop is still there
+
+
+def test_a_matte_that_is_given_counts_and_one_of_another_size_is_one_line(album, tmp_path, capsys):
+    matte = np.zeros((96, 80), np.uint8)
+    matte[:, 10:20] = 255
+    for name in ("anna", "bea"):
+        for view in range(2):
+            (album / name / f"{view}_IUV.png").write_bytes(iuv.encode(the_map(OTHER)))
+    Image.fromarray(matte).save(album / "anna" / "0_matte.png")
+    assert prepare(album, tmp_path / "out", "--size=96") == 0
+    first, second = alphas(tmp_path / "out", "anna")
+    assert np.nonzero(first.any(0))[0].tolist() == list(range(18, 28)) and (second == 255).all()
+    Image.fromarray(matte[:50]).save(album / "anna" / "0_matte.png")
+    assert prepare(album, tmp_path / "other", "--size=96") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "0_matte.png: 80 x 50 pixels, but its photo 0.png has 80 x 96; give the matte of this very photo" in said

@@ -136,7 +136,7 @@ def test_what_was_seen_is_left_as_it_is_and_what_was_imagined_is_tinted():
     photo, pose = np.full((8, 8, 3), (10, 200, 30), np.uint8), toys.body(40, 40)
     pose[:, 32:] = 0
     pose[8:-8, 8:14, 0] = 3  # 12 columns of the left half were seen, 12 of the right were not
-    painted = painting.paint(toys.Model(), photo, np.zeros_like(photo), Pose("p", pose))
+    painted = painting.paint(toys.Model(), painting.Person(photo, np.zeros_like(photo)), Pose("p", pose))
     tinted = (painted.overlay != painted.image).any(-1)
     np.testing.assert_array_equal(tinted, (pose[..., 0] > 0) & (np.arange(40) >= 20))
     assert painted.seen == pytest.approx(0.5)
@@ -144,7 +144,9 @@ def test_what_was_seen_is_left_as_it_is_and_what_was_imagined_is_tinted():
 
 
 def test_the_texture_before_is_grey_where_the_photo_shows_nothing_and_the_one_after_is_whole():
-    painted = painting.paint(toys.Model(), *2 * [np.zeros((8, 8, 3), np.uint8)], Pose("p", toys.body()))
+    painted = painting.paint(
+        toys.Model(), painting.Person(*2 * [np.zeros((8, 8, 3), np.uint8)]), Pose("p", toys.body())
+    )
     expected = np.full((16, 24, 3), painting.UNSEEN)
     expected[:2, 4:8] = 90  # part 2 is the second tile
     np.testing.assert_array_equal(painted.texture_before, expected)
@@ -152,19 +154,23 @@ def test_the_texture_before_is_grey_where_the_photo_shows_nothing_and_the_one_af
 
 
 def test_the_warped_view_shows_the_body_alone():
-    painted = painting.paint(toys.Model(), *2 * [np.full((8, 8, 3), 77, np.uint8)], Pose("p", toys.body()))
+    painted = painting.paint(
+        toys.Model(), painting.Person(*2 * [np.full((8, 8, 3), 77, np.uint8)]), Pose("p", toys.body())
+    )
     np.testing.assert_array_equal(painted.warped, 77 * (toys.body()[..., :1] > 0).repeat(3, -1))
 
 
 def test_a_model_with_layers_shows_them_and_the_backdrop_and_a_large_result_with_all_its_pixels():
     large = np.random.default_rng(0).integers(0, 256, (600, 540, 3)).astype(np.uint8)
-    plain = painting.paint(toys.Model(), *2 * [np.zeros((8, 8, 3), np.uint8)], Pose("p", toys.body()))
+    plain = painting.paint(toys.Model(), painting.Person(*2 * [np.zeros((8, 8, 3), np.uint8)]), Pose("p", toys.body()))
     assert plain.layers is None and 'class="layers"' not in markup.row(plain)
 
     def layered(*given):
         return toys.Model()(*given) | {"image": large, "layers": large, "backdrop": 255 - large}
 
-    painted = painting.paint(layered, *2 * [np.zeros((8, 8, 3), np.uint8)], Pose("p", toys.body(600, 540)))
+    painted = painting.paint(
+        layered, painting.Person(*2 * [np.zeros((8, 8, 3), np.uint8)]), Pose("p", toys.body(600, 540))
+    )
     np.testing.assert_array_equal(painted.backdrop, 255 - large)
     shown = markup.row(painted)
     assert shown.count(markup.png(large)) == 2  # to look at and to keep
@@ -185,7 +191,7 @@ def test_a_real_photo_is_painted_in_its_own_pose(realdata):
     name = "WOMEN#Dresses#id_00001674#02_3_back"
     photo, source_iuv = (Upload(realdata / "photos" / f"{name}{end}", f"{name}{end}") for end in (".jpg", "_IUV.png"))
     person = painting.read_person(photo, source_iuv)
-    painted = painting.paint(painter.Transfer(_nothing, 64, {}, None), *person, Pose("own", person[1]))
+    painted = painting.paint(painter.Transfer(_nothing, 64, {}, None), painting.Person(*person), Pose("own", person[1]))
     assert painted.overlay.shape == person[0].shape and painted.seen == 1
 
 

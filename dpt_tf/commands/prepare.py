@@ -234,6 +234,8 @@ def _report(prepared: records.Prepared, people: int, found: folders.Found, tally
         print(f"  maps   {count} x {order}")
     if maker and maker.made:
         print(f"  maps   {maker.made} made by {maker.estimator}, kept in {maker.folder}")
+    if tally.with_mattes:
+        print(f"  mattes {tally.with_mattes} photos know who is the person and can stand before other backdrops")
     for note, count in tally.mended.most_common():
         print(f"  mended {note}: {count} views")
     _list("photos without an IUV file, left out", list(map(str, found.photos_alone)))

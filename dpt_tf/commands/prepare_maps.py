@@ -1,7 +1,7 @@
 """The part of `dpt prepare` that makes maps which are missing, and keeps them in the folder that is written to.
 
-They lie in `OUTPUT/.maps`, a folder for each estimator, so that a second start does not make them again; the photos'
-own folder stays as it is.
+They lie in `OUTPUT/.maps`, a folder for each estimator, so that a second start does not make them again, and with them
+mattes, where it knows who is the person beside the body. The photos' own folder stays as it is.
 """
 
 import hashlib
@@ -41,16 +41,16 @@ class Maker:
         quiet.start_tensorflow()
         estimator = choosing.open_estimator(self._which)
         self.estimator = estimator.name
-        known = self.folder / hashlib.sha256(estimator.name.encode()).hexdigest()[:12]
+        known = self.folder / hashlib.sha256(f"{estimator.name}, with mattes".encode()).hexdigest()[:12]
         found: dict[pathlib.Path, pathlib.Path | None] = {}
         for photo in tqdm(lonely, unit="photo", desc=f"maps by {estimator.name}", leave=False):
             folder, file = known / photo.parent.relative_to(self._root), f"{photo.name}_IUV.png"
             try:
                 try:
-                    made = map_files.make(photo, folder, estimator, map_files.Asked(), file)
+                    made = map_files.make(photo, folder, estimator, map_files.Asked(), file, mattes=True)
                 except map_files.MadeElsewhere:  # of a photo that has been replaced since
                     (folder / file).unlink()
-                    made = map_files.make(photo, folder, estimator, map_files.Asked(), file)
+                    made = map_files.make(photo, folder, estimator, map_files.Asked(), file, mattes=True)
             except asking.Nobody:
                 continue
             except UserError as error:

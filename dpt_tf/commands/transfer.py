@@ -61,8 +61,9 @@ def run(args: argparse.Namespace) -> int:
 
     photo = read_photo(args.source)
     made = Poses(args.pose, lambda line: print(line, file=sys.stderr))
+    coverage = None
     if args.source_iuv is None:
-        source_iuv = made.of_source(photo, args.source)
+        source_iuv, coverage = made.of_source(photo, args.source)
     else:
         source_iuv = iuv.read(args.source_iuv, photo=str(args.source), size=photo.shape[:2])
     poses = [*map(iuv.read, args.target_iuv), *map(made.of, args.target)]
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     paint = painter.load(args.model or shipped.folder())
     rows = []
     for pose, output in zip(poses, outputs, strict=True):
-        result = paint(photo, source_iuv, pose)
+        result = paint(photo, source_iuv, pose, coverage=coverage)
         display.save(output, result["image"])
         print(output)
         rows.append(_row(photo, display.colour_map(pose), result))

@@ -20,6 +20,7 @@ LARGEST = 1024
 """Side of a crop beyond which a map is made at this size and enlarged."""
 _LEAST = 0.004  # of the photo looked at, what a patch of body must have to be somebody
 _SURE = 0.5
+_FAINT = 0.2  # up to which nobody is said to be there, and from 1 less that on somebody
 
 Network = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
@@ -49,19 +50,21 @@ class Look:
         inside = tf.reduce_all(box[:, 2:] - box[:, :2] >= 1, -1)  # some lie in the padding
         return tf.boolean_mask(box, inside), tf.boolean_mask(found.mean, inside)
 
-    def map_in(self, photo: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-        """The map of whoever stands in a box: uint8 `[H, W, 3]` (I, U, V)."""
+    def seen_in(self, photo: tf.Tensor, box: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The map of whoever stands in a box, and how much of each pixel is that person, hair and cloth included.
+
+        Returns:
+          uint8 `[H, W, 3]` (I, U, V) and uint8 `[H, W, 1]`.
+        """
         square = crops.around(box)
         found = self._at(photo, square)
         side = tf.minimum(square[2], LARGEST)
-        part, uv = (tf.image.resize(found[name], tf.stack([side, side])) for name in ("part", "uv"))
-        return tf.ensure_shape(crops.paste(charts.iuv_of(part, uv)[0], square, photo), [None, None, 3])
-
-    def coverage_in(self, photo: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-        """How much of each pixel is the person in the box, hair and cloth beside the body too: float32 `[H, W]`."""
-        square = crops.around(box)
-        person = tf.image.resize(self._at(photo, square)["person"], tf.stack([square[2], square[2]]))
-        return crops.paste(tf.sigmoid(person)[0], square, photo)[..., 0]
+        part, uv, person = (tf.image.resize(found[name], [side, side]) for name in ("part", "uv", "person"))
+        # A faint doubt over a whole wall is none.
+        share = tf.clip_by_value((tf.sigmoid(person) - _FAINT) / (1 - 2 * _FAINT), 0.0, 1.0)
+        share = tf.cast(tf.round(255 * share), tf.uint8)
+        made, covered = (crops.paste(one[0], square, photo) for one in (charts.iuv_of(part, uv)[0], share[0]))
+        return tf.ensure_shape(made, [None, None, 3]), tf.ensure_shape(covered, [None, None, 1])
 
     def _at(self, photo: tf.Tensor, square: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._network(crops.cut(photo, square, self._size)[None])
@@ -87,9 +90,7 @@ class CropEstimator:
         look = Look(network, size, flips)
         specs = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([4], tf.float64)]
         self._find = tf.function(look.find, specs[:1], autograph=False)
-        self._map_in, self._coverage_in = (
-            tf.function(one, specs, autograph=False) for one in (look.map_in, look.coverage_in)
-        )
+        self._seen_in = tf.function(look.seen_in, specs, autograph=False)
 
     def people(self, photo: np.ndarray, boxes: Sequence[Box] | None = None) -> list[Person]:
         """As `Estimator.people`."""
@@ -98,12 +99,11 @@ class CropEstimator:
         if boxes is None:
             found, sure = self._find(picture)
             boxes, scores = [tuple(box) for box in found.numpy().tolist()], sure.numpy().tolist()
-        maps = (self._map_in(picture, tf.constant(box, tf.float64)).numpy() for box in boxes)
-        return [Person(*one) for one in zip(boxes, scores, maps, strict=True)]
-
-    def coverage(self, photo: np.ndarray, box: Box) -> np.ndarray:
-        """How much of each pixel is the person in the box, hair and cloth beside the body too: float32 `[H, W]`."""
-        return self._coverage_in(tf.constant(photo), tf.constant(box, tf.float64)).numpy()
+        seen = (self._seen_in(picture, tf.constant(box, tf.float64)) for box in boxes)
+        return [
+            Person(box, score, iuv.numpy(), covered.numpy())
+            for box, score, (iuv, covered) in zip(boxes, scores, seen, strict=True)
+        ]
 
 
 def _both_ways(network: Network) -> Network:

@@ -21,11 +21,14 @@ class Person:
       box: x0, y0, x1, y1 in the photo's pixels, corners of pixels (a box over the whole photo ends at W, H).
       score: in [0, 1], how sure the estimator is that somebody is there; 1 where the box was given.
       map: uint8 `[H, W, 3]` (I, U, V) of the photo's size, as `dpt_tf.iuv` has it; 0 off the person.
+      coverage: uint8 `[H, W, 1]`, how much of each pixel is the person, hair and cloth beside the body too, 255 for all
+        of it; None where the estimator does not know.
     """
 
     box: Box
     score: float
     map: np.ndarray
+    coverage: np.ndarray | None = None
 
 
 class Estimator(Protocol):

@@ -90,8 +90,8 @@ def name(photo: pathlib.Path, person: int | None = None) -> str:
 
 
 def is_map_name(path: pathlib.Path) -> bool:
-    """Whether a file is called like a map, or like Detectron's picture of indices, and hence is no photo."""
-    return path.stem.lower().endswith(("_iuv", "_inds"))
+    """Whether a file is called like a map, a matte, or Detectron's picture of indices, and hence is no photo."""
+    return path.stem.lower().endswith(("_iuv", "_inds", "_matte"))
 
 
 def beside(photo: pathlib.Path) -> pathlib.Path | None:
@@ -103,7 +103,14 @@ def beside(photo: pathlib.Path) -> pathlib.Path | None:
     return None
 
 
-def make(photo: pathlib.Path, folder: pathlib.Path, estimator: Estimator, asked: Asked, file: str = "") -> list[Made]:
+def make(
+    photo: pathlib.Path,
+    folder: pathlib.Path,
+    estimator: Estimator,
+    asked: Asked,
+    file: str = "",
+    mattes: bool = False,
+) -> list[Made]:
     """The maps of a photo in `folder`, made unless they are there.
 
     Args:
@@ -112,6 +119,7 @@ def make(photo: pathlib.Path, folder: pathlib.Path, estimator: Estimator, asked:
       estimator: asked where a map is missing.
       asked: for whom.
       file: the map's name, if another one than `name` gives; for one person.
+      mattes: whether the photo's matte is written, too (`naming.matte`), where the estimator knows it.
 
     Raises:
       Nobody: nobody is found.
@@ -134,6 +142,8 @@ def make(photo: pathlib.Path, folder: pathlib.Path, estimator: Estimator, asked:
         path = folder / (file or name(photo, number if asked.everybody else None))
         _own(path, facts)
         said = {"Person": f"{number} of {len(people)}", "Score": f"{person.score:.3f}", "Box": asking.said(person.box)}
+        if mattes and person.coverage is not None:
+            write_matte(naming.matte(path), person.coverage)
         write(path, person.map, facts | said)
         made.append(Made(path, said["Score"], said["Box"], True))
     return made[::-1]
@@ -144,6 +154,15 @@ def write(path: pathlib.Path, made: np.ndarray, said: Mapping[str, str]) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.written(path) as aside:
         aside.write_bytes(iuv.encode(made, said))
+
+
+def write_matte(path: pathlib.Path, coverage: np.ndarray) -> None:
+    """A matte, uint8 `[H, W, 1]`, whole or not at all."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic.written(path) as aside:
+        Image.fromarray(coverage[..., 0]).save(aside, "PNG")
 
 
 def read(path: pathlib.Path) -> np.ndarray:

@@ -82,7 +82,8 @@ class AnySize(Signatures):
         x = checks.sizes({"source": source, "source_iuv": source_iuv}, self._inner)
         refusals = _one_size("source_iuv", x["source_iuv"], "source", x["source"])
         refusals += checks.within("source", x["source"], LARGEST) + checks.maps("source_iuv", x["source_iuv"])
-        return self._source(*(checks.after(refusals, value) for value in x.values()))
+        source, source_iuv = (checks.after(refusals, value) for value in x.values())
+        return self._source(source, source_iuv, _unknown(source))
 
     def render(self, *inputs) -> Tensors:
         """The rest."""
@@ -95,13 +96,19 @@ class AnySize(Signatures):
         target_iuv = x.pop("target_iuv")
         return self._rendered(x, target_iuv)
 
-    def painted(self, source, source_iuv, target_iuv) -> tf.Tensor:
+    def painted(self, source, source_iuv, target_iuv, coverage=None) -> tf.Tensor:
         """As `Signatures.painted`."""
-        return self._rendered(dict(self._source(source, source_iuv)), target_iuv)["image"]
+        coverage = _unknown(source) if coverage is None else coverage
+        return self._rendered(dict(self._source(source, source_iuv, coverage)), target_iuv)["image"]
 
     def _paint(self, source, source_iuv, target_iuv) -> Tensors:
         outputs = self._model({"source": source, "source_iuv": source_iuv, "target_iuv": target_iuv})
         return {name: outputs[name] for name in ("image", "warped", "provenance")}
+
+
+def _unknown(photo: tf.Tensor) -> tf.Tensor:
+    """The coverage of a photo of which nobody said who is the person."""
+    return tf.zeros_like(photo[..., :1])
 
 
 def _one_size(name: str, one: tf.Tensor, of: str, other: tf.Tensor) -> list[tf.Operation]:

@@ -40,7 +40,8 @@ class Photos:
         )
         self._look = Look(whole, size)
         self._person = traced(self._find, [_ENCODED, _PHOTO, _NUMBERS])
-        self._painted = traced(answers.painted, [tf.TensorSpec([None, *_PHOTO.shape], tf.uint8)] * 3)
+        shapes = [[None, *_PHOTO.shape]] * 3 + [[None, None, None, 1]]
+        self._painted = traced(answers.painted, [tf.TensorSpec(shape, tf.uint8) for shape in shapes])
 
     def add_to(self, archive: keras.export.ExportArchive) -> None:
         """Adds both as endpoints."""
@@ -62,7 +63,7 @@ class Photos:
             called = checks.sentence("photo_bytes[", number, "]")
             photo = reading.read_photo(called, data, None)
             box = checks.after([_refuse_box(checks.sentence("box[", number, "]"), box, photo)], box)
-            iuv, found, score = self._person(called, photo, tf.cast(box, tf.float64))
+            iuv, _, found, score = self._person(called, photo, tf.cast(box, tf.float64))
             return tf.io.encode_png(iuv), tf.cast(found, tf.float32), score
 
         gives = (_ENCODED, tf.TensorSpec([4], tf.float32), tf.TensorSpec([], tf.float32))
@@ -76,13 +77,14 @@ class Photos:
 
         def one(numbered):
             number, *files = numbered
-            pictures, maps = [], []
+            people = []
             for name, data in zip(names, files, strict=True):
                 called = checks.sentence(f"{name}[", number, "]")
                 photo = reading.read_photo(called, data, None)
-                pictures.append(photo)
-                maps.append(self._person(called, photo, tf.zeros([4], tf.float64))[0])
-            return tf.io.encode_png(self._painted(pictures[0][None], maps[0][None], maps[1][None])[0])
+                people.append((photo, *self._person(called, photo, tf.zeros([4], tf.float64))[:2]))
+            (source, source_iuv, coverage), (_, target_iuv, _) = people
+            made = self._painted(source[None], source_iuv[None], target_iuv[None], coverage[None])
+            return tf.io.encode_png(made[0])
 
         return {"image_bytes": _each(one, (x["source_bytes"], x["target_bytes"]), _ENCODED)}
 
@@ -95,7 +97,7 @@ class Photos:
         return True
 
     def _find(self, called, photo, box):
-        """Map, box and score of whoever stands in the box, or, where it is 0, of the surest person."""
+        """Map, coverage, box and score of whoever stands in the box, or, where it is 0, of the surest person."""
 
         def given():
             return box[None], tf.ones([1])
@@ -106,9 +108,9 @@ class Photos:
             " shows nobody, as far as the network of maps can tell; give another photo, or the person's box to `pose`",
         )
         boxes = checks.after([checks.refuse(tf.equal(tf.shape(boxes)[0], 0), *words)], boxes)
-        iuv = self._look.map_in(photo, boxes[0])
+        iuv, coverage = self._look.seen_in(photo, boxes[0])
         iuv = checks.after([checks.refuse(~tf.reduce_any(iuv[..., 0] > 0), *words)], iuv)
-        return iuv, boxes[0], scores[0]
+        return iuv, coverage, boxes[0], scores[0]
 
 
 def _refuse_box(called, box, photo) -> tf.Operation:

@@ -104,8 +104,12 @@ class Signatures:
         )
         return self._render(**x | {"observed": tf.cast(x["observed"], tf.float32)})
 
-    def painted(self, source, source_iuv, target_iuv) -> tf.Tensor:
-        """Pictures of any size, uint8 `[B, H, W, 3]`, without checks: the photo in the pose, of the pose's size."""
+    def painted(self, source, source_iuv, target_iuv, coverage=None) -> tf.Tensor:
+        """Pictures of any size, uint8 `[B, H, W, 3]`, without checks: the photo in the pose, of the pose's size.
+
+        `coverage` uint8 `[B, H, W, 1]` says who is the person beside the body; networks with layers ask for it.
+        """
+        del coverage
         square = frame.square_photo(source, self._size) / 127.5 - 1
         pixels = self._pixels(square, *(frame.square_map(iuv, self._size) for iuv in (source_iuv, target_iuv)))
         return frame.unsquare_photo(pixels, tf.shape(target_iuv)[1], tf.shape(target_iuv)[2])

@@ -58,6 +58,12 @@ def square_map(iuv: np.ndarray, size: int) -> np.ndarray:
     return _resize(np.pad(iuv, margins) if np.any(margins) else iuv, size, _NEAREST)
 
 
+def square_share(share: np.ndarray, size: int) -> np.ndarray:
+    """`[H, W] -> [size, size]` uint8, padded by 0, smooth."""
+    margins = _margins(*share.shape)[:2]
+    return _resize(np.pad(share, margins), size, Image.Resampling.BILINEAR)
+
+
 def within(picture: np.ndarray, most: int, is_map: bool = False) -> np.ndarray:
     """`[H, W, C]` uint8 in proportion, so that its longer side is `most` at most; a map by nearest neighbour."""
     height, width = picture.shape[:2]
@@ -65,7 +71,9 @@ def within(picture: np.ndarray, most: int, is_map: bool = False) -> np.ndarray:
     if part >= 1:
         return picture
     sides = max(1, round(width * part)), max(1, round(height * part))
-    return np.asarray(Image.fromarray(picture).resize(sides, _NEAREST if is_map else _SMOOTH))
+    plain = picture[..., 0] if picture.shape[-1] == 1 else picture
+    small = np.asarray(Image.fromarray(plain).resize(sides, _NEAREST if is_map else _SMOOTH))
+    return small.reshape(*sides[::-1], picture.shape[-1])
 
 
 def enlarged(picture: np.ndarray, height: int, width: int) -> np.ndarray:

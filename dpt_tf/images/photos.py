@@ -59,6 +59,14 @@ def square(path: pathlib.Path, size: int) -> tuple[bytes, int, int]:
     return _encode(framing.square_photo(pixels, size, (height, width)), jpeg), height, width
 
 
+def with_matte(encoded: bytes, matte: np.ndarray) -> bytes:
+    """An encoded square with a matte as its alpha, a PNG; what is the person's is 255, `[H, W]` uint8 at any size."""
+    with Image.open(io.BytesIO(encoded)) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    alpha = framing.square_share(matte, len(pixels))
+    return _encode(np.concatenate([pixels, alpha[..., None]], -1), jpeg=False)
+
+
 @contextlib.contextmanager
 def _opened(path: pathlib.Path, data: bytes) -> Iterator[Image.Image]:
     """The picture in `data`; whatever goes wrong with it is one line that names `path`."""

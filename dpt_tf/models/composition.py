@@ -55,17 +55,20 @@ class Composition:
     def halves(self) -> tuple[Any, Any]:
         """`source` and `render` as one graph each: concrete functions, the second's source by its names."""
         picture = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        source = tf.function(self.source, autograph=False).get_concrete_function(picture, picture)
+        coverage = tf.TensorSpec([None, None, None, 1], tf.uint8)
+        source = tf.function(self.source, autograph=False).get_concrete_function(picture, picture, coverage)
         found = source.structured_outputs
         specs = {name: tf.TensorSpec(found[name].shape, found[name].dtype, name) for name in found}
         return source, tf.function(self.render, autograph=False).get_concrete_function(specs, picture)
 
-    def source(self, photo: tf.Tensor, source_iuv: tf.Tensor) -> dict[str, tf.Tensor]:
+    def source(self, photo: tf.Tensor, source_iuv: tf.Tensor, coverage: tf.Tensor) -> dict[str, tf.Tensor]:
         """What depends on the photo alone.
 
         Args:
           photo: uint8 `[B, H, W, 3]`.
           source_iuv: uint8 `[B, H, W, 3]`.
+          coverage: uint8 `[B, H, W, 1]`, how much of each pixel is the person, hair and cloth beside the body too, as
+            far as somebody else knows (`densepose.crops`); 0 where nobody does. What either sees is the person.
 
         Returns:
           uint8, at the photo's own size, L the longer of H and W and R' about L, within bounds:
@@ -76,17 +79,19 @@ class Composition:
           And what the networks see: small_source, small_iuv, small_texture, small_observed, small_backdrop,
           small_matte, places (`ops.surroundings`).
         """
-        small = self._small(photo, source_iuv)
-        return (
-            self._small_outputs(small) | self._surface(photo, source_iuv, small) | self._rest(photo, source_iuv, small)
-        )
+        coverage = tf.cast(coverage, tf.float32) / 255
+        small = self._small(photo, source_iuv, coverage)
+        rest = self._rest(photo, source_iuv, coverage, small)
+        return self._small_outputs(small) | self._surface(photo, source_iuv, small) | rest
 
-    def _small(self, photo, source_iuv):
+    def _small(self, photo, source_iuv, coverage):
         square = {
             "source": frame.square_photo(photo, self.size) / 127.5 - 1,
             "source_iuv": frame.square_map(source_iuv, self.size),
         }
-        return square | self._unwrap(square) | self._matte(square)
+        matte = tf.maximum(self._matte(square)["matte"], frame.square_share(coverage, self.size))
+        behind = backdrop.without(square["source"], matte, pyramid.all_levels(self.size))
+        return square | self._unwrap(square) | {"matte": matte, "backdrop": behind}
 
     def _small_outputs(self, small):
         names = {"source": "source", "iuv": "source_iuv", "texture": "texture", "observed": "observed"}
@@ -137,13 +142,14 @@ class Composition:
         fitting = tf.cast(tf.round(tf.pow(2.0, power)), tf.int32)
         return tf.clip_by_value(fitting, self._resolution, max(self._resolution, _LARGEST_ATLAS))
 
-    def _rest(self, photo, source_iuv, small):
+    def _rest(self, photo, source_iuv, coverage, small):
         """Backdrop, and who is the person."""
         height, width = tf.shape(photo)[1], tf.shape(photo)[2]
         side, top, left = frame.margins(height, width)
         body = backdrop.body_of(source_iuv)
         small_body = backdrop.body_of(small["source_iuv"])
         matte = tf.where(body > 0, 1.0, frame.unsquare(_beyond(small["matte"], 1 - small_body), height, width))
+        matte = tf.maximum(matte, coverage)
         # A small pixel's margin, as at S x S, and one for what the small matte cannot tell of a full pixel.
         hole = backdrop.dilate(tf.minimum(1.0, 2 * small["matte"]), 2)
         hole = tf.maximum(frame.unsquare(hole, height, width), tf.minimum(1.0, 2 * matte))

@@ -37,6 +37,14 @@ def square_map(iuv: tf.Tensor, size: int) -> tf.Tensor:
     return iuv
 
 
+def square_share(share: tf.Tensor, size: int) -> tf.Tensor:
+    """float32 `[B, H, W, 1]` -> float32 `[B, S, S, 1]`, a mean where it is reduced; 0 beyond the picture."""
+    height, width = _sizes(share)
+    side, top, left = margins(height, width)
+    padded = tf.pad(share, [[0, 0], [top, side - height - top], [left, side - width - left], [0, 0]])
+    return tf.ensure_shape(tf.image.resize(padded, [size, size], antialias=True), [None, size, size, 1])
+
+
 def unsquare(square: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """The part of a square that is a picture of this size, bilinear: `[B, S, S, C] -> float32 [B, H, W, C]`."""
     side, top, left = margins(height, width)

@@ -28,8 +28,9 @@ from dpt_tf.transfer.poses import Poses
 _SAVED_MODEL = "saved_model.pb"
 COMPOSED = ("image", "warped", "predicted", "provenance", "backdrop", "layers")
 
-# uint8 `[1, H, W, 3]` photo and map to all that is to be kept of them; that and a pose's map to pictures (`COMPOSED`).
-Halves = tuple[Callable[[np.ndarray, np.ndarray], Mapping], Callable[[Mapping, np.ndarray], Mapping]]
+# uint8 `[1, H, W, 3]` photo and map, and coverage `[1, H, W, 1]`, to all that is to be kept of them; that and a pose's
+# map to pictures (`COMPOSED`).
+Halves = tuple[Callable[[np.ndarray, np.ndarray, np.ndarray], Mapping], Callable[[Mapping, np.ndarray], Mapping]]
 
 
 class Transfer:
@@ -59,7 +60,7 @@ class Transfer:
         """
         self.image_size, self.provenance = image_size, provenance
         self._function, self._owner, self._halves = function, owner, halves
-        self._last: tuple[np.ndarray, np.ndarray, Mapping] | None = None
+        self._last: tuple[tuple[np.ndarray, ...], Mapping] | None = None
         self._poses = Poses(pose)
 
     def __call__(
@@ -69,6 +70,7 @@ class Transfer:
         target_iuv: np.ndarray | None = None,
         *,
         target: np.ndarray | str | os.PathLike | None = None,
+        coverage: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
         """The person of `source` in the pose of `target_iuv`, or of whoever `target` shows.
 
@@ -79,6 +81,9 @@ class Transfer:
           target_iuv: uint8 `[H', W', 3]`, the pose to paint; its frame is the frame of the result.
           target: instead of `target_iuv`, a photo of the pose: uint8 `[H', W', 3]`, or a path, also a map's. An array
             given here is a photo and never a map: the two cannot be told apart, so the keyword does it.
+          coverage: uint8 `[H, W, 1]`, how much of each pixel of `source` is the person, hair and cloth beside the body
+            too, as far as somebody knows (`Person.coverage`); what is left behind is cleaner for it. Known by itself
+            where the source's map is made by a network that says so. Without layers, and of an export, it is not used.
 
         Returns:
           uint8: `image`, `warped` and `predicted` `[H', W', 3]`; `provenance` `[H', W', 1]`, 255 where the pixel's
@@ -99,7 +104,7 @@ class Transfer:
         source = asking.read(source) if not isinstance(source, np.ndarray) else source
         _check_picture("source", source)
         if source_iuv is None:
-            source_iuv = self._poses.of_source(source, path)
+            source_iuv, coverage = self._poses.of_source(source, path)
         if target_iuv is None:
             assert target is not None
             target_iuv = self._poses.of(target)
@@ -111,7 +116,9 @@ class Transfer:
                 f"{source_iuv.shape[0]}: a photo and its map must be of one size"
             )
         if self._halves is not None:
-            return self._compose(self._halves, source, source_iuv, target_iuv)
+            coverage = np.zeros([*source.shape[:2], 1], np.uint8) if coverage is None else coverage
+            _check_coverage(coverage, source)
+            return self._compose(self._halves, (source, source_iuv, coverage), target_iuv)
         size = self.image_size
         photo = framing.square_photo(source, size).astype(np.float32) / 127.5 - 1
         outputs = self._function(
@@ -132,13 +139,12 @@ class Transfer:
         result["observed"] = outputs["observed"][0].numpy().astype(np.uint8)
         return result
 
-    def _compose(self, halves, source, source_iuv, target_iuv) -> dict[str, np.ndarray]:
+    def _compose(self, halves, known: tuple[np.ndarray, ...], target_iuv) -> dict[str, np.ndarray]:
         of_source, render = halves
-        last = self._last
-        if last is None or not (np.array_equal(last[0], source) and np.array_equal(last[1], source_iuv)):
-            photo, iuv = framing.within(source, LARGEST), framing.within(source_iuv, LARGEST, is_map=True)
-            last = self._last = source.copy(), source_iuv.copy(), of_source(photo[None], iuv[None])
-        unwrapped = last[2]
+        if self._last is None or not all(map(np.array_equal, self._last[0], known)):
+            small = (framing.within(one, LARGEST, is_map=k == 1)[None] for k, one in enumerate(known))
+            self._last = tuple(one.copy() for one in known), of_source(*small)
+        unwrapped = self._last[1]
         outputs = render(unwrapped, framing.within(target_iuv, LARGEST, is_map=True)[None])
         result = {name: framing.enlarged(outputs[name][0].numpy(), *target_iuv.shape[:2]) for name in COMPOSED}
         result["texture"] = unwrapped["texture"][0].numpy()
@@ -173,7 +179,7 @@ def composing(source: Callable, render: Callable) -> Halves:
     def paint(unwrapped, target_iuv):
         return render(dict(unwrapped), tf.constant(target_iuv))
 
-    return lambda photo, iuv: source(tf.constant(photo), tf.constant(iuv)), paint
+    return lambda *known: source(*map(tf.constant, known)), paint
 
 
 def _newest(folder: pathlib.Path) -> pathlib.Path:
@@ -203,7 +209,7 @@ def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator 
     halves = None
     if sizes["texture"][1] is None:  # an export that composes pictures of any size
         halves = composing(
-            lambda photo, source_iuv: signatures["texture"](source=photo, source_iuv=source_iuv),
+            lambda photo, source_iuv, _: signatures["texture"](source=photo, source_iuv=source_iuv),
             lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
         )
     noted = folder / "assets.extra" / "provenance.json"
@@ -219,6 +225,12 @@ def _check_picture(name: str, picture: np.ndarray) -> None:
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
         raise ValueError(f"{name} must be a uint8 array [H, W, 3], got {got}")
+
+
+def _check_coverage(coverage: np.ndarray, source: np.ndarray) -> None:
+    if coverage.dtype != np.uint8 or coverage.shape != (*source.shape[:2], 1):
+        height, width = source.shape[:2]
+        raise ValueError(f"coverage must be uint8 [{height}, {width}, 1], got {coverage.dtype} {coverage.shape}")
 
 
 def _check_map(name: str, iuv: np.ndarray) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from dpt_tf import iuv
 from dpt_tf.densepose import asking, choosing, map_files
-from dpt_tf.densepose.estimator import Estimator
+from dpt_tf.densepose.estimator import Estimator, Person
 
 _KEPT = 8  # photos whose maps are kept in memory
 
@@ -28,7 +28,7 @@ class Poses:
         """`estimator` as `choosing.open_estimator` takes it; `say` is told which map is whose, a line each."""
         self._which, self._say = estimator, say
         self._estimator: Estimator | None = None
-        self._made: collections.OrderedDict[bytes, np.ndarray] = collections.OrderedDict()
+        self._made: collections.OrderedDict[bytes, Person] = collections.OrderedDict()
 
     def of(self, given: str | os.PathLike | np.ndarray) -> np.ndarray:
         """The map in a file, of a photo's file, or of a photo: uint8 `[H, W, 3]` (I, U, V).
@@ -39,27 +39,31 @@ class Poses:
           ValueError: an array that is no photo.
         """
         if isinstance(given, np.ndarray):
-            return self._make(asking.read(given), "a photo")
+            return self._make(asking.read(given), "a photo").map
         path = pathlib.Path(given)
         if _is_map(path):
             return iuv.read(path)
         if beside := map_files.beside(path):
             self._say(f"{path}: its map is {beside}")
             return iuv.read(beside)
-        return self._make(asking.read(path), str(path))
+        return self._make(asking.read(path), str(path)).map
 
-    def of_source(self, photo: np.ndarray, path: pathlib.Path | None = None) -> np.ndarray:
-        """The map of a photo that was read already, from `path` if from anywhere.
+    def of_source(self, photo: np.ndarray, path: pathlib.Path | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """The map of a photo that was read already, from `path` if from anywhere, and who is the person beside it.
+
+        Returns:
+          The map, and `Person.coverage`; None for that where the map was not made here.
 
         Raises:
           As `of` does.
         """
         if path is not None and (beside := map_files.beside(path)):
             self._say(f"{path}: its map is {beside}")
-            return iuv.read(beside, photo=str(path), size=photo.shape[:2])
-        return self._make(photo, "the source" if path is None else str(path))
+            return iuv.read(beside, photo=str(path), size=photo.shape[:2]), None
+        person = self._make(photo, "the source" if path is None else str(path))
+        return person.map, person.coverage
 
-    def _make(self, photo: np.ndarray, name: str) -> np.ndarray:
+    def _make(self, photo: np.ndarray, name: str) -> Person:
         key = hashlib.sha256(repr(photo.shape).encode() + photo.tobytes()).digest()
         if key not in self._made:
             self._estimator = self._estimator or choosing.open_estimator(self._which)
@@ -68,7 +72,7 @@ class Poses:
             except asking.Nobody as error:
                 raise asking.Nobody(f"{name}: {error}; or give the map") from None
             self._say(f"{name}: its map is made by {self._estimator.name}, score {person.score:.3f}")
-            self._made[key] = person.map
+            self._made[key] = person
             if len(self._made) > _KEPT:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)

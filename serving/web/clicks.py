@@ -38,7 +38,7 @@ class Clicks:
     def warm_up(self) -> None:
         """Works once for nobody: the first call traces the networks, which takes seconds."""
         person = painting.read_person(*self.first)
-        painting.paint(self._transfer, *person, Pose("", next(iter(self.ready.values()))))
+        painting.paint(self._transfer, person, Pose("", next(iter(self.ready.values()))))
         self.maps.look(self.first.photo)
 
     def is_made(self, photo: Upload | None, source_iuv: Upload | None) -> bool:
@@ -115,7 +115,7 @@ class Clicks:
             textures = ""
             for done, pose in enumerate(wanted):
                 yield markup.going_on(done, len(wanted), f"painting {pose.name}"), markup.rows(rows), textures
-                painted = painting.paint(self._transfer, *person, pose)
+                painted = painting.paint(self._transfer, person, pose)
                 rows.append(markup.row(painted))
                 textures = textures or markup.textures(painted)
             yield "", markup.rows(rows), textures
@@ -150,7 +150,7 @@ class Clicks:
                 wanted = [Pose(f"frame {k}", made) for k, made in enumerate(examples.turn(self.size), 1)]
             frames: list[np.ndarray] = []
             for done, pose in enumerate(wanted, 1):
-                image = self._transfer(*person, pose.iuv)["image"]
+                image = person.painted(self._transfer, pose.iuv)["image"]
                 frames.append(painting.enlarged(image))
                 yield (
                     markup.going_on(done, len(wanted), f"frame {done} of {len(wanted)}"),
@@ -160,11 +160,11 @@ class Clicks:
         except UserError as error:
             yield markup.said(str(error)), ""
 
-    def _person(self, photo: Upload | None, source_iuv: Upload | None, wish: str) -> tuple[np.ndarray, np.ndarray]:
+    def _person(self, photo: Upload | None, source_iuv: Upload | None, wish: str) -> painting.Person:
         if photo is None or not self.is_made(photo, source_iuv):
             return painting.read_person(photo, source_iuv)
         looked = self.maps.look(photo, wish)
-        return looked.photo, looked.map()
+        return painting.Person(looked.photo, looked.map(), looked.coverage)
 
     def _pose(self, photo: Upload, number: int, wishes: str) -> Pose:
         return Pose(photo.name, self.maps.look(photo, estimating.wishes(wishes).get(number, "")).map())

@@ -42,6 +42,7 @@ class Looked:
       boxes: of everybody found, the surest first.
       meant: the box of whoever is meant.
       iuv: their map, of the size of `photo`; None where there is none yet.
+      coverage: how much of each pixel is that person, `Person.coverage`; None where nobody says.
       told: who made the map, of whom, how sure.
       sentence: why there is no map, with the remedy; empty where nobody has been looked for yet.
     """
@@ -52,6 +53,7 @@ class Looked:
     boxes: tuple[Box, ...] = ()
     meant: Box | None = None
     iuv: np.ndarray | None = None
+    coverage: np.ndarray | None = None
     told: str = ""
     sentence: str = ""
 
@@ -67,19 +69,21 @@ class Looked:
 
 
 class _Piece(NamedTuple):
-    """Somebody found: the part of the map that is not background, and where it begins."""
+    """Somebody found: of map and coverage the part that is not background, and where it begins."""
 
     box: Box
     score: float
     top: int
     left: int
-    iuv: np.ndarray
+    seen: np.ndarray
+    covers: bool
 
-    def on(self, photo: np.ndarray) -> np.ndarray:
-        """The map, of the photo's size."""
-        whole = np.zeros_like(photo)
-        whole[self.top : self.top + len(self.iuv), self.left : self.left + self.iuv.shape[1]] = self.iuv
-        return whole
+    def on(self, photo: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Map and coverage, of the photo's size."""
+        whole = np.zeros([*photo.shape[:2], 4], np.uint8)
+        whole[self.top : self.top + len(self.seen), self.left : self.left + self.seen.shape[1]] = self.seen
+        iuv, coverage = np.split(whole, [3], -1)
+        return np.ascontiguousarray(iuv), np.ascontiguousarray(coverage) if self.covers else None
 
 
 class Maps:
@@ -132,9 +136,9 @@ class Maps:
             whom = f"person {number} of {len(found)}, score {one.score:.2f}"
         else:
             whom = "whoever the whole photo shows" if whole else f"whoever is in box {asking.said(box)}"
-        return dataclasses.replace(
-            looked, boxes=boxes, meant=box or boxes[number - 1], iuv=one.on(looked.photo), told=f"{self.name}: {whom}"
-        )
+        iuv, coverage = one.on(looked.photo)
+        meant, told = box or boxes[number - 1], f"{self.name}: {whom}"
+        return dataclasses.replace(looked, boxes=boxes, meant=meant, iuv=iuv, coverage=coverage, told=told)
 
     def _nobody(self, name: str, where: str) -> str:
         if map_files.is_map_name(pathlib.Path(name)):
@@ -163,7 +167,7 @@ class Maps:
         return pieces
 
     def _bytes(self) -> int:
-        return sum(piece.iuv.nbytes for pieces in self._kept.values() for piece in pieces)
+        return sum(piece.seen.nbytes for pieces in self._kept.values() for piece in pieces)
 
     def _known(self, key: tuple) -> tuple[_Piece, ...] | None:
         with self._keeping:
@@ -226,7 +230,10 @@ def _outwards(box: Box) -> Box:
 
 
 def _piece(person: Person) -> _Piece:
-    body = person.map[..., 0] > 0
-    rows, columns = np.nonzero(body.any(1))[0], np.nonzero(body.any(0))[0]
+    covers = person.coverage is not None
+    coverage = np.zeros_like(person.map[..., :1]) if person.coverage is None else person.coverage
+    there = (person.map[..., 0] > 0) | (coverage[..., 0] > 0)
+    rows, columns = np.nonzero(there.any(1))[0], np.nonzero(there.any(0))[0]
     top, left = int(rows[0]), int(columns[0])
-    return _Piece(person.box, person.score, top, left, person.map[top : rows[-1] + 1, left : columns[-1] + 1].copy())
+    seen = np.concatenate([person.map, coverage], -1)[top : rows[-1] + 1, left : columns[-1] + 1].copy()
+    return _Piece(person.box, person.score, top, left, seen, covers)

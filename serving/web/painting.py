@@ -9,6 +9,7 @@ import dataclasses
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -22,7 +23,8 @@ TINT = (236, 0, 140)  # of what was imagined
 _STRENGTH = 0.5
 UNSEEN = 200  # the grey of texels that the photo does not show
 
-Paint = Callable[[np.ndarray, np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
+Paint = Callable[..., Mapping[str, np.ndarray]]
+"""What `dpt_tf.load` gives."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,19 @@ class Pose:
 
     name: str
     iuv: np.ndarray
+
+
+class Person(NamedTuple):
+    """Somebody to paint: a photo, its map, and who is the person beside the body, where that is known."""
+
+    photo: np.ndarray
+    iuv: np.ndarray
+    coverage: np.ndarray | None = None
+
+    def painted(self, transfer: Paint, pose: np.ndarray) -> Mapping[str, np.ndarray]:
+        """In the pose of a map."""
+        known = {} if self.coverage is None else {"coverage": self.coverage}
+        return transfer(self.photo, self.iuv, pose, **known)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +111,7 @@ def read_map(upload: Upload, photo: str | None = None, size: tuple[int, int] | N
         return iuv.decode(upload.path.read_bytes(), upload.name, photo=photo, size=size).iuv
 
 
-def read_person(photo: Upload | None, source_iuv: Upload | None) -> tuple[np.ndarray, np.ndarray]:
+def read_person(photo: Upload | None, source_iuv: Upload | None) -> Person:
     """A photo and its map, of one size.
 
     Raises:
@@ -113,7 +128,7 @@ def read_person(photo: Upload | None, source_iuv: Upload | None) -> tuple[np.nda
             f"{photo.name} is {picture.shape[1]} x {picture.shape[0]} but {source_iuv.name} is {made.shape[1]} x "
             f"{made.shape[0]}: give the map that was made from this very photo"
         )
-    return picture, made
+    return Person(picture, made)
 
 
 def no_map(name: str) -> str:
@@ -145,9 +160,9 @@ def refuse_many(count: int, most: int) -> None:
         raise UserError(f"{count} poses are too many at once: give {max(0, most)} at most")
 
 
-def paint(transfer: Paint, photo: np.ndarray, source_iuv: np.ndarray, pose: Pose) -> Painted:
-    """One picture and all that explains it; `transfer` is what `dpt_tf.load` gives."""
-    result = transfer(photo, source_iuv, pose.iuv)
+def paint(transfer: Paint, person: Person, pose: Pose) -> Painted:
+    """One picture and all that explains it."""
+    result = person.painted(transfer, pose.iuv)
     body = pose.iuv[..., 0] > 0
     seen = result["provenance"][..., 0] / 255.0
     return Painted(

@@ -3,7 +3,8 @@
 A person is a sub-folder, or the folder itself where photos lie in it directly. A photo `x.jpg` belongs with
 `x_IUV.png`, `x_iuv.png`, `x_IUV.npy` or `x.npy`, beside it or in a parallel folder: `images`, `photos`, `frames` and
 `iuv` as names of folders separate kinds of files, not people, so `anna/images/x.jpg` + `anna/iuv/x_IUV.png` and
-`images/anna/x.jpg` + `iuv/anna/x.png` are both a view of anna.
+`images/anna/x.jpg` + `iuv/anna/x.png` are both a view of anna. `x_matte.png` beside a map says who is the person, hair
+and cloth too: it becomes the photo's alpha, with which training puts people before other backdrops.
 
 A dump of Detectron2's (`.pkl`) has maps of all photos that it names, whatever the folders in its names; it is asked for
 photos without a map of their own. Where people use the same file names, the dump nearest above a photo counts, and then
@@ -27,7 +28,7 @@ from dpt_tf.data import matching, records
 from dpt_tf.data.keypoints import Joints, on_person
 from dpt_tf.data.matching import KINDS
 from dpt_tf.data.prepare.held_out import by_numbers
-from dpt_tf.images import framing
+from dpt_tf.images import framing, naming
 from dpt_tf.images import photos as photo_files
 from dpt_tf.system.errors import UserError
 
@@ -62,6 +63,7 @@ class Tally:
     orders: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     mended: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     left_out: list[str] = dataclasses.field(default_factory=list)
+    with_mattes: int = 0
     with_keypoints: int = 0
     without_keypoints: list[str] = dataclasses.field(default_factory=list)
     off_person: list[str] = dataclasses.field(default_factory=list)
@@ -91,7 +93,7 @@ def find(folder: str | os.PathLike, make: Make | None = None) -> Found:
         marked = stem.lower().endswith("_iuv")
         if (marked and suffix in (*PHOTOS, *MAPS)) or (suffix in MAPS and (kinds == {"map"} or suffix == ".npy")):
             maps[person, stem[:-4] if marked else stem].append(path)
-        elif suffix in PHOTOS and "map" not in kinds and not stem.lower().endswith("_inds"):
+        elif suffix in PHOTOS and "map" not in kinds and not stem.lower().endswith(("_inds", "_matte")):
             photos[person, stem].append(path)
         elif suffix == DUMPS:
             dumps.append(path)
@@ -176,6 +178,9 @@ def read_view(
     if coordinates.shape[:2] != (height, width):
         coordinates = iuv.resize(coordinates, height, width)
         tally.mended["map resized to its photo"] += 1
+    if mapped.suffix.lower() in MAPS and (matte := naming.matte(mapped)).is_file():
+        image = photo_files.with_matte(image, _matte(matte, photo, height, width))
+        tally.with_mattes += 1
     joints = _joints(photo, coordinates, size, keypoints, tally) if keypoints else records.no_keypoints()
     return {
         "name": photo.name,
@@ -184,6 +189,16 @@ def read_view(
         "keypoints": joints,
         "held_out": False,
     }
+
+
+def _matte(path: pathlib.Path, photo: pathlib.Path, height: int, width: int) -> np.ndarray:
+    pixels = photo_files.read(path)[..., 0]
+    if pixels.shape != (height, width):
+        raise UserError(
+            f"{path}: {pixels.shape[1]} x {pixels.shape[0]} pixels, but its photo {photo.name} has {width} x {height}; "
+            "give the matte of this very photo, or remove it"
+        )
+    return pixels
 
 
 def _kind_of_note(note: str) -> str:
