@@ -8,6 +8,7 @@ from coco_toys import person, runs_of, write
 from dpt_tf import config
 from dpt_tf.data import fingerprint, read, sparse_records
 from dpt_tf.data.prepare import densepose_coco
+from dpt_tf.evaluation import card
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import loop, run, stages, trained
 
@@ -126,3 +127,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(prepared, tmp_path):
         np.testing.assert_array_equal(np.array(one), np.array(other))
     assert whole[2]["dataset"] == "densepose_coco" and whole[2]["data"] == fingerprint.of(prepared)
     assert (whole[2]["data"]["views"], whole[2]["data"]["points"]) == ({"train": 5}, {"train": 10})
+    noted = trained.provenance(tmp_path / "whole", "pose")
+    made = card.facts("toy", tmp_path / "whole", hparams, noted, prepared, {}, "", "none", stage="pose")
+    assert made["description"] == "toy" and made["steps"] == {"pose": 4}
+    assert "--dataset=densepose_coco" in made["command"] and "--stage=pose" in made["command"]

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         args.data_dir,
         {split: _shown(densepose_coco.examples(of, args.pictures, args.size), of) for split, of in read.items()},
         args.size,
-        "People of DensePose-COCO with annotated points.",
+        "People of DensePose-COCO with annotated points",
     )
     print(f"{written.directory}: {written.image_size} pixels")
     for split in sorted(written.files, reverse=True):
