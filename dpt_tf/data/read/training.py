@@ -54,17 +54,7 @@ def _examples(data_dir: str | os.PathLike, hparams: HParams, stage: str) -> _Exa
     if stage not in EVERY_STAGE:
         raise ValueError(f"no such stage: {stage}; have {', '.join(EVERY_STAGE)}")
     if stage == MAP_STAGE and sparse_records.holds(data_dir):
-        sparse = densepose.open_for(data_dir, "train", hparams.image_size)
-        return _Examples(
-            stored=_Stored(
-                sparse.files["train"], sparse.people["train"], sparse.num_bytes["train"], densepose.as_views
-            ),
-            in_epoch=sparse.people["train"],
-            of_item=lambda views: views,
-            views_of=lambda view, _views, _seed: view[None],
-            decode=functools.partial(densepose.decode_person, hparams=hparams, stored=sparse.image_size),
-            scale=lambda inputs, target: (inputs, target),
-        )
+        return _people_with_points(data_dir, hparams)
     prepared = stored.open_for(data_dir, hparams, "train")
     parse = functools.partial(_parse_training, rule="all" if stage in _EACH_VIEW else prepared.rule)
     held = _Stored(prepared.files["train"], prepared.items["train"], prepared.num_bytes["train"], parse)
@@ -97,12 +87,26 @@ def _examples(data_dir: str | os.PathLike, hparams: HParams, stage: str) -> _Exa
     )
 
 
+def _people_with_points(data_dir: str | os.PathLike, hparams: HParams) -> _Examples:
+    """Each of them by itself."""
+    sparse = densepose.open_for(data_dir, "train", hparams.image_size)
+    people = sparse.people["train"]
+    return _Examples(
+        stored=_Stored(sparse.files["train"], people, sparse.num_bytes["train"], densepose.as_views),
+        in_epoch=people,
+        of_item=lambda views: views,
+        views_of=lambda view, _views, _seed: view[None],
+        decode=functools.partial(densepose.decode_person, hparams=hparams, stored=sparse.image_size),
+        scale=lambda inputs, target: (inputs, target),
+    )
+
+
 def train_batches(data_dir: str | os.PathLike, hparams: HParams, stage: str, start_step: int = 0) -> tf.data.Dataset:
     """Endless batches from the `start_step`-th on. Epochs follow one another without a gap or a smaller batch.
 
     Raises:
       UserError: no such data set, other picture size than `hparams.image_size`, no keypoints though a conditioning
-      needs them.
+      needs them, single points for another stage than that of maps.
     """
     examples = _examples(data_dir, hparams, stage)
     held = examples.stored
