@@ -6,6 +6,7 @@
   python train.py --dataset=deepfashion --data_dir=data/df    on what `dpt build` wrote
   python train.py --dataset=folder --data_dir=data/me --init=people --stage=all    a shipped model, on with it
   python train.py --preset=pose --stage=pose                  the network that finds maps
+  python train.py --preset=pose --stage=pose --dataset=densepose_coco --data_dir=data/coco    the same, of points
   python train.py --hparams=batch_size=4,gan_weight=0         with other numbers; they are listed in dpt_tf/config.py
 
 The same command goes on with a run that was stopped. It ends with 0 when the stages are trained, 1 when training cannot
@@ -25,14 +26,20 @@ from dpt_tf.shipped import fitting
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
 
-DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
+DATASETS = ("synthetic", "folder", "deepfashion", "mvc", "densepose_coco")
 
-_DATASET = flags.DEFINE_enum("dataset", "synthetic", DATASETS, "What to train on.")
+_DATASET = flags.DEFINE_enum(
+    "dataset",
+    "synthetic",
+    DATASETS,
+    "What to train on; densepose_coco, people with single points, is for --stage=pose alone.",
+)
 _STAGE = flags.DEFINE_enum(
     "stage",
     "all",
     [*config.EVERY_STAGE, "all"],
-    "Which stage to train; all: those that paint, one after the other; pose: the network that finds maps.",
+    "Which stage to train; all: those that paint, one after the other; pose: the network that finds maps, of people "
+    "with whole maps (any --dataset) or with points (densepose_coco).",
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "The prepared data set; synthetic: where to keep it.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder; by default runs/DATASET-PRESET.")
@@ -59,6 +66,7 @@ def _train(argv: list[str]) -> int:
     hparams = _parse(argv)
     names = config.STAGES if _STAGE.value == "all" else (_STAGE.value,)
     hparams.needed(names)  # before people are made for nothing
+    training_data.refuse_stages(_DATASET.value, names)
     if _INIT.value:
         fitting.refuse(_INIT.value, hparams, names)
     data_dir = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None

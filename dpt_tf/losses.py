@@ -8,7 +8,8 @@ Note:
 
 The losses of maps are DensePose's (Güler et al., CVPR 2018): cross entropy of the parts, smooth L1 of U and V of the
 true part only, where somebody labelled them, so people with a dense truth and people with a hundred points are learnt
-from alike. An output is smaller than the photo; each of its places is held against the pixels that it stands for.
+from alike. Of the latter `parts_at_points` takes the place of `parts`. An output is smaller than the photo; each of its
+places is held against the pixels that it stands for.
 """
 
 import tensorflow as tf
@@ -135,6 +136,45 @@ def parts(part, logits):
     return tf.math.divide_no_nan(cross_entropy, tf.reduce_sum(labels, [1, 2, 3]))
 
 
+def parts_at_points(part, logits):
+    """`parts` of people of whom single points are labelled, and of the other pixels whether they are of the body.
+
+    With p_0 the background's probability, n pixels on the body and N of them with a point, w the `PART_WEIGHTS`:
+
+      a pixel off the body               - w_0 log p_0
+      a pixel of it without a point      - log(1 - p_0)
+      a point, of part I                 - w_I (log(1 - p_0) + n / N log(p_I / (1 - p_0)))
+
+    and their sum is divided by w_0 for each pixel off the body and by n / N w_I for each point (by n where there is
+    none). The n / N are those pixels that a point stands for: points all over a body cost what `parts` says, few cost
+    about as much, so a network goes on from dense truth to points with the same weights of its losses.
+
+    Args:
+      part: as above, but -1 is a pixel of the body without a point.
+      logits: as above.
+
+    Note:
+      DensePose has one output for body or background, held against the masks with weight 5, and one for the parts,
+      held against the points alone with weight 1. Here one softmax says both, and this is its likelihood. The pixels
+      off the mask within the box are background there, too. Which coarse part a pixel is of is left out, as there.
+    """
+    by_place = _by_place(part, logits)  # [B, S/s, S/s, s * s]
+    labels = tf.reduce_sum(tf.one_hot(by_place, logits.shape[-1]) * PART_WEIGHTS, 3)
+    outside, points = labels[..., :1], labels[..., 1:]
+    bare, pointed = (tf.cast(which, tf.float32) for which in (by_place < 0, by_place > 0))
+    log_p = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+    log_body = tf.reduce_logsumexp(log_p[..., 1:], -1, keepdims=True)
+    axes = [1, 2, 3]
+    count, weight = tf.reduce_sum(pointed, axes), tf.reduce_sum(points, axes)
+    body = count + tf.reduce_sum(bare, axes)
+    each = tf.math.divide_no_nan(body, count)
+    off = tf.reduce_sum(outside * log_p[..., :1], axes)
+    on = tf.reduce_sum(tf.reduce_sum(tf.concat([bare, points], -1), -1, keepdims=True) * log_body, axes)
+    which = each * tf.reduce_sum(points * (log_p[..., 1:] - log_body), axes)
+    total = tf.reduce_sum(outside, axes) + tf.where(count > 0, each * weight, body)
+    return tf.math.divide_no_nan(-(off + on + which), total)
+
+
 def coordinates(part, uv, predicted, beta=0.1):
     """Smooth L1 of U and V of the true part, mean over the pixels that have one.
 
@@ -167,7 +207,17 @@ def person(coverage, logit):
 
 def head(part, logit):
     """Binary cross entropy of the head, mean over all pixels that are labelled; logit `[B, S/s, S/s, 1]`."""
-    known, own = (_share(tf.cast(of, tf.float32), logit) for of in (part >= 0, part >= 23))
+    return covered(tf.where(part < 0, -1.0, tf.cast(part >= 23, tf.float32)), logit)
+
+
+def covered(coverage, logit):
+    """Binary cross entropy of what covers a share of each pixel, mean over the pixels where it is known.
+
+    Args:
+      coverage: float32 `[B, S, S]`: 0..1, and -1 where nobody knows.
+      logit: `[B, S/s, S/s, 1]`.
+    """
+    known, own = _share(tf.cast(coverage >= 0, tf.float32), logit), _share(tf.nn.relu(coverage), logit)
     cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(
         tf.math.divide_no_nan(own, known), tf.cast(logit[..., 0], tf.float32)
     )

@@ -111,8 +111,8 @@ def test_the_verb_tells_what_it_wrote_and_the_rest_says_what_it_is_not(tmp_path,
     test, _ = write(tmp_path, [person(5)], "densepose_coco_2014_minival.json")
     assert prepare(train, pictures, tmp_path / "data", "--size=32", f"--test_annotations={test}") == 0
     told = capsys.readouterr().out
-    assert "train  1 people, 3 points; 1 people without points left out" in told and "test   1 people" in told
-    with pytest.raises(UserError, match="was not written by"):
+    assert "train  1 people, 3 points; 1 people without points or masks left out" in told and "test   1 people" in told
+    with pytest.raises(UserError, match=r"single points, no pairs; .*--dataset=densepose_coco --stage=pose"):
         records.open_prepared(tmp_path / "data")
 
 
@@ -126,6 +126,7 @@ DAMAGED = {
     "masks": ({"dp_masks": [{"size": [256, 256], "counts": 5}]}, "mask 1 of annotation 7 is damaged"),
     "small masks": ({"dp_masks": [{"size": [2, 2], "counts": "04"}]}, "mask 1 of annotation 7 is damaged"),
     "no points": ({"dp_x": [], "dp_y": [], "dp_I": [], "dp_U": [], "dp_V": []}, "nobody in it has points"),
+    "no masks": ({"dp_masks": [[]] * 14}, "nobody in it has points and masks"),
 }
 
 

@@ -30,6 +30,7 @@ LOSSES = {
 
 # Maps of 4 x 4 pixels, 25 parts: left half part 2, right half background; places are 2 x 2.
 PART = tf.constant(np.repeat([[2, 2, 0, 0]], 4, 0)[None].repeat(2, 0), tf.int32)
+POINTS = tf.constant([[[2, -1, 0, 0], [-1, -1, 0, 0]] * 2] * 2, tf.int32)  # the same person, of two points
 UV = texture(2, 2, 4, 4, 2) / 4 + 0.5
 LOSSES |= {
     "parts": lambda b: losses.parts(PART[:b], texture(3, 2, 2, 2, 25)[:b]),
@@ -37,6 +38,8 @@ LOSSES |= {
     "person": lambda b: losses.person(tf.cast(PART[:b] > 0, tf.float32), texture(5, 2, 2, 2, 1)[:b]),
     "head": lambda b: losses.head(PART[:b] + 21, texture(6, 2, 1, 1, 1)[:b]),
     "facing": lambda b: losses.facing(PART[:b], texture(7, 2, 1)[:b]),
+    "parts_at_points": lambda b: losses.parts_at_points(POINTS[:b], texture(3, 2, 2, 2, 25)[:b]),
+    "covered": lambda b: losses.covered(tf.cast(POINTS[:b], tf.float32) / 2, texture(6, 2, 2, 2, 1)[:b]),
 }
 
 
@@ -161,6 +164,50 @@ def test_unlabelled_pixels_cost_nothing():
     logits_elsewhere = tf.concat([logits[:, :1, :1], 0 * logits[:, :1, 1:]], 2)
     logits_elsewhere = tf.concat([logits_elsewhere, 0 * logits[:, 1:]], 1)
     np.testing.assert_allclose(losses.parts(one, logits), losses.parts(one, logits_elsewhere), rtol=1e-6)
+
+
+def test_points_all_over_a_body_cost_what_a_map_does():
+    part, logits = tf.constant(np.random.default_rng(0).integers(0, 25, (3, 8, 8)), tf.int32), texture(3, 3, 4, 4, 25)
+    np.testing.assert_allclose(losses.parts_at_points(part, logits), losses.parts(part, logits), rtol=1e-5)
+
+
+def enlarged(part):
+    return tf.constant(np.kron(part, np.ones((2, 2), int))[None], tf.int32)
+
+
+def test_parts_at_points_by_hand():
+    # Two pixels of background, three of body, of which one has a point of part 3, which counts 2.
+    # Each four times, for a place stands for 2 x 2 pixels.
+    part = enlarged([[0, 0, -1, -1, 3, 0]])
+    logits = texture(5, 1, 1, 6, 25)
+    p = tf.nn.softmax(logits[0, 0]).numpy()
+    outside, bare = [-0.3 * np.log(p[k, 0]) for k in (0, 1, 5)], [-np.log(1 - p[k, 0]) for k in (2, 3)]
+    point = -2 * (np.log(1 - p[4, 0]) + 3 * np.log(p[4, 3] / (1 - p[4, 0])))
+    by_hand = (sum(outside) + sum(bare) + point) / (3 * 0.3 + 3 * 2)
+    np.testing.assert_allclose(losses.parts_at_points(part, logits), [by_hand], rtol=1e-5)
+    # Without a point what is left is whether it is a body.
+    part = enlarged([[0, 0, -1, -1, -1, 0]])
+    by_hand = (sum(outside) + sum(bare) - np.log(1 - p[4, 0])) / (3 * 0.3 + 3)
+    np.testing.assert_allclose(losses.parts_at_points(part, logits), [by_hand], rtol=1e-5)
+
+
+def test_the_few_points_of_a_body_cost_about_as_much_as_its_map():
+    rng = np.random.default_rng(1)
+    dense = np.where(np.arange(64)[:, None] < 32, rng.integers(1, 25, (64, 64)), 0)
+    sparse = np.where((dense > 0) & (rng.random(dense.shape) > 0.1), -1, dense)
+    logits = 3 * tf.one_hot(dense[None, ::2, ::2], 25) * tf.constant(rng.random((1, 32, 32, 1)), tf.float32)
+    costs = (
+        of(tf.constant(part[None]), logits) for of, part in ((losses.parts_at_points, sparse), (losses.parts, dense))
+    )
+    assert abs(np.divide(*costs)[0] - 1) < 0.05
+
+
+def test_what_covers_a_pixel_costs_only_where_it_is_known():
+    logit = tf.constant([[[[2.0], [-1.0]]]])
+    cost = losses.covered(tf.constant([[[1.0, -1.0], [0.0, -1.0], [-1.0, -1.0], [-1.0, -1.0]]]), tf.zeros([1, 2, 1, 1]))
+    np.testing.assert_allclose(cost, [np.log(2)], rtol=1e-6)
+    both = losses.covered(tf.constant([[[1.0, -1.0, -1.0, -1.0]] * 2]), logit)
+    np.testing.assert_allclose(both, [np.log(1 + np.exp(-2))], rtol=1e-5)
 
 
 def test_coordinates_look_at_the_true_part_only_and_tell_u_from_v():

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import time
 
+import coco_toys
 import numpy as np
 import pytest
 import tensorflow as tf
 from toy import make_item
 
 from dpt_tf import config
-from dpt_tf.data import records
+from dpt_tf.data import records, sparse_records
+from dpt_tf.data.prepare import densepose_coco
 from dpt_tf.training import checkpoints
 from dpt_tf.training import run as training
 
@@ -118,7 +120,7 @@ def test_ctrl_c_saves_and_ends_with_130(tmp_path, data_dir):
     [
         (["--dateset=folder"], "Unknown command line flag 'dateset'"),
         (["folder"], "folder is not a flag"),
-        (["--dataset=folders"], "should be one of <synthetic|folder|deepfashion|mvc>"),
+        (["--dataset=folders"], "should be one of <synthetic|folder|deepfashion|mvc|densepose_coco>"),
         (["--stage=third"], "should be one of <predictive|inpainting|joint|pose|all>"),
         (["--preset=large"], "no such preset: large; have layers, paper, pose, small"),
         (["--hparams=widht=4"], "no such hyper-parameter: widht; have atlas_size"),
@@ -127,6 +129,14 @@ def test_ctrl_c_saves_and_ends_with_130(tmp_path, data_dir):
         (["--stage=inpainting", "--hparams=blocks=warping"], "the inpainting stage has nothing to train"),
         (["--dataset=folder"], "--dataset=folder wants --data_dir=DIR"),
         (["--dataset=folder", "--data_dir=nowhere"], "no such folder: nowhere"),
+        (
+            ["--dataset=densepose_coco"],
+            "the predictive, inpainting, joint stage cannot be trained on it; give --stage=pose",
+        ),
+        (
+            ["--dataset=densepose_coco", "--stage=pose"],
+            "data/densepose_coco holds no people with points of DensePose-COCO",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_2(tmp_path, capfd, monkeypatch, flags, says):
@@ -134,6 +144,25 @@ def test_a_mistake_is_one_line_and_2(tmp_path, capfd, monkeypatch, flags, says):
     _, errors = capfd.readouterr()
     assert says in errors
     assert errors.count("\n") == 1
+
+
+def test_points_and_maps_are_not_taken_for_each_other(tmp_path, capfd, monkeypatch, data_dir):
+    pytest.importorskip("pycocotools.mask", reason="masks are decoded by pycocotools: pip install 'dpt_tf[data]'")
+    annotations, pictures = coco_toys.write(tmp_path, [coco_toys.person()])
+    people = densepose_coco.examples(densepose_coco.read(annotations), pictures, 48)
+    points = sparse_records.write(tmp_path / "coco", {"train": people}, 48, "toy").directory.parents[1]
+    for dataset, folder, more, says in (
+        ("folder", points, [], "--dataset=densepose_coco --stage=pose` takes it, not --dataset=folder"),
+        ("densepose_coco", data_dir, [], "no people with points of DensePose-COCO; docs/data.md says what to fetch"),
+        ("densepose_coco", pictures, [], "no people with points of DensePose-COCO; docs/data.md says what to fetch"),
+        ("densepose_coco", points, ["--preset=pose"], "48 pixels, 160 is no whole part of it: prepare them with"),
+        ("densepose_coco", points, ["--stage=joint"], "the joint stage cannot be trained on it; give --stage=pose"),
+    ):
+        flags = [f"--dataset={dataset}", f"--data_dir={folder}", "--stage=pose", "--workdir=run", *more]
+        assert mistaken(tmp_path, monkeypatch, flags) == 2
+        errors = capfd.readouterr().err
+        assert says in errors and errors.count("\n") == 1
+    assert not (tmp_path / "run" / "hparams.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,10 @@ def run(args: argparse.Namespace) -> int:
     files = {"train": args.annotations} | ({"test": args.test_annotations} if args.test_annotations else {})
     read = {split: densepose_coco.read(file) for split, file in files.items()}
     for split, file in files.items():
-        if not any(len(person.points) for person in read[split].people):
+        if not any(person.complete for person in read[split].people):
             raise UserError(
-                f"{file}: nobody in it has points (dp_x, dp_y, ...); give the annotations of DensePose-COCO"
+                f"{file}: nobody in it has points and masks (dp_x, dp_y, ..., dp_masks); give the annotations of "
+                "DensePose-COCO"
             )
         densepose_coco.check(read[split], args.pictures)
     quiet.start_tensorflow()
@@ -59,14 +60,14 @@ def run(args: argparse.Namespace) -> int:
         args.data_dir,
         {split: _shown(densepose_coco.examples(of, args.pictures, args.size), of) for split, of in read.items()},
         args.size,
-        "People of DensePose-COCO with annotated points.",
+        "People of DensePose-COCO with annotated points",
     )
     print(f"{written.directory}: {written.image_size} pixels")
     for split in sorted(written.files, reverse=True):
-        alone = sum(not len(person.points) for person in read[split].people)
+        alone = sum(not person.complete for person in read[split].people)
         print(
             f"  {split:5}  {written.people[split]} people, {written.points[split]} points; "
-            f"{alone} people without points left out"
+            f"{alone} people without points or masks left out"
         )
     return 0
 
@@ -75,5 +76,5 @@ def _shown(examples: Iterator, of) -> Iterator:
     """With a bar."""
     from tqdm import tqdm
 
-    total = sum(bool(len(person.points)) for person in of.people)
+    total = sum(person.complete for person in of.people)
     return iter(tqdm(examples, total=total, unit="person", desc="cropping", leave=False))

@@ -2,8 +2,10 @@
 
 import importlib.util
 import pathlib
+from collections.abc import Container
 
-from dpt_tf.data import records
+from dpt_tf import config
+from dpt_tf.data import records, sparse_records
 from dpt_tf.data.prepare import deepfashion, mvc
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
@@ -25,7 +27,8 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
 
     Raises:
       UserError: a folder is wanted and none given, a collection has not been built, other synthetic people are in the
-        usual place, or what makes them is not installed; says how to get it.
+        usual place, or what makes them is not installed, people with points are not there or not what was asked for;
+        says how to get it.
     """
     if dataset == "synthetic":
         check_synthetic()
@@ -33,6 +36,10 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
         raise UserError("--dataset=folder wants --data_dir=DIR, a folder that `dpt prepare PHOTOS --output DIR` wrote")
     default = f"data/synthetic-{image_size}" if dataset == "synthetic" else f"data/{dataset}"
     named, data_dir = data_dir is not None, data_dir or pathlib.Path(default)
+    if dataset == sparse_records.NAME:
+        return _with_points(data_dir, image_size)
+    if sparse_records.holds(data_dir):
+        raise UserError(f"{data_dir} {records.SINGLE_POINTS}, not --dataset={dataset}")
     if dataset in _BY_HAND and not records.directories(data_dir):
         raise UserError(f"{data_dir} holds no {dataset}: " + _BY_HAND[dataset].format(data_dir=data_dir))
     if dataset == "synthetic":
@@ -45,6 +52,31 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
         elif not named:
             synthetic.refuse_others(data_dir, backdrops=BACKDROPS)
     return data_dir
+
+
+def _with_points(data_dir: pathlib.Path, image_size: int) -> pathlib.Path:
+    found = sparse_records.directories(data_dir)
+    if not found:
+        raise UserError(
+            f"{data_dir} holds no people with points of DensePose-COCO; docs/data.md says what to fetch, and then: dpt "
+            f"prepare --dataset={sparse_records.NAME} --annotations=densepose_coco_2014_train.json --pictures=FOLDER "
+            f"--data_dir={data_dir} --size={image_size}"
+        )
+    return found[0] if len(found) == 1 else data_dir
+
+
+def refuse_stages(dataset: str, names: Container[str]) -> None:
+    """Refuses to train with single points what wants whole maps or pairs.
+
+    Raises:
+      UserError: it names the stage that they are for.
+    """
+    painting = [stage for stage in config.STAGES if stage in names]
+    if dataset == sparse_records.NAME and painting:
+        raise UserError(
+            f"--dataset={dataset} has people with single points and no pairs of photos, so the {', '.join(painting)} "
+            f"stage cannot be trained on it; give --stage={config.MAP_STAGE}, which finds maps"
+        )
 
 
 def check_synthetic() -> None:

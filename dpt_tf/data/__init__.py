@@ -10,7 +10,7 @@ sparse_records  that of people of whom single points are known (DensePose-COCO)
 prepare/     photos and maps -> records: `prepare.folders` reads a folder of one's own (written by
              `commands.prepare`), `prepare.pipeline` a collection
 read/        records -> batches: `read.training` draws the pairs and neighbours of an epoch, `read.evaluation` lists
-             the pairs to score, `read.stored` decodes; `read.densepose` makes maps of points
+             the pairs to score, `read.stored` decodes; `read.densepose` makes maps of points, for training too
 """
 
 from dpt_tf.data.keypoints import read_keypoints

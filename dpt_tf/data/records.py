@@ -35,6 +35,7 @@ from dpt_tf.system.errors import UserError
 
 VERSION = "1.0.0"
 PAIR_LIST = "pairs_test.csv"
+SINGLE_POINTS = "holds people with single points, no pairs; `train.py --dataset=densepose_coco --stage=pose` takes it"
 
 
 class View(TypedDict):
@@ -172,6 +173,8 @@ def open_prepared(data_dir: str | os.PathLike) -> Prepared:
     try:
         builder = tfds.builder_from_directory(found[0])
         facts: Any = builder.info.metadata
+        if "points" in facts:
+            raise UserError(f"{found[0]} {SINGLE_POINTS}")
         return Prepared(
             directory=found[0],
             description=builder.info.description,

@@ -12,6 +12,7 @@ A record is one person in a square crop, and TFDS's own on tfrecord as in `recor
 
 import dataclasses
 import io
+import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,7 @@ from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
 
 NAME = "densepose_coco"
-_HOW = "`dpt prepare --dataset=densepose_coco` writes one"
+_HOW = "`dpt prepare --dataset=densepose_coco` writes them"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +35,12 @@ class Sparse:
     """A data set of this form on disk; the dicts go by split."""
 
     directory: pathlib.Path
+    description: str
     image_size: int
     files: dict[str, list[str]]
     people: dict[str, int]
     points: dict[str, int]
+    num_bytes: dict[str, int]
 
 
 def write(
@@ -94,6 +97,26 @@ def _jpeg(photo: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def holds(data_dir: str | os.PathLike) -> bool:
+    """Whether what lies in `data_dir` or below is of this form, and nothing of another."""
+    found = directories(data_dir)
+    return bool(found) and found == records.directories(pathlib.Path(data_dir))
+
+
+def directories(data_dir: str | os.PathLike) -> list[pathlib.Path]:
+    """The data sets of this form in `data_dir` and below."""
+    root = pathlib.Path(data_dir)
+    atomic.recover_below(root, records.VERSION)
+    return [folder for folder in records.directories(root) if _is_sparse(folder)]
+
+
+def _is_sparse(folder: pathlib.Path) -> bool:
+    try:
+        return json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))["name"] == NAME
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def open_sparse(data_dir: str | os.PathLike) -> Sparse:
     """Opens the data set of this form in `data_dir`, or the only one below it.
 
@@ -103,9 +126,8 @@ def open_sparse(data_dir: str | os.PathLike) -> Sparse:
     import tensorflow_datasets as tfds
 
     root = pathlib.Path(data_dir)
-    atomic.recover_below(root, records.VERSION)
-    found = [folder for folder in records.directories(root) if folder.parent.name == NAME or folder == root]
-    if not root.is_dir() or not found:
+    found = directories(root)
+    if not found:
         raise UserError(f"{root} holds no people with points of DensePose-COCO; {_HOW}")
     if len(found) > 1:
         raise UserError(f"{root} holds several data sets; name one: {', '.join(map(str, found))}")
@@ -114,10 +136,12 @@ def open_sparse(data_dir: str | os.PathLike) -> Sparse:
         facts: Any = builder.info.metadata
         return Sparse(
             directory=found[0],
+            description=builder.info.description,
             image_size=int(facts["image_size"]),
             files={name: [str(path) for path in split.filepaths] for name, split in builder.info.splits.items()},
             people={name: split.num_examples for name, split in builder.info.splits.items()},
             points=dict(facts["points"]),
+            num_bytes={name: int(split.num_bytes) for name, split in builder.info.splits.items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(f"{found[0]} holds no people with points of DensePose-COCO; {_HOW}") from None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dpt_tf import config
-from dpt_tf.data import fingerprint, records
+from dpt_tf.data import fingerprint, records, sparse_records
 from dpt_tf.evaluation import strangers
 from dpt_tf.evaluation.report import Report
 from dpt_tf.system.errors import UserError
@@ -79,12 +79,16 @@ def facts(
         "steps": _steps(run_dir, hparams.stages() if stage == "joint" else (stage,)),
         "seed": hparams.seed,
         "command": _command(hparams, provenance, stage),
-        "description": records.open_prepared(data_dir).description,
+        "description": _opened(data_dir).description,
         "provenance": kept,
         "scores": {label: _scores(path, weights) for label, path in reports.items()},
         "cannot": [*sentences, *([_SYNTHETIC] if synthetic else []), *cannot],
         "licence": licence or _OWN,
     }
+
+
+def _opened(data_dir: pathlib.Path) -> records.Prepared | sparse_records.Sparse:
+    return (sparse_records.open_sparse if sparse_records.holds(data_dir) else records.open_prepared)(data_dir)
 
 
 def check(paint: strangers.Paint, size: int) -> dict[str, Any]:

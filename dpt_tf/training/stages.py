@@ -185,10 +185,9 @@ def _pose(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
 
     def pictures(x, truth):
         found = network(x["photo"], training=False)
-        true = tf.concat([tf.cast(truth["part"], tf.float32)[..., None], 255 * truth["uv"]], -1)
         return {
             "photo": summaries.photos(x["photo"]),
-            "truth": summaries.poses(tf.cast(true, tf.uint8)),
+            "truth": summaries.poses(summaries.truths(truth["part"], truth["uv"])),
             "found": summaries.poses(charts.iuv_of(found["part"], found["uv"])),
             "person": summaries.photos(2 * tf.sigmoid(found["person"]) - 1),
         }

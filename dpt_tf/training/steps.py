@@ -150,19 +150,29 @@ def pose(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
       hparams: the five weights, batch_size.
 
     Returns:
-      step(x, truth), truth a dict part, uv, person [b, S, S], has_person [b].
+      step(x, truth), truth a dict part, uv, person [b, S, S], has_person [b]; or of people of whom single points are
+      known, part, uv, person and head [b, S, S], as `data.read.densepose` has them.
+
+    Note:
+      Of points alone, `person` is learnt where the mask and the box leave no doubt, and `head` from the mask. `facing`
+      takes the points of the trunk for all of it: the share of those that are of its front.
     """
 
     def step(x, truth):
         with tf.GradientTape() as tape:
             found = network(x["photo"], training=True)
-            part, terms = truth["part"], {}
-            terms["part"] = _mean(losses.parts(part, found["part"]), hparams)
-            terms["coordinates"] = _mean(losses.coordinates(part, truth["uv"], found["uv"]), hparams)
-            whole = losses.person(truth["person"], found["person"])
-            terms["person"] = _mean(truth["has_person"] * whole, hparams)
-            terms["head"] = _mean(losses.head(part, found["head"]), hparams)
-            terms["facing"] = _mean(losses.facing(part, found["facing"]), hparams)
+            part, each = truth["part"], {}
+            if "head" in truth:
+                each["part"] = losses.parts_at_points(part, found["part"])
+                each["person"] = losses.covered(truth["person"], found["person"])
+                each["head"] = losses.covered(truth["head"], found["head"])
+            else:
+                each["part"] = losses.parts(part, found["part"])
+                each["person"] = truth["has_person"] * losses.person(truth["person"], found["person"])
+                each["head"] = losses.head(part, found["head"])
+            each["coordinates"] = losses.coordinates(part, truth["uv"], found["uv"])
+            each["facing"] = losses.facing(part, found["facing"])
+            terms = {name: _mean(each[name], hparams) for name in ("part", "coordinates", "person", "head", "facing")}
             loss = tf.add_n([getattr(hparams, f"{name}_weight") * term for name, term in terms.items()])
         _descend(optimizer, tape, loss, network)
         return terms

@@ -9,6 +9,7 @@ import tensorflow as tf
 from dpt_tf.images import display
 
 _EXAMPLES = 4
+_DOT = 5  # pixels that a known point is drawn wide
 
 
 class Writer:
@@ -45,6 +46,19 @@ def photos(images: tf.Tensor) -> np.ndarray:
 def poses(iuv: tf.Tensor) -> np.ndarray:
     """(I, U, V) maps in colour: `[B, H, W, 3]` -> uint8."""
     return np.stack([display.colour_map(one) for one in np.asarray(iuv)])
+
+
+def truths(part: tf.Tensor, uv: tf.Tensor) -> tf.Tensor:
+    """Parts `[B, H, W]`, -1 where unknown, and U, V `[B, H, W, 2]` in 0..1 -> (I, U, V) maps uint8 `[B, H, W, 3]`.
+
+    Where much is unknown, what is known of it are points: there each is drawn `_DOT` pixels wide.
+    """
+    maps = tf.concat([tf.cast(tf.maximum(part, 0), tf.float32)[..., None], tf.round(255 * uv)], -1)
+    if tf.reduce_any(part < 0):
+        # One number for all three, so that a dot is of one point.
+        packed = tf.nn.max_pool2d(tf.reduce_sum(maps * [1 << 16, 1 << 8, 1], -1, keepdims=True), _DOT, 1, "SAME")
+        maps = tf.concat([packed // (1 << 16), packed // (1 << 8) % (1 << 8), packed % (1 << 8)], -1)
+    return tf.cast(maps, tf.uint8)
 
 
 def textures(texture: tf.Tensor) -> np.ndarray:

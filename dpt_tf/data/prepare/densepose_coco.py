@@ -7,7 +7,8 @@ An annotation is one person. Its `bbox` is x, y, width, height in the photo's pi
   dp_masks             14 masks of 256 x 256 over the box (run lengths): torso, right hand, left hand, left foot, right
                        foot, upper legs, lower legs, upper arms, lower arms, head; `[]` for one that is not seen
 
-People without points (small ones, crowds) are in the files, too: scores ignore them, training leaves them out.
+People without points (small ones, crowds) are in the files, too: scores ignore them, training leaves them out, and
+those without masks besides, of whom nobody knows where they end.
 Format: DensePose's challenge/2018_COCO_DensePose/data_format.md.
 """
 
@@ -48,6 +49,11 @@ class Annotated:
     """float32 `[N, 5]`: x, y in the photo's pixels, I, U, V; no row where nobody marked any."""
     masks: list[Any]
     """As the file has them."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are points and masks to train on."""
+        return len(self.points) > 0 and any(self.masks[:COARSE_PARTS])
 
     def mask(self) -> np.ndarray:
         """The coarse parts over the box, uint8 `[256, 256]`, 0 off the person, 1..14.
@@ -217,7 +223,7 @@ def _of_grid(places: np.ndarray, length: float) -> np.ndarray:
 
 
 def examples(annotations: Annotations, pictures: str | os.PathLike, size: int) -> Iterator[Example]:
-    """Everybody with points, in crops of `size` pixels, photo by photo.
+    """Everybody with points and masks, in crops of `size` pixels, photo by photo.
 
     Raises:
       UserError: a photo is missing or cannot be read, or as `Annotated.mask`.
@@ -225,7 +231,7 @@ def examples(annotations: Annotations, pictures: str | os.PathLike, size: int) -
     paths = check(annotations, pictures)
     last, photo = "", np.zeros((1, 1, 3), np.uint8)
     for person in sorted(annotations.people, key=lambda person: person.photo):
-        if not len(person.points):
+        if not person.complete:
             continue
         if person.photo != last:
             last, photo = person.photo, photo_files.read(paths[person.photo])
@@ -239,7 +245,7 @@ def examples(annotations: Annotations, pictures: str | os.PathLike, size: int) -
 
 
 def check(annotations: Annotations, pictures: str | os.PathLike) -> dict[str, pathlib.Path]:
-    """Where the photo of everybody with points lies, in `pictures` or below.
+    """Where the photo of everybody with points and masks lies, in `pictures` or below.
 
     Raises:
       UserError: one is missing, or pycocotools is.
@@ -248,7 +254,7 @@ def check(annotations: Annotations, pictures: str | os.PathLike) -> dict[str, pa
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; give the folder of COCO's photos")
     need_runs()
-    wanted = {person.photo for person in annotations.people if len(person.points)}
+    wanted = {person.photo for person in annotations.people if person.complete}
     found = {name: root / name for name in wanted if (root / name).is_file()}
     if len(found) < len(wanted):
         for folder, _, names in os.walk(root):

@@ -4,6 +4,8 @@ Predictive and joint stage: `(inputs, target)`, inputs `source` float32 `[B, S, 
 uint8 `[B, S, S, 3]` and, where a conditioning needs them, `source_keypoints` and `target_keypoints` int32 `[B, 18, 2]`.
 Inpainting stage: inputs `source` and `source_iuv`, target a dict `image` `[B, K, S, S, 3]` and `iuv`: K other views
 of the item.
+Stage of maps: inputs `photo`, target a dict `part`, `uv`, `person` and `has_person`; of people with single points
+`part`, `uv`, `person` and `head`, as `densepose` says.
 
 Training batches are varied where `hparams.augment` is 1, as `augment` says. Those of pairs have two more inputs where
 `hparams.matte_weight` is not 0: `source_matte` uint8 `[B, S, S, 1]`, the person's coverage of each pixel of the source,

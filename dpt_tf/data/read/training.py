@@ -3,7 +3,7 @@
 The k-th batch is a pure function of the data set, the hyper-parameters and k: shuffling is stateless, so a run resumes
 by `start_step` alone. An epoch goes through the files in an order of its own, takes items in windows of at most
 `_WINDOW_BYTES`, and through the pairs of a window in a random order that needs no memory; what a resumed run leaves out
-is never decoded.
+is never decoded. People with single points (`densepose`) go the same way, each an item of one view.
 """
 
 import dataclasses
@@ -14,63 +14,90 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from dpt_tf.config import EVERY_STAGE, MAP_STAGE, HParams
-from dpt_tf.data import pairing, records
-from dpt_tf.data.read import augment, stored
+from dpt_tf.data import pairing, sparse_records
+from dpt_tf.data.read import augment, densepose, stored
 
 _WINDOW_BYTES = 96 << 20
 _MOST_ITEMS = 1024
+_EACH_VIEW = ("inpainting", MAP_STAGE)  # stages whose views need not make pairs
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stored:
+    """The split `train` on disk, and how an item of it is parsed."""
+
+    files: list[str]
+    items: int
+    num_bytes: int
+    parse: Callable
+    """An item -> the views of it that may be in an example, undecoded, each field `[n, ...]`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Examples:
     """What a stage trains on: how many examples an item of n views gives, and which views each of them takes."""
 
+    stored: _Stored
     in_epoch: int
-    rule: str
-    """Which views may be in one, of `pairing.RULES`."""
     of_item: Callable
     """n, a number or a tensor of numbers -> how many examples."""
     views_of: Callable
     """(k, n, seed) -> the views of the k-th example of an item of n views, int64 `[m]`."""
-    count: int
-    """How many those are."""
-    arrange: Callable
-    """Decoded views -> (inputs, target)."""
+    decode: Callable
+    """Those views, with a `seed` -> (inputs, target), varied where hyper-parameters say so."""
     scale: Callable
+    """A batch of these -> what the stage takes."""
 
 
-def _examples(prepared: records.Prepared, hparams: HParams, stage: str) -> _Examples:
+def _examples(data_dir: str | os.PathLike, hparams: HParams, stage: str) -> _Examples:
     """Pairs of views; in the inpainting stage each view with neighbours, in that of maps each by itself."""
     if stage not in EVERY_STAGE:
         raise ValueError(f"no such stage: {stage}; have {', '.join(EVERY_STAGE)}")
+    if stage == MAP_STAGE and sparse_records.holds(data_dir):
+        return _people_with_points(data_dir, hparams)
+    prepared = stored.open_for(data_dir, hparams, "train")
+    parse = functools.partial(_parse_training, rule="all" if stage in _EACH_VIEW else prepared.rule)
+    held = _Stored(prepared.files["train"], prepared.items["train"], prepared.num_bytes["train"], parse)
+    decode = functools.partial(_decode, hparams=hparams, image_size=prepared.image_size, stage=stage)
     if stage == MAP_STAGE:
         return _Examples(
+            stored=held,
             in_epoch=prepared.views["train"],
-            rule="all",
             of_item=lambda views: views,
             views_of=lambda view, _views, _seed: view[None],
-            count=1,
-            arrange=stored.as_view,
+            decode=functools.partial(decode, count=1, arrange=stored.as_view),
             scale=stored.scale_view,
         )
     if stage == "inpainting":
         return _Examples(
+            stored=held,
             in_epoch=prepared.views["train"],
-            rule="all",
             of_item=lambda views: views,
             views_of=functools.partial(_with_neighbours, count=hparams.neighbours),
-            count=1 + hparams.neighbours,
-            arrange=stored.as_neighbours,
+            decode=functools.partial(decode, count=1 + hparams.neighbours, arrange=stored.as_neighbours),
             scale=stored.scale_neighbours,
         )
     return _Examples(
+        stored=held,
         in_epoch=prepared.pairs["train"],
-        rule=prepared.rule,
         of_item=pairing.train_pairs,
         views_of=lambda pair, views, _seed: tf.stack([pair // views, pair % views]),
-        count=2,
-        arrange=stored.as_pair,
+        decode=functools.partial(decode, count=2, arrange=stored.as_pair),
         scale=stored.scale_pair,
+    )
+
+
+def _people_with_points(data_dir: str | os.PathLike, hparams: HParams) -> _Examples:
+    """Each of them by itself."""
+    sparse = densepose.open_for(data_dir, "train", hparams.image_size)
+    people = sparse.people["train"]
+    return _Examples(
+        stored=_Stored(sparse.files["train"], people, sparse.num_bytes["train"], densepose.as_views),
+        in_epoch=people,
+        of_item=lambda views: views,
+        views_of=lambda view, _views, _seed: view[None],
+        decode=functools.partial(densepose.decode_person, hparams=hparams, stored=sparse.image_size),
+        scale=lambda inputs, target: (inputs, target),
     )
 
 
@@ -79,26 +106,25 @@ def train_batches(data_dir: str | os.PathLike, hparams: HParams, stage: str, sta
 
     Raises:
       UserError: no such data set, other picture size than `hparams.image_size`, no keypoints though a conditioning
-      needs them.
+      needs them, single points for another stage than that of maps.
     """
-    prepared = stored.open_for(data_dir, hparams, "train")
-    examples = _examples(prepared, hparams, stage)
+    examples = _examples(data_dir, hparams, stage)
+    held = examples.stored
     first_epoch, skip = divmod(start_step * hparams.batch_size, examples.in_epoch)
-    window = max(1, min(_MOST_ITEMS, _WINDOW_BYTES * prepared.items["train"] // max(1, prepared.num_bytes["train"])))
+    window = max(1, min(_MOST_ITEMS, _WINDOW_BYTES * held.items // max(1, held.num_bytes)))
 
     def epoch(number):
         seed = tf.random.experimental.stateless_fold_in([hparams.seed, 1], number)
         to_skip = tf.where(number == first_epoch, tf.constant(skip, tf.int64), tf.constant(0, tf.int64))
-        return _epoch(prepared.files["train"], window, seed, to_skip, examples)
+        return _epoch(window, seed, to_skip, examples)
 
-    decode = functools.partial(_decode, examples=examples, hparams=hparams, image_size=prepared.image_size, stage=stage)
     options = tf.data.Options()
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
         .flat_map(epoch)
-        .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(examples.decode, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(hparams.batch_size, drop_remainder=True)
         .map(examples.scale, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(2)
@@ -107,30 +133,31 @@ def train_batches(data_dir: str | os.PathLike, hparams: HParams, stage: str, sta
 
 
 def steps_per_epoch(data_dir: str | os.PathLike, hparams: HParams, stage: str) -> int:
-    """How many batches an epoch is: of all training pairs, or in the inpainting stage of all training views."""
-    prepared = stored.open_for(data_dir, hparams, "train")
-    return max(1, _examples(prepared, hparams, stage).in_epoch // hparams.batch_size)
+    """How many batches an epoch is: of all training pairs, or where a stage takes each view once, of all those."""
+    return max(1, _examples(data_dir, hparams, stage).in_epoch // hparams.batch_size)
 
 
-def _epoch(files: list[str], window: int, seed, skip, examples: _Examples) -> tf.data.Dataset:
+def _epoch(window: int, seed, skip, examples: _Examples) -> tf.data.Dataset:
     """Undecoded examples of one epoch but for the first `skip`."""
+    files = examples.stored.files
     order = tf.argsort(tf.random.stateless_uniform([len(files)], seed))
     windows = (
         tf.data.Dataset.from_tensor_slices(tf.gather(tf.constant(files), order))
         .interleave(lambda file: stored.raw_items(file), cycle_length=4)
-        .map(functools.partial(_parse_training, rule=examples.rule))
+        .map(examples.stored.parse)
         .ragged_batch(window)
+        .map(_ragged)
         .enumerate()
     )
 
     def leave_out(left, numbered):
         number, views = numbered
-        count = tf.reduce_sum(examples.of_item(views["name"].row_lengths()))
+        count = tf.reduce_sum(examples.of_item(_any(views).row_lengths()))
         return tf.nn.relu(left - count), (number, views, count, tf.minimum(left, count))
 
     def from_window(number, views, count, start):
         flat = {name: field.flat_values for name, field in views.items()}
-        lengths, firsts = views["name"].row_lengths(), views["name"].row_starts()
+        lengths, firsts = _any(views).row_lengths(), _any(views).row_starts()
         in_item = examples.of_item(lengths)
         ends = tf.cumsum(in_item)
         window_seed = tf.random.experimental.stateless_fold_in(seed, number)
@@ -148,15 +175,28 @@ def _epoch(files: list[str], window: int, seed, skip, examples: _Examples) -> tf
     return windows.scan(skip, leave_out).flat_map(from_window)
 
 
-def _decode(views, examples: _Examples, hparams: HParams, image_size: int, stage: str):
+def _ragged(views):
+    """A window of items, `[items, (views), ...]`, also where each has as many views."""
+    return {
+        name: field if isinstance(field, tf.RaggedTensor) else tf.RaggedTensor.from_tensor(field)
+        for name, field in views.items()
+    }
+
+
+def _any(views):
+    """One of the fields, which are all of as many views."""
+    return next(iter(views.values()))
+
+
+def _decode(views, hparams: HParams, image_size: int, stage: str, count: int, arrange: Callable):
     """Stored views -> (inputs, target) in uint8: varied where `hparams` say so, and with mattes where wanted."""
     alone = stage == MAP_STAGE
     mattes = stage in ("predictive", "joint") and hparams.matte_weight > 0
-    seen = stored.decode(views, examples.count, hparams, image_size, bool(hparams.augment) or mattes or alone)
+    seen = stored.decode(views, count, hparams, image_size, bool(hparams.augment) or mattes or alone)
     has_matte = tf.reduce_any(seen.photos[0][..., 3:] < 255)
     if hparams.augment:
         seen = (augment.vary_alone if alone else augment.vary)(seen, views["seed"])
-    inputs, target = examples.arrange(seen, hparams)
+    inputs, target = arrange(seen, hparams)
     if alone:
         target["has_person"] = tf.cast(has_matte, tf.float32)
     if mattes:

@@ -204,11 +204,27 @@ def other_side(maps, places: Places, mirrors: tf.Tensor):
 def move(joints, change: Change, size: int):
     """Joints int32 `[..., 18, 2]`, (y, x) in pixels, -1 where missing, which those that leave the picture are, too."""
     joints = tf.where(change.mirrors, tf.gather(joints, _SWAPPED, axis=-2), joints)
-    linear, offset = change.matrix[:, :2], change.matrix[:, 2]
     centre = (size - 1) / 2
-    was = tf.cast(joints[..., ::-1], tf.float32) - centre - offset
-    # A rotation, scaled and perhaps mirrored: its inverse is its transpose over the square of its scale.
-    new = tf.linalg.matmul(was, linear) / tf.reduce_sum(linear[:, 0] ** 2) + centre
+    new = _new_place(tf.cast(joints[..., ::-1], tf.float32) - centre, change) + centre
     new = tf.cast(tf.round(new[..., ::-1]), tf.int32)
     seen = tf.reduce_all((joints >= 0) & (new >= 0) & (new < size), -1, keepdims=True)
     return tf.where(seen, new, -1)
+
+
+def move_points(points, change: Change, size: int):
+    """Points float32 `[N, 5]`, x, y (pixel k covers [k, k + 1)), I, U, V -> the same, but for those that leave.
+
+    On the other side each is a point of the mirrored part, as `symmetry` says.
+    """
+    new = _new_place(points[:, :2] - size / 2, change) + size / 2
+    part, turns = tf.split(tf.gather(symmetry.LAW, tf.cast(points[:, 2], tf.int32)), [1, 2], axis=-1)
+    mirrored = tf.concat([new, tf.cast(part, tf.float32), tf.abs(tf.cast(turns, tf.float32) / 255 - points[:, 3:])], -1)
+    moved = tf.where(change.mirrors, mirrored, tf.concat([new, points[:, 2:]], -1))
+    return tf.boolean_mask(moved, tf.reduce_all((new >= 0) & (new < size), -1))
+
+
+def _new_place(old, change: Change):
+    """Where old places come to lie, `[..., 2]`; both are (x, y) from the picture's centre."""
+    linear, offset = change.matrix[:, :2], change.matrix[:, 2]
+    # A rotation, scaled and perhaps mirrored: its inverse is its transpose over the square of its scale.
+    return tf.linalg.matmul(old - offset, linear) / tf.reduce_sum(linear[:, 0] ** 2)
