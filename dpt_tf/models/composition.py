@@ -111,14 +111,14 @@ class Composition:
 
         def seen(parts):
             spread, observed, around = atlas.fill_some(_some(means, parts), _some(hit, parts), radius)
-            return tf.concat([_rounded(spread), tf.cast(observed, tf.uint8), _share(around)], -1)
+            return tf.concat([levels.rounded(spread), tf.cast(observed, tf.uint8), levels.share(around)], -1)
 
         spread, observed, around = tf.split(_part_by_part(seen, 5), [3, 1, 1], -1)
         texture = spread * observed
         if "correction" in small:
             texture = self._completed(texture, observed, spread, around, small["correction"])
         elif self._inpaints:
-            texture = tf.where(observed > 0, texture, _grey(_resized(small["texture"], resolution)))
+            texture = tf.where(observed > 0, texture, levels.grey(_resized(small["texture"], resolution)))
         else:
             texture = tf.where(observed > 0, texture, 128)
         return {"texture": texture, "observed": 255 * observed}
@@ -132,7 +132,7 @@ class Composition:
             # Over a narrow rim what was seen gives way to what was not: they may differ in light.
             still = tf.clip_by_value(tf.cast(_some(around, parts), tf.float32) * (4 / 255) - 1, 0.0, 1.0)
             mixed = corrected + still * (tf.cast(_some(spread, parts), tf.float32) - corrected)
-            return tf.where(known > 0, _some(texture, parts), _rounded(mixed))
+            return tf.where(known > 0, _some(texture, parts), levels.rounded(mixed))
 
         return _part_by_part(some, 3)
 
@@ -155,15 +155,15 @@ class Composition:
         hole = tf.maximum(frame.unsquare(hole, height, width), tf.minimum(1.0, 2 * matte))
         edges = tf.stack([tf.zeros(2, tf.int32), *([x, side - x - n] for x, n in ((top, height), (left, width)))])
         edges = tf.concat([edges, tf.zeros([1, 2], tf.int32)], 0)
-        behind = backdrop.continued(_signed(photo), hole, _LEVELS)
+        behind = backdrop.continued(levels.signed(photo), hole, _LEVELS)
         beyond = tf.pad(tf.zeros_like(hole), edges, constant_values=1.0)
         behind = backdrop.filled(tf.pad(behind, edges), beyond, _LEVELS)
         small_edges = tf.concat([surroundings.arms_rim(small["source_iuv"]), small_body], -1)
         arms, near_body = tf.split(frame.unsquare(small_edges, height, width), 2, -1)
         matte *= 1 - arms * (1 - body)
         body = tf.maximum(body, tf.minimum(1.0, 2 * near_body))  # a rim that is wider than an outline
-        behind = tf.ensure_shape(_grey(behind), [None, None, None, 3])
-        return {"backdrop": behind, "person": tf.concat([photo, _share(matte), _share(body)], -1)}
+        behind = tf.ensure_shape(levels.grey(behind), [None, None, None, 3])
+        return {"backdrop": behind, "person": tf.concat([photo, levels.share(matte), levels.share(body)], -1)}
 
     def render(self, source: dict[str, tf.Tensor], target_iuv: tf.Tensor) -> dict[str, tf.Tensor]:
         """The person in a pose.
@@ -192,7 +192,7 @@ class Composition:
         warped, seen = self._on_body(source, target_iuv)
         carried, overhang = self._carried(source, target_iuv, small)
         warped = tf.where(body, warped, carried)
-        behind = _signed(frame.unsquare(source["backdrop"], height, width))
+        behind = levels.signed(frame.unsquare(source["backdrop"], height, width))
         weights, drape, residual = layered.decided(decision, overhang, target_iuv)
         trusted = tf.math.divide_no_nan(weights[..., 1:2], weights[..., 0:1] + weights[..., 1:2])
         # Two ways of warping, a little apart, would show every edge twice.
@@ -202,8 +202,8 @@ class Composition:
         image = layered.composite(predicted, coarse, coarse_carried, behind, weights, drape, residual)
         image += weights[..., 1:2] * detail
         pictures = {"image": image, "warped": warped, "predicted": predicted, "backdrop": behind}
-        outputs = {name: _grey(picture) for name, picture in pictures.items()}
-        return outputs | {"provenance": _share(seen), "layers": _share(weights)}
+        outputs = {name: levels.grey(picture) for name, picture in pictures.items()}
+        return outputs | {"provenance": levels.share(seen), "layers": levels.share(weights)}
 
     def _decided(self, source, target_iuv):
         """What the networks say at S x S."""
@@ -287,22 +287,3 @@ def _resized(texture, resolution):
     flat = tf.reshape(texture, [-1, *texture.shape[2:]])
     large = tf.image.resize(flat, tf.stack([resolution, resolution]))
     return tf.reshape(large, [-1, NUM_PARTS, resolution, resolution, texture.shape[-1]])
-
-
-def _signed(picture):
-    """0..255 -> [-1, 1]."""
-    return tf.cast(picture, tf.float32) / 127.5 - 1
-
-
-def _grey(picture):
-    """[-1, 1], cut where it leaves that, -> uint8."""
-    return _rounded((tf.clip_by_value(picture, -1.0, 1.0) + 1) * 127.5)
-
-
-def _rounded(x):
-    return tf.cast(tf.round(x), tf.uint8)
-
-
-def _share(x):
-    """0..1 -> uint8."""
-    return tf.cast(tf.round(tf.clip_by_value(x, 0.0, 1.0) * 255), tf.uint8)

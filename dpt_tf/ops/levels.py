@@ -1,16 +1,34 @@
-"""U and V between their 256 levels.
-
-On a large picture many neighbouring pixels have one level, and whatever is looked up there comes in steps.
-"""
+"""The 256 levels of a picture, of colours and of a map's U and V."""
 
 import tensorflow as tf
 
 _REACH = 3  # pixels
 
 
+def signed(picture: tf.Tensor) -> tf.Tensor:
+    """Colours in 0..255 -> float32 in [-1, 1]."""
+    return tf.cast(picture, tf.float32) / 127.5 - 1
+
+
+def grey(picture: tf.Tensor) -> tf.Tensor:
+    """Colours in [-1, 1], cut where they leave that -> uint8."""
+    return rounded((tf.clip_by_value(picture, -1.0, 1.0) + 1) * 127.5)
+
+
+def share(x: tf.Tensor) -> tf.Tensor:
+    """Shares in 0..1, cut likewise -> uint8."""
+    return rounded(tf.clip_by_value(x, 0.0, 1.0) * 255)
+
+
+def rounded(x: tf.Tensor) -> tf.Tensor:
+    """Numbers in 0..255 -> uint8."""
+    return tf.cast(tf.round(x), tf.uint8)
+
+
 def uv(iuv: tf.Tensor) -> tf.Tensor:
     """Of a map `[B, H, W, 3]` uint8, U and V in 0..1 `[B, H, W, 2]`: as stored, smoothed within half a level.
 
+    On a large picture many neighbouring pixels have one level, and whatever is looked up there would come in steps.
     Means over a part's own pixels; half a level is what rounding may have taken, so where a part is small, and levels
     change from pixel to pixel, it stays what it was.
     """
