@@ -63,7 +63,7 @@ class Look:
         # A faint doubt over a whole wall is none.
         share = tf.clip_by_value((tf.sigmoid(person) - _FAINT) / (1 - 2 * _FAINT), 0.0, 1.0)
         share = tf.cast(tf.round(255 * share), tf.uint8)
-        made, covered = (crops.paste(one[0], square, photo) for one in (charts.iuv_of(part, uv)[0], share[0]))
+        made, covered = (crops.paste(one, square, photo) for one in (charts.iuv_of(part, uv)[0], share[0]))
         return tf.ensure_shape(made, [None, None, 3]), tf.ensure_shape(covered, [None, None, 1])
 
     def _at(self, photo: tf.Tensor, square: tf.Tensor) -> dict[str, tf.Tensor]:
