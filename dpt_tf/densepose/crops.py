@@ -53,9 +53,8 @@ class Look:
         """The map of whoever stands in a box: uint8 `[H, W, 3]` (I, U, V)."""
         square = crops.around(box)
         found = self._at(photo, square)
-        side = tf.minimum(square[2], LARGEST)
-        part, uv = (tf.image.resize(found[name], tf.stack([side, side])) for name in ("part", "uv"))
-        return tf.ensure_shape(crops.paste(charts.iuv_of(part, uv)[0], square, photo), [None, None, 3])
+        made = charts.enlarged(found["part"][0], found["uv"][0], tf.minimum(square[2], LARGEST))
+        return tf.ensure_shape(crops.paste(made, square, photo), [None, None, 3])
 
     def coverage_in(self, photo: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
         """How much of each pixel is the person in the box, hair and cloth beside the body too: float32 `[H, W]`."""
@@ -84,7 +83,9 @@ class CropEstimator:
           flips: whether a crop is looked at in a mirror, too, and the answers are averaged.
         """
         self.name = name
-        look = Look(network, size, flips)
+        # Once for all that look: to trace it takes as long as to look a few times.
+        crop = tf.TensorSpec([2 if flips else 1, size, size, 3])
+        look = Look(tf.function(network, [crop], autograph=False), size, flips)
         specs = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([4], tf.float64)]
         self._find = tf.function(look.find, specs[:1], autograph=False)
         self._map_in, self._coverage_in = (
