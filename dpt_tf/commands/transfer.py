@@ -11,8 +11,8 @@ import sys
 import numpy as np
 
 from dpt_tf import shipped
-from dpt_tf.densepose import map_files
-from dpt_tf.images import naming, photos
+from dpt_tf.densepose import asking, map_files
+from dpt_tf.images import naming
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from dpt_tf.transfer import painter
     from dpt_tf.transfer.poses import Poses
 
-    photo = read_photo(args.source)
+    photo = asking.read(args.source)
     made = Poses(args.pose, lambda line: print(line, file=sys.stderr))
     if args.source_iuv is None:
         source_iuv = made.of_source(photo, args.source)
@@ -92,18 +92,6 @@ def _row(photo: np.ndarray, pose: np.ndarray, result: dict[str, np.ndarray]) -> 
     between = {"layers": result["layers"]} if "layers" in result else {"predicted": result["predicted"]}
     row = {"source": photo, "pose": pose, "warped": result["warped"], "seen": seen}
     return row | between | {"result": result["image"]}
-
-
-def read_photo(path: pathlib.Path) -> np.ndarray:
-    """A picture file as uint8 `[H, W, 3]`, upright.
-
-    Raises:
-      UserError: it is missing or not a picture.
-    """
-    try:
-        return photos.read(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; give the path of a photo") from None
 
 
 def _outputs(output: pathlib.Path, poses: list[pathlib.Path]) -> list[pathlib.Path]:

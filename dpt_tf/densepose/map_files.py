@@ -15,7 +15,7 @@ import numpy as np
 from dpt_tf import iuv
 from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Box, Estimator, Person
-from dpt_tf.images import naming
+from dpt_tf.images import naming, photos
 from dpt_tf.iuv import notes
 from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
@@ -203,9 +203,7 @@ def _own(path: pathlib.Path, facts: dict[str, str]) -> dict[str, str]:
 
 
 def _digest(photo: pathlib.Path) -> str:
-    if photo.is_dir():
-        raise UserError(f"{photo}: a folder; give the path of a photo")
-    return "sha256 " + hashlib.sha256(photo.read_bytes()).hexdigest()[:32]
+    return "sha256 " + hashlib.sha256(photos.read_bytes(photo)).hexdigest()[:32]
 
 
 def keep(paths: list[pathlib.Path], given: list[pathlib.Path]) -> None:
