@@ -214,6 +214,7 @@ def test_with_a_box_or_the_whole_photo_nobody_is_looked_for(tmp_path, estimator)
         (["--convert=gone.pkl", "--output=out.npz"], 2, "gone.pkl: no such file"),
         (["--convert={a}", "--output=out.pkl"], 2, "into a file .npz"),
         (["--convert={a}", "{a}", "--output=out.npz"], 2, "makes no maps"),
+        (["{map}", "--output=out"], 2, "map.png: a DensePose map and no photo; give the photo"),
         (["--convert={a}", "--output={b}.npz"], 2, "is there already and stays"),
     ],
 )
@@ -221,6 +222,8 @@ def test_each_mistake_of_a_user_is_one_line(tmp_path, monkeypatch, capsys, flags
     monkeypatch.chdir(tmp_path)
     names = {"a": save(tmp_path / "a.png", ONE), "b": save(tmp_path / "b.png", ONE), "folder": tmp_path}
     names |= {"empty": save(tmp_path / "empty.png"), "twin": save(tmp_path / "twin" / "a.bmp", ONE)}
+    names["map"] = tmp_path / "map.png"
+    names["map"].write_bytes(damaged.picture(damaged.a_map()))
     (tmp_path / "none").mkdir()
     (tmp_path / "b.png.npz").write_bytes(b"somebody's")
     before = sorted(tmp_path.rglob("*"))

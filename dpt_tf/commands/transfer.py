@@ -14,7 +14,7 @@ from dpt_tf import shipped
 from dpt_tf.densepose import asking, map_files
 from dpt_tf.images import naming
 from dpt_tf.system import quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, one_line
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     from dpt_tf.transfer.poses import Poses
 
     photo = asking.read(args.source)
-    made = Poses(args.pose, lambda line: print(line, file=sys.stderr))
+    map_files.refuse_map(args.source, photo)
+    made = Poses(args.pose, lambda line: print(one_line(line), file=sys.stderr))
     if args.source_iuv is None:
         source_iuv = made.of_source(photo, args.source)
     else:

@@ -5,6 +5,7 @@ inside of the PNG (`iuv.notes`) name the estimator, who was asked for, the photo
 texts was made elsewhere, and nobody's file is written over.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import pathlib
@@ -94,6 +95,19 @@ def is_map_name(path: pathlib.Path) -> bool:
     return path.stem.lower().endswith(("_iuv", "_inds"))
 
 
+def refuse_map(photo: pathlib.Path, pixels: np.ndarray) -> None:
+    """Nobody is looked for in a map: it would be found, in the wrong colours.
+
+    Raises:
+      UserError: what was given as a photo, and read, is a DensePose map.
+    """
+    if min(pixels[..., 0].max(), pixels[..., 2].max()) > iuv.NUM_PARTS:
+        return
+    with contextlib.suppress(iuv.NotIUV):
+        iuv.examine(photo)
+        raise UserError(f"{photo}: a DensePose map and no photo; give the photo that it was made of")
+
+
 def beside(photo: pathlib.Path) -> pathlib.Path | None:
     """The map that lies beside a photo, None where there is none."""
     for ending in ("_IUV.png", "_iuv.png", "_IUV.npy", "_iuv.npy"):
@@ -123,7 +137,9 @@ def make(photo: pathlib.Path, folder: pathlib.Path, estimator: Estimator, asked:
         if there := _there(photo, folder, facts, asked, file):
             return there
         try:
-            people = asked.of(estimator, asking.read(photo))
+            pixels = asking.read(photo)
+            refuse_map(photo, pixels)
+            people = asked.of(estimator, pixels)
         except asking.Nobody as error:
             raise asking.Nobody(f"{photo}: {error}") from None
     except FileNotFoundError:
