@@ -83,6 +83,14 @@ def test_a_map_has_the_likeliest_part_and_its_own_coordinates():
     np.testing.assert_array_equal(charts.iuv_of(part, uv)[0, 0], [[3, 51, 255], [0, 0, 0]])
 
 
+@pytest.mark.parametrize("side", [2, 15, 31, 64, 97])
+def test_a_map_made_in_bands_is_the_map_of_enlarged_planes(side):
+    part, uv = noise(15, 15, 25), 2 * noise(15, 15, 48, seed=1)
+    whole = charts.iuv_of(*(tf.image.resize(planes[None], [side, side]) for planes in (part, uv)))[0]
+    assert len(np.unique(whole[..., 0])) > 2
+    np.testing.assert_array_equal(charts.enlarged(part, uv, side), whole)
+
+
 def painted(photo):
     """A network of nothing but arithmetic: blue is part 5, red how far right in it, green how far down."""
     small = tf.nn.avg_pool2d(tf.cast(photo, tf.float32), 2, 2, "VALID") / 2 + 0.5

@@ -1,12 +1,16 @@
 """What is stored of a photo looks like the photo, whatever its size, form and way up."""
 
 import io
+import os
 import pathlib
+import warnings
 
+import damaged
 import numpy as np
 import pytest
 from PIL import Image, ImageOps, JpegImagePlugin
 
+from dpt_tf.densepose import asking
 from dpt_tf.images import framing, photos
 from dpt_tf.system.errors import UserError
 
@@ -70,3 +74,37 @@ def test_a_file_that_is_no_picture_and_one_without_a_white_are_named(tmp_path):
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tiff")
     with pytest.raises(UserError, match=r"float\.tiff: .*32 bits"):
         photos.read(tmp_path / "float.tiff")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files here")
+def test_what_is_no_file_or_larger_than_any_photo_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a socket's path may have 100 letters
+    for path, said in damaged.no_files(pathlib.Path("odd")).items():
+        for ask in (photos.read, asking.read, lambda path: photos.square(path, 8)):
+            with pytest.raises(UserError) as caught:
+                ask(path)
+            assert str(caught.value) == f"{path}: {said}; give the path of a photo"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="no file here that breaks off")
+def test_a_disk_that_fails_halfway_is_an_error_of_that_file():
+    with pytest.raises(OSError) as caught:
+        photos.read(pathlib.Path("/proc/self/mem"))
+    assert caught.value.filename == "/proc/self/mem"
+
+
+def test_nothing_is_run_to_draw_a_photo(tmp_path, monkeypatch):
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *args, **kwargs: pytest.fail("it was run"))
+    (tmp_path / "a.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    with pytest.raises(UserError, match=r"a\.jpg: .*EPS"):
+        photos.read(tmp_path / "a.jpg")
+
+
+def test_what_pillow_puts_up_with_is_no_line_and_what_it_does_not_has_a_remedy(tmp_path):
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(30)  # of 65535 entries that are not there
+    grain(20, 30).save(tmp_path / "noted.jpg", exif=exif)
+    with warnings.catch_warnings(action="error"):
+        assert photos.read(tmp_path / "noted.jpg").shape == (20, 30, 3)
+    (tmp_path / "bomb.png").write_bytes(damaged.png(60000, 60000, b""))
+    with pytest.raises(UserError, match=r"bomb\.png: far more pixels than a photo has; make it smaller"):
+        photos.read(tmp_path / "bomb.png")

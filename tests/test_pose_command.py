@@ -12,7 +12,7 @@ from PIL import Image
 import dpt_tf
 from dpt_tf import iuv
 from dpt_tf.commands import main
-from dpt_tf.densepose import choosing, following, map_files
+from dpt_tf.densepose import asking, choosing, following, map_files
 from dpt_tf.images import video
 from dpt_tf.iuv import notes
 from dpt_tf.system import quiet
@@ -214,6 +214,7 @@ def test_with_a_box_or_the_whole_photo_nobody_is_looked_for(tmp_path, estimator)
         (["--convert=gone.pkl", "--output=out.npz"], 2, "gone.pkl: no such file"),
         (["--convert={a}", "--output=out.pkl"], 2, "into a file .npz"),
         (["--convert={a}", "{a}", "--output=out.npz"], 2, "makes no maps"),
+        (["{map}", "--output=out"], 2, "map.png: a DensePose map and no photo; give the photo"),
         (["--convert={a}", "--output={b}.npz"], 2, "is there already and stays"),
     ],
 )
@@ -221,6 +222,8 @@ def test_each_mistake_of_a_user_is_one_line(tmp_path, monkeypatch, capsys, flags
     monkeypatch.chdir(tmp_path)
     names = {"a": save(tmp_path / "a.png", ONE), "b": save(tmp_path / "b.png", ONE), "folder": tmp_path}
     names |= {"empty": save(tmp_path / "empty.png"), "twin": save(tmp_path / "twin" / "a.bmp", ONE)}
+    names["map"] = tmp_path / "map.png"
+    names["map"].write_bytes(damaged.picture(damaged.a_map()))
     (tmp_path / "none").mkdir()
     (tmp_path / "b.png.npz").write_bytes(b"somebody's")
     before = sorted(tmp_path.rglob("*"))
@@ -228,6 +231,22 @@ def test_each_mistake_of_a_user_is_one_line(tmp_path, monkeypatch, capsys, flags
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_of_two_lines_is_told_in_one(tmp_path, capsys):
+    path = tmp_path / "two\nlines \x1b[31m.jpg"
+    path.write_bytes(b"no photo")
+    assert run(path, f"--output={tmp_path / 'out'}") == 2
+    error = capsys.readouterr().err
+    assert error.startswith(rf"{tmp_path}/two\nlines \x1b[31m.jpg: a picture that cannot be read")
+    assert error.count("\n") == 1 and "\x1b" not in error
+
+
+@pytest.mark.parametrize("size, box", [((1, 20000), None), ((8, 8), (0, 0, 1e12, 1e12))])
+def test_what_would_be_a_square_of_a_gibibyte_is_not_cut_out(size, box, estimator):
+    estimator.people = lambda *args: pytest.fail("it was")
+    with pytest.raises(asking.Nobody, match=r"too long a stretch .* cut out the person"):
+        asking.people(estimator, np.zeros((size[1], size[0], 3), np.uint8), box and [box])
 
 
 def test_weights_are_converted(tmp_path, monkeypatch, capsys):

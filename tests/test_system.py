@@ -1,12 +1,13 @@
 """Files are there whole or not at all, and two programs keep out of each other's folders."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 
 import pytest
 
-from dpt_tf.system import atomic, locks
+from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError
 
 
@@ -85,3 +86,12 @@ def test_a_file_where_the_folder_should_be_is_said(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(UserError, match="a: a file stands in its place"), locks.claimed(tmp_path / "a"):
         pass
+
+
+def test_what_nobody_wants_is_not_imported_by_others_and_can_be_afterwards(monkeypatch):
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with quiet._without(("this", "json")):
+        assert importlib.import_module("json")  # was there before
+        with pytest.raises(ImportError):
+            importlib.import_module("this")
+    assert importlib.util.find_spec("this") is not None

@@ -10,6 +10,7 @@ from PIL import Image
 
 from dpt_tf.commands import main
 from dpt_tf.commands import transfer as command
+from dpt_tf.densepose import asking
 from dpt_tf.images import display
 from dpt_tf.ops import atlas
 from dpt_tf.system.errors import UserError
@@ -188,10 +189,10 @@ def test_nor_is_the_photo_beside_a_pose_or_a_picture_by_the_sheet(given, capsys)
 
 def test_a_photo_that_is_no_picture_is_named(tmp_path):
     with pytest.raises(UserError, match=r"gone\.jpg: no such file"):
-        command.read_photo(tmp_path / "gone.jpg")
+        asking.read(tmp_path / "gone.jpg")
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     with pytest.raises(UserError, match=r"torn\.jpg: a picture that cannot be read"):
-        command.read_photo(tmp_path / "torn.jpg")
+        asking.read(tmp_path / "torn.jpg")
 
 
 def test_a_turned_photo_is_read_upright(tmp_path):
@@ -200,6 +201,6 @@ def test_a_turned_photo_is_read_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its left side
     Image.fromarray(np.rot90(pixels)).save(tmp_path / "phone.jpg", exif=exif)
-    upright = command.read_photo(tmp_path / "phone.jpg")
+    upright = asking.read(tmp_path / "phone.jpg")
     assert upright.shape == (40, 20, 3)
     assert np.abs(upright.astype(int) - pixels).mean() < 8

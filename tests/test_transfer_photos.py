@@ -156,6 +156,7 @@ def test_photos_and_maps_mix_and_each_ones_maker_is_told(files, capsys, estimato
     [
         (["--source={0}/a.png"], "give the poses, as photos (--target) or as maps (--target_iuv)"),
         (["--source={0}/a.png", "--target={0}/gone.jpg"], "gone.jpg: no such file"),
+        (["--source={0}/pose.png", "--target={0}/b.png"], "pose.png: a DensePose map and no photo; give the photo"),
         (["--source={0}/a.png", "--target={0}/empty.png"], "empty.png: nobody found in it by by colour"),
         (["--source={0}/a.png", "--target={0}/b.png", "--output={0}/b.png"], "b.png would be overwritten"),
         (["--source={0}/a.png", "--target={0}/b.png", "--output={0}"], "b.png would be overwritten"),

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from dpt_tf.system.errors import Interrupted, TrainingError, UserError
+from dpt_tf.system.errors import Interrupted, TrainingError, UserError, one_line
 
 VERBS = {
     "demo": "from nothing to people painted in new poses: data, training, scores and a sheet of pictures",
@@ -100,7 +100,7 @@ def _spell_out() -> None:
 
 
 def _say(line: str, code: int) -> int:
-    print(line, file=sys.stderr)
+    print(one_line(line), file=sys.stderr)
     return code
 
 

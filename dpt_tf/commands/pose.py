@@ -21,7 +21,7 @@ from dpt_tf.densepose.estimator import Box, Estimator
 from dpt_tf.images import display, naming, photos, video
 from dpt_tf.iuv import notes
 from dpt_tf.system import atomic, quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, one_line
 
 _SHOWN = 300  # bad files that are listed by name
 
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         except UserError as error:
             if len(args.inputs) == 1:
                 raise
-            print(error, file=sys.stderr)
+            print(one_line(str(error)), file=sys.stderr)
             code = 1
     return code
 
@@ -225,7 +225,7 @@ def _report(jobs: int, there: int, elsewhere: int, bad: list[str], estimator: Es
         parts += [f"{len(bad)} have none:"] if bad else []
         print(", ".join(parts))
     for line in bad[:_SHOWN]:
-        print(line if alone else f"  {line}", file=sys.stderr if alone else sys.stdout)
+        print(one_line(line if alone else f"  {line}"), file=sys.stderr if alone else sys.stdout)
     if len(bad) > _SHOWN:
         print(f"  and {len(bad) - _SHOWN} more")
     return 1 if bad else 0

@@ -11,10 +11,10 @@ import sys
 import numpy as np
 
 from dpt_tf import shipped
-from dpt_tf.densepose import map_files
-from dpt_tf.images import naming, photos
+from dpt_tf.densepose import asking, map_files
+from dpt_tf.images import naming
 from dpt_tf.system import quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, one_line
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     from dpt_tf.transfer import painter
     from dpt_tf.transfer.poses import Poses
 
-    photo = read_photo(args.source)
-    made = Poses(args.pose, lambda line: print(line, file=sys.stderr))
+    photo = asking.read(args.source)
+    map_files.refuse_map(args.source, photo)
+    made = Poses(args.pose, lambda line: print(one_line(line), file=sys.stderr))
     coverage = None
     if args.source_iuv is None:
         source_iuv, coverage = made.of_source(photo, args.source)
@@ -93,18 +94,6 @@ def _row(photo: np.ndarray, pose: np.ndarray, result: dict[str, np.ndarray]) -> 
     between = {"layers": result["layers"]} if "layers" in result else {"predicted": result["predicted"]}
     row = {"source": photo, "pose": pose, "warped": result["warped"], "seen": seen}
     return row | between | {"result": result["image"]}
-
-
-def read_photo(path: pathlib.Path) -> np.ndarray:
-    """A picture file as uint8 `[H, W, 3]`, upright.
-
-    Raises:
-      UserError: it is missing or not a picture.
-    """
-    try:
-        return photos.read(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; give the path of a photo") from None
 
 
 def _outputs(output: pathlib.Path, poses: list[pathlib.Path]) -> list[pathlib.Path]:

@@ -13,6 +13,8 @@ from dpt_tf.system.errors import UserError
 
 MOST_PIXELS = 1 << 25
 """The largest photo, as maps of more pixels are not read either."""
+_MOST_LOOKED_AT = 1 << 28
+"""Height times side of a square: so many pixels are cut out before they are reduced."""
 
 
 class Nobody(UserError):
@@ -32,8 +34,6 @@ def read(photo: str | os.PathLike | np.ndarray) -> np.ndarray:
             return photos.read(path, MOST_PIXELS)
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; give the path of a photo") from None
-        except IsADirectoryError:
-            raise UserError(f"{path}: a folder; give the path of a photo") from None
     if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
         got = f"{photo.dtype} {photo.shape}" if isinstance(photo, np.ndarray) else type(photo).__name__
         raise ValueError(f"a photo must be a path or a uint8 array [H, W, 3], got {got}")
@@ -51,10 +51,15 @@ def people(estimator: Estimator, photo: np.ndarray, boxes: Sequence[Box] | None 
     """Everybody of whom anything is seen, the surest first; with `boxes`, in their order.
 
     Raises:
+      Nobody: a photo so long and narrow, or a box so large, that it cannot be looked at.
       UserError: a box is none, or lies outside of the photo.
     """
     for box in boxes or ():
         _check(box, photo)
+    for x0, y0, x1, y1 in [whole(photo)] if boxes is None else boxes:
+        if photo.shape[0] * max(x1 - x0, y1 - y0) > _MOST_LOOKED_AT:
+            size = f"{x1 - x0:.0f} x {y1 - y0:.0f} pixels"
+            raise Nobody(f"{size} are too long a stretch to look for anybody; cut out the person")
     return [person for person in estimator.people(photo, boxes) if person.map[..., 0].any()]
 
 

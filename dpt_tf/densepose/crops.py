@@ -59,11 +59,11 @@ class Look:
         square = crops.around(box)
         found = self._at(photo, square)
         side = tf.minimum(square[2], LARGEST)
-        part, uv, person = (tf.image.resize(found[name], [side, side]) for name in ("part", "uv", "person"))
+        made = charts.enlarged(found["part"][0], found["uv"][0], side)
+        person = tf.sigmoid(tf.image.resize(found["person"][0], [side, side]))
         # A faint doubt over a whole wall is none.
-        share = tf.clip_by_value((tf.sigmoid(person) - _FAINT) / (1 - 2 * _FAINT), 0.0, 1.0)
-        share = tf.cast(tf.round(255 * share), tf.uint8)
-        made, covered = (crops.paste(one, square, photo) for one in (charts.iuv_of(part, uv)[0], share[0]))
+        share = tf.clip_by_value((person - _FAINT) / (1 - 2 * _FAINT), 0.0, 1.0)
+        made, covered = (crops.paste(one, square, photo) for one in (made, tf.cast(tf.round(255 * share), tf.uint8)))
         return tf.ensure_shape(made, [None, None, 3]), tf.ensure_shape(covered, [None, None, 1])
 
     def _at(self, photo: tf.Tensor, square: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -87,7 +87,9 @@ class CropEstimator:
           flips: whether a crop is looked at in a mirror, too, and the answers are averaged.
         """
         self.name = name
-        look = Look(network, size, flips)
+        # Once for all that look: to trace it takes as long as to look a few times.
+        crop = tf.TensorSpec([2 if flips else 1, size, size, 3])
+        look = Look(tf.function(network, [crop], autograph=False), size, flips)
         specs = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([4], tf.float64)]
         self._find = tf.function(look.find, specs[:1], autograph=False)
         self._seen_in = tf.function(look.seen_in, specs, autograph=False)

@@ -5,6 +5,7 @@ inside of the PNG (`iuv.notes`) name the estimator, who was asked for, the photo
 texts was made elsewhere, and nobody's file is written over.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import pathlib
@@ -15,7 +16,7 @@ import numpy as np
 from dpt_tf import iuv
 from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Box, Estimator, Person
-from dpt_tf.images import naming
+from dpt_tf.images import naming, photos
 from dpt_tf.iuv import notes
 from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
@@ -94,6 +95,19 @@ def is_map_name(path: pathlib.Path) -> bool:
     return path.stem.lower().endswith(("_iuv", "_inds", "_matte"))
 
 
+def refuse_map(photo: pathlib.Path, pixels: np.ndarray) -> None:
+    """Nobody is looked for in a map: it would be found, in the wrong colours.
+
+    Raises:
+      UserError: what was given as a photo, and read, is a DensePose map.
+    """
+    if min(pixels[..., 0].max(), pixels[..., 2].max()) > iuv.NUM_PARTS:
+        return
+    with contextlib.suppress(iuv.NotIUV):
+        iuv.examine(photo)
+        raise UserError(f"{photo}: a DensePose map and no photo; give the photo that it was made of")
+
+
 def beside(photo: pathlib.Path) -> pathlib.Path | None:
     """The map that lies beside a photo, None where there is none."""
     for ending in ("_IUV.png", "_iuv.png", "_IUV.npy", "_iuv.npy"):
@@ -131,7 +145,9 @@ def make(
         if there := _there(photo, folder, facts, asked, file):
             return there
         try:
-            people = asked.of(estimator, asking.read(photo))
+            pixels = asking.read(photo)
+            refuse_map(photo, pixels)
+            people = asked.of(estimator, pixels)
         except asking.Nobody as error:
             raise asking.Nobody(f"{photo}: {error}") from None
     except FileNotFoundError:
@@ -222,9 +238,7 @@ def _own(path: pathlib.Path, facts: dict[str, str]) -> dict[str, str]:
 
 
 def _digest(photo: pathlib.Path) -> str:
-    if photo.is_dir():
-        raise UserError(f"{photo}: a folder; give the path of a photo")
-    return "sha256 " + hashlib.sha256(photo.read_bytes()).hexdigest()[:32]
+    return "sha256 " + hashlib.sha256(photos.read_bytes(photo)).hexdigest()[:32]
 
 
 def keep(paths: list[pathlib.Path], given: list[pathlib.Path]) -> None:

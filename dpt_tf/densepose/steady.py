@@ -11,7 +11,7 @@ map stays as it is.
 from collections.abc import Iterable
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from dpt_tf.iuv import NUM_PARTS
 
@@ -85,9 +85,9 @@ class SteadyMaps:
                     slice(side.start + _REACH - shift, side.stop + _REACH - shift)
                     for side, shift in zip(inner, (down, right), strict=True)
                 )
-                change = ndimage.uniform_filter(np.abs(here[0] - photo[there]), _NEAR)
+                change = scipy.ndimage.uniform_filter(np.abs(here[0] - photo[there]), _NEAR)
                 compared = _compared(here[1], maps[there])
-                alike, shared, drift = (ndimage.uniform_filter(one, _NEAR) for one in compared)
+                alike, shared, drift = (scipy.ndimage.uniform_filter(one, _NEAR) for one in compared)
                 cost = change + 0.3 * (1 - alike + drift) + _REST * np.hypot(down, right)
                 better = cost < best
                 best[better] = cost[better]
@@ -199,5 +199,5 @@ def _without_like(part: np.ndarray, other: np.ndarray, motion: int) -> np.ndarra
     for number in range(NUM_PARTS + 1):
         here = part == number
         if here.any():
-            odd |= here & (ndimage.maximum_filter((other == number).astype(np.uint8), 2 * motion + 1) == 0)
+            odd |= here & (scipy.ndimage.maximum_filter((other == number).astype(np.uint8), 2 * motion + 1) == 0)
     return odd

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dpt_tf.images import framing
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -25,7 +26,7 @@ def read(path: pathlib.Path, most: int | None = None) -> np.ndarray:
     Raises:
       UserError: it cannot be decoded, or would have more than `most` pixels.
     """
-    with _opened(path, path.read_bytes()) as opened:
+    with _opened(path, read_bytes(path)) as opened:
         if most is not None and opened.width * opened.height > most:
             raise UserError(
                 f"{path}: {opened.width} x {opened.height} pixels are too many, {most} the most; make it smaller"
@@ -42,7 +43,7 @@ def square(path: pathlib.Path, size: int) -> tuple[bytes, int, int]:
     Raises:
       UserError: it cannot be decoded.
     """
-    data = path.read_bytes()
+    data = read_bytes(path)
     with _opened(path, data) as opened:
         width, height = opened.size
         orientation = opened.getexif().get(_ORIENTATION, 1)
@@ -67,18 +68,32 @@ def with_matte(encoded: bytes, matte: np.ndarray) -> bytes:
     return _encode(np.concatenate([pixels, alpha[..., None]], -1), jpeg=False)
 
 
+def read_bytes(path: pathlib.Path) -> bytes:
+    """A photo's file, as it is.
+
+    Raises:
+      UserError: no file but a folder, a pipe or a device, or larger than any photo.
+      OSError: there is none, or it cannot be read.
+    """
+    try:
+        return files.read(path)
+    except files.NotAFile as error:
+        raise UserError(f"{path}: {error}; give the path of a photo") from None
+
+
 @contextlib.contextmanager
 def _opened(path: pathlib.Path, data: bytes) -> Iterator[Image.Image]:
     """The picture in `data`; whatever goes wrong with it is one line that names `path`."""
     try:
-        with warnings.catch_warnings():
-            # A second line, where the caller bounds what may be opened.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data))
-        with picture as opened:
+        # What Pillow puts up with (a broken note of the camera's, many pixels) would be lines that nobody can act on.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as opened:
+            if opened.format == "EPS":
+                raise ValueError("an EPS is a program that draws")  # and Pillow would have Ghostscript run it
             yield opened
     except UserError:
         raise
+    except Image.DecompressionBombError:
+        raise UserError(f"{path}: far more pixels than a photo has; make it smaller") from None
     except UnidentifiedImageError:
         raise UserError(
             f"{path}: a picture that cannot be read (no known format); save it again or remove it"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from dpt_tf.iuv.sources import REMEDY, NotIUV
 
@@ -114,10 +114,10 @@ def _pieces(mask: np.ndarray, seeds: np.ndarray, left: _Work) -> Iterator[tuple[
     if not seeds.any():
         return
     left.take(mask.size)
-    labels, count = ndimage.label(mask, _EIGHT)
+    labels, count = scipy.ndimage.label(mask, _EIGHT)
     wanted = np.zeros(count + 1, bool)
     wanted[labels[seeds]] = True
-    places = ndimage.find_objects(labels)
+    places = scipy.ndimage.find_objects(labels)
     for label in np.flatnonzero(wanted):
         rows, columns = (slice(max(side.start - 1, 0), side.stop + 1) for side in places[label - 1])
         here = labels[rows, columns] == label

@@ -1,7 +1,7 @@
 """Which person of a map is meant."""
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from dpt_tf.iuv.parts import NUM_PARTS
 from dpt_tf.iuv.sources import NOBODY, NotIUV
@@ -21,7 +21,7 @@ def choose(iuv: np.ndarray, person: int | None = None) -> tuple[np.ndarray, list
       NotIUV: there is nobody, or no person of this number.
     """
     part = np.ascontiguousarray(iuv[..., 0])
-    labels, count = ndimage.label(part > 0, _EIGHT)
+    labels, count = scipy.ndimage.label(part > 0, _EIGHT)
     if count == 0:
         raise NotIUV(NOBODY)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
@@ -45,5 +45,7 @@ def choose(iuv: np.ndarray, person: int | None = None) -> tuple[np.ndarray, list
 
 def _nearest(labels: np.ndarray, people: list[int]) -> np.ndarray:
     """The labels with every piece given to the person next to it."""
-    nearest = ndimage.distance_transform_edt(~np.isin(labels, people), return_distances=False, return_indices=True)
+    nearest = scipy.ndimage.distance_transform_edt(
+        ~np.isin(labels, people), return_distances=False, return_indices=True
+    )
     return np.where(labels > 0, labels[tuple(nearest)], 0)

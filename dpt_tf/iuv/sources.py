@@ -4,14 +4,15 @@ import contextlib
 import dataclasses
 import io
 import os
-import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 
+from dpt_tf.system import files
+from dpt_tf.system.files import MOST_BYTES
+
 MOST_PIXELS = 1 << 25
-MOST_BYTES = 1 << 29
 
 REMEDY = (
     "give the *_IUV.png of the original DensePose, or a dump of Detectron2's, written in its projects/DensePose by "
@@ -101,15 +102,10 @@ def opened(path: str | os.PathLike) -> Iterator[Source]:
     Raises:
       NotIUV: it is a folder, a pipe or a device.
     """
-    # A pipe that nobody writes to would block the call that opens it; regular files do not mind the flag.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise NotIUV("a folder; give the files in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise NotIUV("a pipe or a device, not a file; save the map to a file first")
-        with open(descriptor, "rb", closefd=False) as file:
-            yield Source(file, status.st_size, os.fspath(path), status.st_mtime_ns)
-    finally:
-        os.close(descriptor)
+        descriptor, status = files.open_regular(path)
+    except files.NotAFile as error:
+        remedy = "give the files in it" if os.path.isdir(path) else "save the map to a file first"
+        raise NotIUV(f"{error}, not a file; {remedy}") from None
+    with open(descriptor, "rb") as file:
+        yield Source(file, status.st_size, os.fspath(path), status.st_mtime_ns)

@@ -3,6 +3,11 @@
 import signal
 
 
+def one_line(text: str) -> str:
+    """The text with what would break the line or steer a terminal spelt out: names of files may hold anything."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 class UserError(Exception):
     """A mistake in a file, a flag or a folder. `str()` of it is the whole line: the file and the remedy."""
 
