@@ -137,12 +137,12 @@ def test_a_disk_that_is_full_is_said(tmp_path, capsys, monkeypatch):
     from toy import TINY
 
     from dpt_tf import export
-    from dpt_tf.training import stages
+    from dpt_tf.training import trained
 
     def full(*_):
         raise tf.errors.UnknownError(None, None, f"variables/data; {os.strerror(errno.ENOSPC)}")
 
-    monkeypatch.setattr(stages, "load_generator", lambda *_: (None, TINY, {}))
+    monkeypatch.setattr(trained, "load_generator", lambda *_: (None, TINY, {}))
     monkeypatch.setattr(export, "save", full)
     code = main.guarded(lambda: main.dispatch(["export", "--workdir=run", f"--export_dir={tmp_path / 'dpt'}"]))
     assert code == 1

@@ -182,14 +182,14 @@ def test_what_float16_cannot_hold_is_not_written(toy):
 def test_without_a_model_transfer_takes_the_shipped_one_and_says_so(tmp_path, monkeypatch, capsys):
     body = np.zeros((32, 32, 3), np.uint8)
     body[8:24, 8:24] = (2, 40, 90)
-    for name in ("a", "a_IUV"):
-        Image.fromarray(body).save(tmp_path / f"{name}.png")
+    Image.fromarray(body).save(tmp_path / "a_IUV.png")
+    Image.fromarray(body + 50).save(tmp_path / "a.png")
     asked = []
 
     def load(model):
         asked.append(model)
         named = ("image", "warped", "predicted", "provenance")
-        return lambda *arrays: {name: body[..., : 1 if name == "provenance" else 3] for name in named}
+        return lambda *arrays, coverage: {name: body[..., : 1 if name == "provenance" else 3] for name in named}
 
     monkeypatch.setattr(painter, "load", load)
     monkeypatch.chdir(tmp_path)

@@ -111,7 +111,8 @@ def test_a_dumps_map_is_found_by_the_photos_name_and_pasted_on_its_size(tmp_path
     Image.fromarray(person(32, 32)).save(tmp_path / "pose_IUV.png")
     asked = []
 
-    def paint(*arguments):
+    def paint(*arguments, coverage):
+        assert coverage is None  # the map was made elsewhere
         asked.append(arguments)
         return painter.Transfer(mirror, 32, {}, None)(*arguments)
 

@@ -111,11 +111,24 @@ def test_another_example_and_other_poses_are_one_click_each(tab):
     assert tab.locator("#message .said").count() == 0
 
 
+def listen(page, place):
+    """From now on notes what is shown there, also what does not stay: `-> () -> all of it`, as HTML."""
+    page.evaluate(
+        """place => {
+            const shown = document.querySelector(place), noted = ((window.noted ??= {})[place] = []);
+            new MutationObserver(() => noted.push(shown.innerHTML)).observe(shown, {childList: true, subtree: true});
+        }""",
+        place,
+    )
+    return lambda: "".join(page.evaluate("place => window.noted[place]", place))
+
+
 def test_a_turn_around_is_saved_as_an_animation_of_all_its_frames(tab, tmp_path):
+    said, shown = listen(tab, "#turn_message"), listen(tab, "#animation")
     tab.get_by_role("button", name=TURN).click()
-    tab.locator("#turn_message progress").wait_for()
     link = tab.locator("#animation a.save")
     link.wait_for()
+    assert "<progress" in said() and re.search("frame [0-9]+ of 24", shown())
     with tab.expect_download() as download:
         link.click()
     assert download.value.suggested_filename == "turn.gif"
@@ -128,11 +141,12 @@ def test_a_turn_around_is_saved_as_an_animation_of_all_its_frames(tab, tmp_path)
 def test_who_comes_second_is_told_to_wait_and_gets_pictures_too(tab, browser, served):
     other = browser.new_page()
     other.goto(served)
+    other.get_by_role("button", name=PAINT).wait_for()
+    said = listen(other, "#message")
     tab.get_by_role("button", name=TURN).click()
-    tab.locator("#animation figure.frame").wait_for()
     other.get_by_role("button", name=PAINT).click()
-    other.locator("#message", has_text="waiting for the model").wait_for()
     other.locator("#rows .views").nth(2).wait_for()
+    assert "waiting for the model" in said()
     other.close()
     tab.locator("#animation a.save").wait_for()
 

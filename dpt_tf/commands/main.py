@@ -72,9 +72,9 @@ def guarded(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return _say("interrupted", 130)
     except UserError as error:
-        return _say(str(error), 2)
+        return _say("\n".join(one_line(str(line)) for line in error.args), 2)
     except TrainingError as error:
-        return _say(str(error), 1)
+        return _say(one_line(str(error)), 1)
     except Interrupted as stopped:
         return 128 + stopped.signum
     except BrokenPipeError:
@@ -83,14 +83,15 @@ def guarded(run: Callable[[], int]) -> int:
         return 1
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _say(f"{error.filename or 'writing'}: the disk is full; make room and run the same command again", 1)
+            place = one_line(str(error.filename or "writing"))
+            return _say(f"{place}: the disk is full; make room and run the same command again", 1)
         if error.filename is None:
             raise
-        return _say(f"{error.filename}: {error.strerror}", 2)
+        return _say(one_line(f"{error.filename}: {error.strerror}"), 2)
     except ValueError as error:
         if not _users_value(error):
             raise
-        return _say(str(error), 2)
+        return _say(one_line(str(error)), 2)
 
 
 def _spell_out() -> None:
@@ -99,8 +100,8 @@ def _spell_out() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _say(line: str, code: int) -> int:
-    print(one_line(line), file=sys.stderr)
+def _say(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
     return code
 
 

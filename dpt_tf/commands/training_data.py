@@ -41,7 +41,8 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
     if sparse_records.holds(data_dir):
         raise UserError(f"{data_dir} {records.SINGLE_POINTS}, not --dataset={dataset}")
     if dataset in _BY_HAND and not records.directories(data_dir):
-        raise UserError(f"{data_dir} holds no {dataset}: " + _BY_HAND[dataset].format(data_dir=data_dir))
+        get, build = _BY_HAND[dataset].splitlines()
+        raise UserError(f"{data_dir} holds no {dataset}: {get}", build.format(data_dir=data_dir))
     if dataset == "synthetic":
         quiet.start_tensorflow()  # before anything imports it with its greetings
         from dpt_tf import synthetic

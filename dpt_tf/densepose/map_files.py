@@ -133,7 +133,7 @@ def make(
       estimator: asked where a map is missing.
       asked: for whom.
       file: the map's name, if another one than `name` gives; for one person.
-      mattes: whether the photo's matte is written, too (`naming.matte`), where the estimator knows it.
+      mattes: whether the photo's matte is written, too (`photos.matte_of`), where the estimator knows it.
 
     Raises:
       Nobody: nobody is found.
@@ -159,7 +159,7 @@ def make(
         _own(path, facts)
         said = {"Person": f"{number} of {len(people)}", "Score": f"{person.score:.3f}", "Box": asking.said(person.box)}
         if mattes and person.coverage is not None:
-            write_matte(naming.matte(path), person.coverage)
+            write_matte(photos.matte_of(path), person.coverage)
         write(path, person.map, facts | said)
         made.append(Made(path, said["Score"], said["Box"], True))
     return made[::-1]

@@ -37,9 +37,3 @@ def _identity(path: pathlib.Path) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino
-
-
-def matte(mapped: pathlib.Path) -> pathlib.Path:
-    """Where the matte of a map's photo lies: `x_matte.png` beside `x_IUV.png`; grey, white where the person is."""
-    stem = mapped.stem[:-4] if mapped.stem.lower().endswith("_iuv") else mapped.stem
-    return mapped.with_name(f"{stem}_matte.png")

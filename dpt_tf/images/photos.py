@@ -60,6 +60,12 @@ def square(path: pathlib.Path, size: int) -> tuple[bytes, int, int]:
     return _encode(framing.square_photo(pixels, size, (height, width)), jpeg), height, width
 
 
+def matte_of(mapped: pathlib.Path) -> pathlib.Path:
+    """Where the matte of a map's photo lies: `x_matte.png` beside `x_IUV.png`; grey, white where the person is."""
+    stem = mapped.stem[:-4] if mapped.stem.lower().endswith("_iuv") else mapped.stem
+    return mapped.with_name(f"{stem}_matte.png")
+
+
 def with_matte(encoded: bytes, matte: np.ndarray) -> bytes:
     """An encoded square with a matte as its alpha, a PNG; what is the person's is 255, `[H, W]` uint8 at any size."""
     with Image.open(io.BytesIO(encoded)) as opened:

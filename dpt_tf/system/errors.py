@@ -9,7 +9,14 @@ def one_line(text: str) -> str:
 
 
 class UserError(Exception):
-    """A mistake in a file, a flag or a folder. `str()` of it is the whole line: the file and the remedy."""
+    """A mistake in a file, a flag or a folder. `str()` of it is the whole line: the file and the remedy.
+
+    Of several arguments each is a line.
+    """
+
+    def __str__(self) -> str:
+        """The lines."""
+        return "\n".join(map(str, self.args))
 
 
 class TrainingError(Exception):

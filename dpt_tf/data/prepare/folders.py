@@ -28,7 +28,7 @@ from dpt_tf.data import matching, records
 from dpt_tf.data.keypoints import Joints, on_person
 from dpt_tf.data.matching import KINDS
 from dpt_tf.data.prepare.held_out import by_numbers
-from dpt_tf.images import framing, naming
+from dpt_tf.images import framing
 from dpt_tf.images import photos as photo_files
 from dpt_tf.system.errors import UserError
 
@@ -178,7 +178,7 @@ def read_view(
     if coordinates.shape[:2] != (height, width):
         coordinates = iuv.resize(coordinates, height, width)
         tally.mended["map resized to its photo"] += 1
-    if mapped.suffix.lower() in MAPS and (matte := naming.matte(mapped)).is_file():
+    if mapped.suffix.lower() in MAPS and (matte := photo_files.matte_of(mapped)).is_file():
         image = photo_files.with_matte(image, _matte(matte, photo, height, width))
         tally.with_mattes += 1
     joints = _joints(photo, coordinates, size, keypoints, tally) if keypoints else records.no_keypoints()
