@@ -255,6 +255,8 @@ def test_a_matte_that_is_given_counts_and_one_of_another_size_is_one_line(album,
             (album / name / f"{view}_IUV.png").write_bytes(iuv.encode(the_map(OTHER)))
     Image.fromarray(matte).save(album / "anna" / "0_matte.png")
     assert prepare(album, tmp_path / "out", "--size=96") == 0
+    said = capsys.readouterr().out
+    assert "0_matte" not in said and "mattes 1 photos" in said  # neither a photo nor a map without its photo
     first, second = alphas(tmp_path / "out", "anna")
     assert np.nonzero(first.any(0))[0].tolist() == list(range(18, 28)) and (second == 255).all()
     Image.fromarray(matte[:50]).save(album / "anna" / "0_matte.png")

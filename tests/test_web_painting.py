@@ -202,3 +202,16 @@ def _nothing(inputs):
     names = dict.fromkeys(("image", "warped", "predicted"), image)
     whole = {"texture": tf.zeros((1, 24, 8, 8, 3)), "observed": tf.ones((1, 24, 8, 8, 1))}
     return names | whole | {"provenance": tf.ones((1, 64, 64, 1))}
+
+
+def test_who_is_the_person_beside_the_body_is_passed_on_where_it_is_known():
+    asked = []
+
+    def transfer(*arrays, **known):
+        asked.append(known)
+        return toys.Model()(*arrays)
+
+    photo, coverage = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 1), 9, np.uint8)
+    for person in (painting.Person(photo, photo), painting.Person(photo, photo, coverage)):
+        painting.paint(transfer, person, Pose("p", toys.body()))
+    assert asked[0] == {} and asked[1]["coverage"] is coverage

@@ -147,7 +147,8 @@ def _photos_below(folder: pathlib.Path, output: pathlib.Path) -> Iterator[pathli
         below = path.relative_to(folder)
         if path.suffix.lower() not in photos.SUFFIXES or any(part.startswith(".") for part in below.parts):
             continue
-        if not map_files.is_map_name(path) and not (inside and inside in path.resolve().parents) and path.is_file():
+        other = map_files.is_map_name(path) or photos.is_matte_name(path)
+        if not other and not (inside and inside in path.resolve().parents) and path.is_file():
             yield path
 
 

@@ -41,6 +41,7 @@ class Maker:
         quiet.start_tensorflow()
         estimator = choosing.open_estimator(self._which)
         self.estimator = estimator.name
+        # Maps that an earlier version kept have no mattes: they are made again.
         known = self.folder / hashlib.sha256(f"{estimator.name}, with mattes".encode()).hexdigest()[:12]
         found: dict[pathlib.Path, pathlib.Path | None] = {}
         for photo in tqdm(lonely, unit="photo", desc=f"maps by {estimator.name}", leave=False):

@@ -91,8 +91,8 @@ def name(photo: pathlib.Path, person: int | None = None) -> str:
 
 
 def is_map_name(path: pathlib.Path) -> bool:
-    """Whether a file is called like a map, a matte, or Detectron's picture of indices, and hence is no photo."""
-    return path.stem.lower().endswith(("_iuv", "_inds", "_matte"))
+    """Whether a file is called like a map, or like Detectron's picture of indices, and hence is no photo."""
+    return path.stem.lower().endswith(("_iuv", "_inds"))
 
 
 def refuse_map(photo: pathlib.Path, pixels: np.ndarray) -> None:

@@ -9,7 +9,8 @@ of the target's; sides are up to `LARGEST`, and photos of one request may differ
 box float32 `[B, 4]`: x0, y0, x1, y1 in the photo's pixels, where the person stands; 0, 0, 0, 0 looks for the person
 score float32 `[B]` in [0, 1]: how sure the network is that somebody is there; 1 where the box was given
 
-It is the map that `densepose.crops.CropEstimator` makes, by the same graph. Of several people it is the surest one's.
+It is the map that `densepose.crops.CropEstimator` makes, by the same graph; what that says of hair and cloth beside the
+source's body goes into the picture of `photos`, too. Of several people it is the surest one's.
 A photo in which nobody is found ends in INVALID_ARGUMENT and a sentence.
 """
 

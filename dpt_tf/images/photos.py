@@ -66,6 +66,11 @@ def matte_of(mapped: pathlib.Path) -> pathlib.Path:
     return mapped.with_name(f"{stem}_matte.png")
 
 
+def is_matte_name(path: pathlib.Path) -> bool:
+    """Whether a file is called like a matte, and in a folder of photos is none of them."""
+    return path.stem.lower().endswith("_matte")
+
+
 def with_matte(encoded: bytes, matte: np.ndarray) -> bytes:
     """An encoded square with a matte as its alpha, a PNG; what is the person's is 255, `[H, W]` uint8 at any size."""
     with Image.open(io.BytesIO(encoded)) as opened:

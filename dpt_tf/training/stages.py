@@ -1,8 +1,9 @@
-"""The three stages of training (Sec. 4.1): which networks each one trains, and whose weights it begins with.
+"""The stages of training (Sec. 4.1): which networks each one trains, and whose weights it begins with.
 
 predictive   the predictive stream
 inpainting   the inpainting autoencoder of the warping stream
 joint        the whole generator, with both of them as they were left, and blending and discriminator from scratch
+pose         the network that finds maps, by itself
 
 A generator of fewer blocks (`HParams.blocks`) goes through the same stages but for one that trains nothing of it.
 """

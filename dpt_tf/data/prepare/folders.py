@@ -91,9 +91,11 @@ def find(folder: str | os.PathLike, make: Make | None = None) -> Found:
         person = "/".join(part for part in folders if part.lower() not in KINDS)
         stem, suffix = path.stem, path.suffix.lower()
         marked = stem.lower().endswith("_iuv")
+        if photo_files.is_matte_name(path):
+            continue
         if (marked and suffix in (*PHOTOS, *MAPS)) or (suffix in MAPS and (kinds == {"map"} or suffix == ".npy")):
             maps[person, stem[:-4] if marked else stem].append(path)
-        elif suffix in PHOTOS and "map" not in kinds and not stem.lower().endswith(("_inds", "_matte")):
+        elif suffix in PHOTOS and "map" not in kinds and not stem.lower().endswith("_inds"):
             photos[person, stem].append(path)
         elif suffix == DUMPS:
             dumps.append(path)
