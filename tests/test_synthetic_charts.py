@@ -69,9 +69,9 @@ def test_the_table_has_every_part_and_says_which_axis_each_coordinate_follows():
     table = [chart for several in charts.PIECES.values() for chart in several]
     assert {chart.part for chart in table} == set(range(1, 25))
     for chart in table:
-        for corners, follows in ((chart.u, chart.u_follows), (chart.v, chart.v_follows)):
-            (a, b), (c, d) = corners
-            along, across = abs(a + b - c - d), abs(a + c - b - d)
+        for nodes, follows in ((chart.u, chart.u_follows), (chart.v, chart.v_follows)):
+            first, _, last = np.array(nodes)
+            along, across = abs((last - first).sum()), abs(np.ptp(np.array(nodes), 1).sum())
             assert (along > across) == (follows == "station"), chart
 
 

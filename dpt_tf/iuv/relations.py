@@ -92,21 +92,19 @@ def _mirrored(piece: str) -> str:
 
 
 def _inverse(chart: charts.Chart, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Share s of the way along and a of the way round at each (u, v), 0..1, and how far beyond the edge it was."""
+    """Share s of the way along and a of the way round at each (u, v), 0..1, and how far off it is there, in levels."""
+    wanted = np.stack([u, v], -1)
     s, a = np.full(u.shape, 0.5), np.full(u.shape, 0.5)
-    (u00, u01), (u10, u11) = chart.u
-    (v00, v01), (v10, v11) = chart.v
-    for _ in range(30):  # Newton's method on two bilinear equations
-        du = u00 + s * (u10 - u00) + a * (u01 - u00) + s * a * (u11 - u10 - u01 + u00) - u
-        dv = v00 + s * (v10 - v00) + a * (v01 - v00) + s * a * (v11 - v10 - v01 + v00) - v
-        us, ua = u10 - u00 + a * (u11 - u10 - u01 + u00), u01 - u00 + s * (u11 - u10 - u01 + u00)
-        vs, va = v10 - v00 + a * (v11 - v10 - v01 + v00), v01 - v00 + s * (v11 - v10 - v01 + v00)
-        determinant = us * va - ua * vs
+    for _ in range(8):  # Newton's method on two biquadratic equations, within the chart
+        by_s, by_a = chart.slopes(s, a)
+        du, dv = np.moveaxis(wanted - chart.at(s, a), -1, 0)
+        determinant = by_s[..., 0] * by_a[..., 1] - by_a[..., 0] * by_s[..., 1]
         determinant = np.where(np.abs(determinant) < 1, np.copysign(1, determinant), determinant)
-        s = np.clip(s - (du * va - dv * ua) / determinant, -0.5, 1.5)
-        a = np.clip(a - (dv * us - du * vs) / determinant, -0.5, 1.5)
-    inside_s, inside_a = np.clip(s, 0, 1), np.clip(a, 0, 1)
-    return inside_s, inside_a, np.hypot(s - inside_s, a - inside_a)
+        s, a = (
+            np.clip(s + (du * by_a[..., 1] - dv * by_a[..., 0]) / determinant, 0, 1),
+            np.clip(a + (dv * by_s[..., 0] - du * by_s[..., 1]) / determinant, 0, 1),
+        )
+    return s, a, np.linalg.norm(chart.at(s, a) - wanted, axis=-1)
 
 
 def _place(piece: str, like: charts.Chart, s: np.ndarray, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,10 +117,6 @@ def _place(piece: str, like: charts.Chart, s: np.ndarray, phi: np.ndarray) -> tu
         first, last = chart.phi
         a = ((phi - (first + last) / 2 + 180) % 360 - 180) / (last - first) + 0.5
         off, a = np.abs(a - 0.5), np.clip(a, 0, 1)
-        u, v = (
-            (1 - s) * ((1 - a) * c[0][0] + a * c[0][1]) + s * ((1 - a) * c[1][0] + a * c[1][1])
-            for c in (chart.u, chart.v)
-        )
         closer = off < nearest
-        part[closer], at[closer], nearest[closer] = chart.part, np.stack([u, v], -1)[closer], off[closer]
-    return part, np.clip(at, 0, 255)
+        part[closer], at[closer], nearest[closer] = chart.part, chart.at(s, a)[closer], off[closer]
+    return part, at

@@ -163,8 +163,6 @@ def atlas(surface: Surface, places: dict[str, NDArray], corners: NDArray) -> tup
         begins = first in (max(ends), min(ends))  # the outermost charts own what lies beyond them
         finishes = last in (max(ends), min(ends))
         own = (sm >= 0) & (sm < 1) & ((tm >= 0) | begins) & ((tm < 1) | finishes)
-        t, s = np.clip(t[own], 0, 1), np.clip(s[own], 0, 1)
         part[own] = chart.part
-        for channel, ((a, b), (c, d)) in enumerate((chart.u, chart.v)):
-            uv[own, :, channel] = (1 - t) * ((1 - s) * a + s * b) + t * ((1 - s) * c + s * d)
+        uv[own] = chart.at(np.clip(t[own], 0, 1), np.clip(s[own], 0, 1))
     return part, uv
