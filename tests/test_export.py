@@ -99,7 +99,7 @@ def run_in_c(model, requests, folder):
 
 
 def assert_close(value, expected, name):
-    """A texel that hardly any pixel reached is the quotient of two small sums: another order of adding shows in a few."""
+    """In a few texels that hardly any pixel reached another order of adding shows: they are quotients of small sums."""
     off = np.abs(value.astype(float) - expected)
     assert (off > HALF_A_GREY).mean() < 1e-4, (name, off.max())
     assert off.max() < 8 * HALF_A_GREY, (name, off.max())
