@@ -3,7 +3,10 @@
 import dataclasses
 import io
 import json
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -237,6 +240,26 @@ def stored(directory):
         for several in prepared.files.values()
         for path in several
     }
+
+
+def test_a_script_that_guards_nothing_is_told_so_and_ends(tmp_path):
+    script = tmp_path / "make.py"
+    script.write_text(
+        "from dpt_tf import synthetic\n"
+        "synthetic.generate('out', people=2, test_people=1, views=1, image_size=16, workers=2)\n"
+    )
+    root = str(pathlib.Path(synthetic.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": root},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0 and 'if __name__ == "__main__"' in done.stderr
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").rglob("*.tfrecord*"))
 
 
 def test_what_is_written_does_not_depend_on_the_number_of_workers(tmp_path):

@@ -133,15 +133,14 @@ def surfaces(shape: Shape) -> list[Surface]:
 def stations(piece: str, places: dict[str, NDArray]) -> dict[str, float]:
     """Where the charts of `piece` begin and end, in the units of its `height`."""
     kind = piece.split("_")[0]
-    if kind == "arm":
-        y = {name: float(places[f"{name}_left"][1]) for name in ("shoulder", "elbow", "wrist")}
-        return {"shoulder": y["shoulder"] + 0.02, "elbow": y["elbow"], "wrist": y["wrist"]}
-    wrist = float(places["wrist_left"][1])
+    y = {name: float(places[f"{name}_left"][1]) for name in ("shoulder", "elbow", "wrist", "knee")}
+    if kind == "arm":  # on real maps an elbow is a little above the joint
+        return {"shoulder": y["shoulder"] + 0.02, "elbow": y["elbow"] + 0.015, "wrist": y["wrist"]}
     return {
         "torso": {"neck": NECK, "crotch": CROTCH},
         "head": {"neck": 0.832, "crown": 1.0},
-        "leg": {"hip": 0.553, "knee": float(places["knee_left"][1]), "ankle": ANKLE + 0.012},
-        "hand": {"wrist": wrist, "fingers": wrist - 0.098},
+        "leg": {"hip": 0.553, "knee": y["knee"], "ankle": ANKLE + 0.012},
+        "hand": {"wrist": y["wrist"], "fingers": y["wrist"] - 0.098},
         "foot": {"heel": -0.034, "toe": 0.115},
     }[kind]
 

@@ -11,6 +11,8 @@ import multiprocessing
 import os
 import pathlib
 from collections.abc import Iterator
+from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,8 +221,14 @@ def _make_all(orders: list[Order], workers: int) -> Iterator[Item]:
         yield from map(make_item, orders)
         return
     # A forked TensorFlow may hang, so start afresh.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(make_item, orders, chunksize=1)
+    with futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield from pool.map(make_item, orders)
+        except BrokenProcessPool:
+            raise UserError(
+                "a process that makes people ended; in a script of your own, call synthetic.generate under "
+                'if __name__ == "__main__", or with workers=1'
+            ) from None
 
 
 def _counted(items: Iterator[Item], bar: tqdm) -> Iterator[Item]:
