@@ -224,29 +224,3 @@ def test_a_skirt_beside_the_body_comes_along_and_the_wall_does_not():
     assert share.numpy()[0, 14:16, 15].min() > 0.9 and share.numpy()[0, 14:16, 24].min() > 0.9
     np.testing.assert_allclose(colour[0, 14:16, 15], np.full([2, 3], -1.0), atol=0.01)
     assert share.numpy()[0, :, 27:].max() < 0.05 and share.numpy()[0, 6:18, 16:24].max() == 0
-
-
-def on_legs(gap):
-    """Two thighs of 12 x 4 pixels, so far apart."""
-    made = np.zeros([1, S, S, 3], np.uint8)
-    u, v = np.meshgrid(np.linspace(200, 40, 12), np.linspace(60, 200, 4), indexing="ij")
-    for part, column in ((9, 16 - gap // 2 - 4), (10, 16 + gap - gap // 2)):
-        made[0, 10:22, column : column + 4] = np.stack([np.full_like(u, part), u, v if part == 9 else v[:, ::-1]], -1)
-    return made
-
-
-@pytest.mark.parametrize(
-    ("apart", "covered", "least", "most"),
-    [(4, 1, 0.9, 1), (4, 0, 0, 0.02), (0, 0, 0.2, 0.3)],
-    ids=["skirt", "trousers", "shut"],
-)
-def test_between_legs_hangs_what_hung_between_them(apart, covered, least, most):
-    source, target = on_legs(apart), on_legs(8)
-    matte = (source[..., :1] > 0).astype(np.float32)
-    matte[0, 10:22, 12:20] = np.maximum(matte[0, 10:22, 12:20], covered)
-    photo = np.zeros([1, S, S, 3], np.float32)
-    field = surroundings.field(surroundings.places(tf.constant(source), R), tf.constant(target))
-    _, share = surroundings.overhang(*map(tf.constant, (photo, matte, source, target)), field)
-    gap = share.numpy()[0, 14:18, 14:18]
-    assert least <= gap.min() and gap.max() <= most
-    assert share.numpy()[0, 14:18, :8].max() < 0.05

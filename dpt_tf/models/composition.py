@@ -217,8 +217,7 @@ class Composition:
         seen |= {"provenance": atlas.sample(source["small_observed"], target_iuv), "target_iuv": target_iuv}
         seen["overhang"] = overhang
         said = {"predicted": predicted, "warped": warped, "carried": carried, "decision": self._decide(seen)}
-        hung = surroundings.between(source["small_matte"], source_iuv, target_iuv, field)
-        return said | {"field": field, "between": hung}
+        return said | {"field": field}
 
     def _on_body(self, source, target_iuv):
         """Texture and provenance where the full map has a part, 0 elsewhere."""
@@ -232,16 +231,15 @@ class Composition:
         """What is carried along, and how much of it is the person beside the body: `overhang` of full size."""
         height, width = tf.shape(target_iuv)[1], tf.shape(target_iuv)[2]
         rim, near = surroundings.reach(frame.square_map(target_iuv, self.size))
-        kept = tf.maximum(rim, small["between"])
-        enlarged = frame.unsquare(tf.concat([kept, near], -1), height, width)
+        enlarged = frame.unsquare(tf.concat([rim, near], -1), height, width)
         body = _on_body(target_iuv)
         where = tf.where(body | (enlarged[..., 1] > 0))
-        kept, near = tf.split(tf.gather_nd(enlarged, where), 2, -1)
+        rim, near = tf.split(tf.gather_nd(enlarged, where), 2, -1)
         beside = 1 - tf.cast(tf.gather_nd(body, where), tf.float32)[:, None]
         here = tf.gather_nd(frame.shares(height, width)[0], where[:, 1:])
         field = surroundings.field_at(small["field"], where[:, 0], here)
         colour, share, was_body = surroundings.carried_at(source["person"], where[:, 0], field)
-        overhang = share * beside * near * (1 - was_body * (1 - kept))
+        overhang = share * beside * near * (1 - was_body * (1 - rim))
         shown = tf.maximum(overhang, share * (1 - beside)) > surroundings.FAINTEST
         return _scattered(where, tf.concat([tf.where(shown, colour, 0.0), overhang], -1), target_iuv)
 

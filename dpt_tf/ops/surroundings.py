@@ -10,9 +10,6 @@ A limb is what of head, trunk, thighs and shanks stands in a row, whichever side
 correspond to those in the source, and from there outwards distances are kept, in the person's size: a skirt's hem that
 stands a hand's breadth beside the thigh does so in every view. Arms, hands and feet carry nothing: what hangs wide
 hangs from head, trunk and legs, whichever way an arm points.
-
-Between legs that part a skirt goes on, where the source may show nothing but the other leg. Whether it does the source
-tells where its own legs are apart (`between`); where they touch, nobody knows yet.
 """
 
 import math
@@ -25,11 +22,8 @@ from dpt_tf.ops.device import custom_gradient
 _FLIPPED = ("through", "mirror")
 _ARMS = (3, 4, *range(15, 23))
 _LIMBS = ((23, 24), (1, 2), (7, 9), (8, 10), (11, 13), (12, 14))
-_LEGS = ((7, 9, 11, 13), (8, 10, 12, 14))
-_UNTOLD = 0.0  # that cloth hangs between legs of which the source shows no gap
 _LEAST_HEIGHT = 0.03  # deviation of the heights of known places, below which they tell no scale
 _SPREAD = 0.05  # over which places are averaged, in sides of the picture to each side
-_GAP = 0.01  # the width of a gap that tells for sure, in sides of the picture
 _RIM = 0.025  # in sides of the picture
 _TORN = 3  # in sides of a pixel of the field, where neighbours are about one apart
 FAINTEST = 0.02  # a share too small to tell a colour by
@@ -146,46 +140,20 @@ def carry(image: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
 def overhang(photo, matte, source_iuv, target_iuv, field):
     """What is carried along: colours `[B, S, S, 3]`, and how much beside the body is the person, `[B, S, S, 1]`.
 
-    Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what lands within `_RIM` or
-    `between` the legs: an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest
-    of a pixel does not show.
+    Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what lands within `_RIM`:
+    an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest of a pixel does not
+    show.
     """
-    hung = between(matte, source_iuv, target_iuv, field)
     # A sleeve's rim goes nowhere without the arm.
     matte *= 1 - arms_rim(source_iuv) * (1 - backdrop.body_of(source_iuv))
     body, beside = backdrop.body_of(source_iuv), 1 - backdrop.body_of(target_iuv)
     carried = carry(tf.concat([photo * matte, matte, body], -1), field)
     colour, share, was_body = tf.split(carried, [3, 1, 1], -1)
     rim, near = reach(target_iuv)
-    allowed = beside * near * (1 - was_body * (1 - tf.maximum(rim, hung)))
+    allowed = beside * near * (1 - was_body * (1 - rim))
     colour = tf.math.divide_no_nan(colour, share)
     shown = tf.maximum(share * allowed, share * (1 - beside)) > FAINTEST
     return tf.where(shown, colour, 0.0), share * allowed
-
-
-def between(matte, source_iuv, target_iuv, field):
-    """How sure it is that what hangs round both legs fills the gap between the target's, `[B, S, S, 1]`.
-
-    By rows: where the source's legs are apart there, the share of their gap that is the person's; where they touch,
-    `_UNTOLD`. 0 but for the gap.
-    """
-    window = (2 * math.ceil(_SPREAD / 2 * source_iuv.shape[1]) + 1, 1)
-    gap = _gap(source_iuv)
-    told = tf.reduce_mean(tf.concat([gap, gap * matte], -1), 2, keepdims=True)  # [B, S, 1, 2]
-    area, covered = tf.split(tf.nn.avg_pool2d(told, window, 1, "SAME"), 2, -1)
-    sure = tf.minimum(1.0, area / _GAP)
-    row = sure * tf.math.divide_no_nan(covered, area) + (1 - sure) * _UNTOLD
-    return _gap(target_iuv) * carry(row + tf.zeros_like(matte), field)
-
-
-def _gap(iuv):
-    """1 between the legs, left of the one and right of the other in a row, `[B, S, S, 1]`."""
-    sides = []
-    for flipped in (iuv, iuv[:, :, ::-1]):
-        passed = [tf.cumsum(_of_parts(flipped, leg), 2) for leg in _LEGS]
-        sides.append([tf.cast(leg > 0, tf.float32) for leg in passed])
-    (right, left), (right_after, left_after) = sides[0], [side[:, :, ::-1] for side in sides[1]]
-    return (1 - backdrop.body_of(iuv)) * tf.maximum(right * left_after, left * right_after)
 
 
 def reach(target_iuv: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
