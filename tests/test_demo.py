@@ -7,6 +7,7 @@ from PIL import Image
 
 from dpt_tf import synthetic
 from dpt_tf.commands import demo, main
+from dpt_tf.system import processor
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import run
 
@@ -53,7 +54,7 @@ def test_a_quick_demo_and_other_people_have_folders_of_their_own(monkeypatch):
 )
 def test_bfloat16_is_used_where_the_processor_has_it(flags, able, monkeypatch):
     monkeypatch.setattr(pathlib.Path, "read_text", lambda path, encoding: f"flags\t\t: {flags}\n")
-    assert demo.computes_in_bfloat16() is able
+    assert processor.computes_in_bfloat16() is able
 
 
 def test_a_demo_does_not_train_on_the_people_of_another_seed(tmp_path, capsys):

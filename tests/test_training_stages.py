@@ -167,6 +167,18 @@ def test_the_same_seed_gives_the_same_weights_and_another_other_ones():
     assert np.abs(kernel(3) - kernel(4)).max() > 0
 
 
+@pytest.mark.parametrize(
+    ("able", "precision", "warned"), [(False, "bfloat16", True), (True, "bfloat16", False), (False, "float32", False)]
+)
+def test_bfloat16_that_the_processor_has_not_is_warned_of(tmp_path, monkeypatch, able, precision, warned):
+    monkeypatch.setattr(run.processor, "computes_in_bfloat16", lambda: able)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    said = []
+    with pytest.raises(UserError):
+        run.train(tmp_path / "run", tmp_path / "data", TINY.replace(mixed_precision=precision), say=said.append)
+    assert any("float32 is several times faster here" in line for line in said) is warned
+
+
 def test_bfloat16_computes_in_bfloat16_and_keeps_its_weights_in_float32():
     stage = stages.build("predictive", TINY.replace(mixed_precision="bfloat16"))
     assert stage.network.get_layer("encode_1").compute_dtype == "bfloat16"

@@ -13,7 +13,7 @@ import time
 
 from dpt_tf import config
 from dpt_tf.commands import training_data
-from dpt_tf.system import quiet
+from dpt_tf.system import processor, quiet
 
 EXAMPLES = "examples"
 PHOTO_SIZE = 256  # pixels: photos to look at; the networks reduce them
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     training.start()
     begun = time.monotonic()
-    precision = "bfloat16" if computes_in_bfloat16() else "float32"
+    precision = "bfloat16" if processor.computes_in_bfloat16() else "float32"
     # Minutes are too short for every backdrop: the run knows the studio, where its strangers stand.
     hparams = config.preset("small").replace(seed=args.seed, mixed_precision=precision, augment=0, **scale.steps())
     made = f"{scale.people} people to train on and {scale.test_people} strangers, {scale.views} views each"
@@ -133,12 +133,3 @@ def _make(
         )
     else:
         synthetic.refuse_others(data_dir, views, seed, backdrops=backdrops, test_backdrops=test_backdrops)
-
-
-def computes_in_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere it would be slower than float32."""
-    try:
-        flags = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -20,7 +20,7 @@ from dpt_tf import config
 from dpt_tf.config import HParams
 from dpt_tf.data import fingerprint, read
 from dpt_tf.models import vgg
-from dpt_tf.system import atomic, locks, quiet
+from dpt_tf.system import atomic, locks, processor, quiet
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import beginning, checkpoints, loop, stages, trained
 
@@ -73,6 +73,8 @@ def train(
             "give at least one example to each (--hparams=batch_size=…)"
         )
     chief = loop.is_chief(distribution)
+    if chief and _emulates_bfloat16(hparams):
+        say("mixed_precision=bfloat16: this processor has no instructions for it; float32 is several times faster here")
     with locks.claimed(run_dir) if chief else contextlib.nullcontext():
         _compare(run_dir, hparams)
         begun_with = beginning.read(init, hparams, names) if init else None
@@ -92,6 +94,11 @@ def train(
             )
             keras.backend.clear_session()  # the next stage needs the memory
             gc.collect()
+
+
+def _emulates_bfloat16(hparams: HParams) -> bool:
+    on_processor = not tf.config.list_physical_devices("GPU")
+    return hparams.mixed_precision == "bfloat16" and on_processor and not processor.computes_in_bfloat16()
 
 
 def _needed(names: Sequence[str], hparams: HParams, say: loop.Say) -> list[str]:
