@@ -40,8 +40,8 @@ def test_tls_by_the_configuration_that_the_script_writes(tmp_path, mutual):
 @pytest.fixture
 def files(tmp_path):
     """A photo, its map, two poses in a folder with a ruined one between, a third pose, and a pose beside its photo."""
-    for folder in ("poses", "pairs"):
-        (tmp_path / folder).mkdir()
+    for folder in ("poses", "pairs", "made/c.png"):
+        (tmp_path / folder).mkdir(parents=True)
     pictures = {"a.png": photo(32, 32), "a_IUV.png": person(32, 32), "c_IUV.png": person(32, 32, 7)}
     pictures |= {"poses/1.png": person(32, 32, 1), "poses/2.png": photo(32, 32), "poses/3.png": person(40, 32, 3)}
     pictures |= {"pairs/4.png": photo(32, 32), "pairs/4-iuv.png": person(32, 32)}
@@ -100,6 +100,7 @@ def test_one_pose_may_be_one_file(toy_server, files, capsys):
         (["c_IUV.png"], ["--output={files}/hard.png"], 2, "/hard.png would be overwritten by a picture"),
         (["pairs/4-iuv.png"], ["--output={files}/pairs"], 2, "/4.png would be overwritten by a picture"),
         (["c_IUV.png"], ["--output={files}/a.png/x/y.png"], 2, "cannot be written"),
+        (["c_IUV.png"], ["--output={files}/made"], 2, "made/c.png is no file that a picture could replace"),
         (["c_IUV.png"], ["--timeout=0"], 2, "above 0"),
         (["c_IUV.png"], ["--version=1", "--label=stable"], 2, "not allowed with"),
         (["c_IUV.png"], ["--tls_cert={files}/a.png"], 2, "belong together"),

@@ -374,6 +374,10 @@ def test_a_folder_of_somebody_elses_and_a_video_without_anybody_are_told(clip, t
     assert run(tmp_path / "torn.mp4", f"--output={tmp_path}") == 2
     assert "torn.mp4: not a video" in capsys.readouterr().err
     assert not (tmp_path / "torn_iuv").exists()
+    (tmp_path / "headless.gif").write_bytes(b"GIF89a" + bytes([16, 0, 16, 0]) + b"nothing of a frame")
+    assert run(tmp_path / "headless.gif", f"--output={tmp_path}") == 2
+    assert "no frame can be decoded" in capsys.readouterr().err
+    assert not (tmp_path / "headless_iuv").exists()
 
 
 def test_photos_and_videos_mix_and_a_torn_one_does_not_stop_the_others(clip, tmp_path, capsys):

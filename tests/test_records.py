@@ -15,6 +15,21 @@ from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to a pipe"])
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path, kind):
+    pipe, path = tmp_path / "pipe", tmp_path / "there.json"
+    if kind == "folder":
+        path.mkdir()
+    elif not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes among files here")
+    else:
+        os.mkfifo(pipe)
+        (path.hardlink_to if kind == "pipe" else path.symlink_to)(pipe)
+    with pytest.raises(UserError, match="no file that could be replaced"):
+        atomic.write_json(path, {})
+    assert not path.is_file() and not list(tmp_path.glob("*.partial"))
+
+
 def test_tfds_reads_what_was_written_without_our_code(tmp_path):
     import tensorflow_datasets as tfds
 

@@ -161,6 +161,8 @@ def test_photos_and_maps_mix_and_each_ones_maker_is_told(files, capsys, estimato
         (["--source={0}/a.png", "--target={0}/b.png", "--output={0}/b.png"], "b.png would be overwritten"),
         (["--source={0}/a.png", "--target={0}/b.png", "--output={0}"], "b.png would be overwritten"),
         (["--source={0}/c.png", "--target={0}/b.png", "--output={0}/c_IUV.png"], "c_IUV.png would be overwritten"),
+        (["--source={0}/a.png", "--target={0}/b.png", "--output={0}/made"], "made/b.png is no file that a picture"),
+        (["--source=.", "--target={0}/b.png"], ".: a folder; give the path of a photo"),
         (["--source={0}/wide.png", "--target={0}/b.png"], "wide.png is 90 x 96 but the map beside it is 80 x 96"),
     ],
 )
@@ -168,6 +170,7 @@ def test_each_mistake_of_a_user_is_one_line(files, capsys, flags, said):
     Image.fromarray(posing.photo()).save(files / "empty.png")
     Image.fromarray(posing.photo(ONE, width=90)).save(files / "wide.png")
     (files / "wide_IUV.png").write_bytes((files / "c_IUV.png").read_bytes())
+    (files / "made" / "b.png").mkdir(parents=True)
     before = {path: path.read_bytes() for path in files.glob("*.*")}
     assert transfer(files, *flags) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]

@@ -73,6 +73,7 @@ def run(
     if place.exists() and not (place / _FACTS).exists() and any(one.name != ".lock" for one in place.iterdir()):
         raise UserError(f"{place} is there and was not made by this command; give another --output, or move it away")
     rate = video.facts(path)
+    next(video.frames(path, wanted))  # a video that shows nothing makes no folder
     with locks.claimed(place):
         done = _done(place, facts)
         if done is None:

@@ -126,6 +126,8 @@ def _keep_inputs(args: argparse.Namespace, outputs: list[pathlib.Path]) -> None:
     photos_beside = [naming.beside(pose) for pose in poses] if outputs != [args.output] else []
     if taken := naming.overwritten(outputs, given + photos_beside):
         raise UserError(f"{taken} would be overwritten by a picture; give another --output")
+    if taken := naming.no_file([*outputs, *([args.sheet] if args.sheet else [])]):
+        raise UserError(f"{taken} is no file that a picture could replace; give another name")
     if args.sheet is None:
         return
     if naming.overwritten([args.sheet], given):

@@ -111,7 +111,7 @@ def refuse_map(photo: pathlib.Path, pixels: np.ndarray) -> None:
 def beside(photo: pathlib.Path) -> pathlib.Path | None:
     """The map that lies beside a photo, None where there is none."""
     for ending in ("_IUV.png", "_iuv.png", "_IUV.npy", "_iuv.npy"):
-        path = photo.with_name(photo.stem + ending)
+        path = photo.parent / (photo.stem + ending)  # "." has no name to change
         if path.is_file():
             return path
     return None

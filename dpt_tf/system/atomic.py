@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from dpt_tf.system.errors import UserError
+
 _WINDOWS = os.name == "nt"
 _LONG = 60.0  # seconds; the two renames take microseconds
 
@@ -24,7 +26,12 @@ def written(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A name beside `path` to write to; at the end of the block that file becomes `path`.
 
     Where the block fails, what stood at `path` is untouched and nothing is left of the new one.
+
+    Raises:
+      UserError: a folder, a device or the like stands there.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is there and no file that could be replaced; give another name")
     aside = path.with_name(path.name + ".partial")
     try:
         yield aside

@@ -132,6 +132,8 @@ def _outputs(args: argparse.Namespace, poses: Sequence[pathlib.Path]) -> list[pa
         )
     if taken := naming.overwritten(files, given):
         raise BadInput(f"{taken} would be overwritten by a picture; give another --output")
+    if taken := naming.no_file(files):
+        raise BadInput(f"{taken} is no file that a picture could replace; give another --output")
     return files
 
 

@@ -30,6 +30,11 @@ def overwritten(outputs: Iterable[pathlib.Path], inputs: Iterable[pathlib.Path])
     return next((path for path in outputs if _identity(path) in given), None)
 
 
+def no_file(outputs: Iterable[pathlib.Path]) -> pathlib.Path | None:
+    """The first output whose place a folder, a device or a pipe takes, which no picture replaces; None if none."""
+    return next((path for path in outputs if path.exists() and not path.is_file()), None)
+
+
 def _identity(path: pathlib.Path) -> tuple[int, int] | None:
     """Equal for two paths where `os.path.samefile` is true of them; None where there is no such file."""
     try:
