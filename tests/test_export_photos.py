@@ -6,6 +6,7 @@ import json
 import numpy as np
 import photo_toys as toys
 import pytest
+import tensorflow as tf
 from exporting import encoded, strings
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
@@ -150,6 +151,17 @@ def test_two_photos_give_the_picture_that_the_library_paints(answers, estimator,
         difference = np.abs(made - truth)
         # Sums over threads round differently: a pixel of the square may be 1 off, of its enlargement 2.
         assert difference.max() <= 2 and difference.mean() < 0.02
+
+
+def test_what_the_network_of_maps_says_of_the_source_beside_its_body_is_told_on(monkeypatch):
+    """Its coverage is taken to be the photo's red here."""
+    told = photos.Photos.__new__(photos.Photos)
+    monkeypatch.setattr(
+        told, "_person", lambda called, photo, box: (photo // 2, photo[..., :1], box, 1.0), raising=False
+    )
+    monkeypatch.setattr(told, "_painted", lambda photo, iuv, pose, coverage: photo - coverage, raising=False)
+    answer = told.photos(*(tf.constant([encoded(photo)]) for photo in (toys.SOURCE, toys.TARGET)))
+    np.testing.assert_array_equal(pictures(answer["image_bytes"].numpy())[0], toys.SOURCE - toys.SOURCE[..., :1])
 
 
 @pytest.mark.parametrize("case", REFUSED)
