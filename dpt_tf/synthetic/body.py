@@ -156,9 +156,10 @@ def atlas(surface: Surface, places: dict[str, NDArray], corners: NDArray) -> tup
         first, last = where[chart.first], where[chart.last]
         ends = [where[c.first] for c in pieces] + [where[c.last] for c in pieces]
         t = (corners[..., 0] - first) / (last - first)
-        s = (corners[..., 1] - chart.phi[0]) / (chart.phi[1] - chart.phi[0])
         tm = (middle[:, 0] - first) / (last - first)
-        sm = (middle[:, 1] - chart.phi[0]) / (chart.phi[1] - chart.phi[0])
+        beyond = (middle[:, 1] - chart.phi[0]) % 360  # a tube may begin at another angle than its charts
+        s = (beyond[:, None] + corners[..., 1] - middle[:, 1:]) / (chart.phi[1] - chart.phi[0])
+        sm = beyond / (chart.phi[1] - chart.phi[0])
         begins = first in (max(ends), min(ends))  # the outermost charts own what lies beyond them
         finishes = last in (max(ends), min(ends))
         own = (sm >= 0) & (sm < 1) & ((tm >= 0) | begins) & ((tm < 1) | finishes)
