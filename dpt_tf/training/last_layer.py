@@ -1,4 +1,6 @@
-"""The last layer of U and V of a network of maps, fitted anew by least squares to people with whole maps.
+"""The last layer of U and V of a network of maps (`models.fcn`, Sec. 4.1), fitted anew by least squares.
+
+The people it is fitted to have whole maps. A note on the shipped network is in docs/data.md.
 
 It is linear in what the layers before it see, so where the layout of the charts changes, or a network is to follow
 other people's, it is found in one pass over some batches; parts, person and facing stay what they were.
