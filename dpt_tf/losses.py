@@ -111,6 +111,23 @@ def matte(alpha, logit):
     return _mean(tf.nn.sigmoid_cross_entropy_with_logits(alpha, logit))
 
 
+def overhang(alpha, share, iuv):
+    """Cross entropy of a target's matte in 0..1 with what is said to hang beside its body, averaged over the picture.
+
+    Args:
+      alpha: `[B, H, W, 1]`.
+      share: likewise; counts within 0.01..0.99.
+      iuv: the target's map, uint8 `[B, H, W, 3]`; on the body nothing is asked.
+
+    Returns:
+      `[B]`.
+    """
+    alpha, share = _float32(alpha, share)
+    share = tf.clip_by_value(share, 0.01, 0.99)
+    cross_entropy = -alpha * tf.math.log(share) - (1 - alpha) * tf.math.log(1 - share)
+    return _mean(tf.where(iuv[..., :1] > 0, 0.0, cross_entropy))
+
+
 def generator(fake):
     """1/2 E (D(z, y_hat) - 1)^2, the generator's half of Eq. 4. Scores `[B, h, w, 1] -> [B]`."""
     (fake,) = _float32(fake)

@@ -137,20 +137,20 @@ def carry(image: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.stack(weight, -1)[..., None] * colour, -2)
 
 
-def overhang(photo, matte, source_iuv, target_iuv, field):
+def overhang(photo, matte, hanging, source_iuv, target_iuv, field):
     """What is carried along: colours `[B, S, S, 3]`, and how much beside the body is the person, `[B, S, S, 1]`.
 
-    Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what lands within `_RIM`:
-    an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest of a pixel does not
-    show.
+    Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what hangs round it
+    (`models.matting`) and what lands within `_RIM`: an arm that lay before the trunk takes no trunk along, but between
+    parted legs a skirt goes on. Colours are of the person alone, the rest of a pixel does not show.
     """
     # A sleeve's rim goes nowhere without the arm.
     matte *= 1 - arms_rim(source_iuv) * (1 - backdrop.body_of(source_iuv))
-    body, beside = backdrop.body_of(source_iuv), 1 - backdrop.body_of(target_iuv)
-    carried = carry(tf.concat([photo * matte, matte, body], -1), field)
-    colour, share, was_body = tf.split(carried, [3, 1, 1], -1)
+    stays, beside = backdrop.body_of(source_iuv) * (1 - hanging), 1 - backdrop.body_of(target_iuv)
+    carried = carry(tf.concat([photo * matte, matte, stays], -1), field)
+    colour, share, stayed = tf.split(carried, [3, 1, 1], -1)
     rim, near = reach(target_iuv)
-    allowed = beside * near * (1 - was_body * (1 - rim))
+    allowed = beside * near * (1 - stayed * (1 - rim))
     colour = tf.math.divide_no_nan(colour, share)
     shown = tf.maximum(share * allowed, share * (1 - beside)) > FAINTEST
     return tf.where(shown, colour, 0.0), share * allowed
@@ -201,7 +201,7 @@ def carried_at(person: tf.Tensor, example: tf.Tensor, place: tf.Tensor) -> tuple
     """What some pixels of the target find in a photo of any size, bilinear.
 
     Args:
-      person: uint8 `[B, H, W, 5]`: photo, how much it is the person's, how much it is the body.
+      person: uint8 `[B, H, W, 5]`: photo, how much it is the person's, how much it is body that stays with its limb.
       example: of the batch, `[N]`.
       place: (x, y) in shares of the photo's square, `[N, 2]`.
 
@@ -213,7 +213,7 @@ def carried_at(person: tf.Tensor, example: tf.Tensor, place: tf.Tensor) -> tuple
     place = place * tf.cast(side, tf.float32) - 0.5 - tf.cast(tf.stack([left, top]), tf.float32)
     corner = tf.floor(place)
     (right, down), corner = tf.unstack(place - corner, axis=-1), tf.cast(corner, tf.int32)
-    colour = share = body = tf.constant(0.0)
+    colour = share = stayed = tf.constant(0.0)
     for i, wi in ((0, 1 - down), (1, down)):
         for j, wj in ((0, 1 - right), (1, right)):
             x, y = corner[:, 0] + j, corner[:, 1] + i
@@ -221,9 +221,9 @@ def carried_at(person: tf.Tensor, example: tf.Tensor, place: tf.Tensor) -> tuple
             at = tf.stack([tf.cast(example, tf.int32), tf.where(inside, y, 0), tf.where(inside, x, 0)], -1)
             found = tf.cast(tf.gather_nd(person, at), tf.float32) / 255
             weight = tf.where(inside, wi * wj, 0.0)[:, None]
-            share, body = share + weight * found[:, 3:4], body + weight * found[:, 4:]
+            share, stayed = share + weight * found[:, 3:4], stayed + weight * found[:, 4:]
             colour += weight * found[:, 3:4] * (2 * found[:, :3] - 1)
-    return tf.math.divide_no_nan(colour, share), share, body
+    return tf.math.divide_no_nan(colour, share), share, stayed
 
 
 def _of_parts(iuv, parts):
