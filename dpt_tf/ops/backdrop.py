@@ -13,7 +13,9 @@ from dpt_tf.ops import pyramid
 
 REACH = 0.14  # how far hair and cloth hang from the body at most, in sides of the picture
 _HIDDEN = 0.1  # a share of a pixel from which on it shows too much of the person to stand for the backdrop
-_BANDS, _NEAR = 64, 9  # of rows, and how many change their width together
+_BANDS, _NEAR = 64, 31  # of rows, and how many change their width together
+_FADE = 0.25  # of half the hole's width, to each side of its middle
+_SUITS = 0.3  # a difference in [-1, 1] at which a piece is a third of what shows
 _LEVELS = 12  # enough for 4096 pixels
 _NOTICED = 0.12  # a difference from the backdrop, in the units of [-1, 1], that speaks for cloth as much as against it
 
@@ -57,26 +59,30 @@ def continued(photo: tf.Tensor, hidden: tf.Tensor, levels: int) -> tf.Tensor:
     """`filled` with the grain of what stands to the left and right: `[B, H, W, 3]`.
 
     A mean of the surroundings is a smear before trees or bricks. So each half of a row of the hole shows what stands
-    beside it, moved in by half the hole's width (or from the other side, by all of it), in one piece, and what that
-    differs by from its new surroundings is filled in and added (as in Farbman et al., Coordinates for Instant Image
-    Cloning, SIGGRAPH 2009). Where neither side has so much, it is `filled`.
+    beside it, moved in, in one piece, and what that differs by from its new surroundings is filled in and added (as in
+    Farbman et al., Coordinates for Instant Image Cloning, SIGGRAPH 2009). Over the middle the two pieces fade into each
+    other, and where a piece does not suit its surroundings it fades into `filled`.
     """
     middle, half = _extent(hidden)
     width = tf.shape(photo)[2]
     column = tf.range(width)[None, None] - tf.zeros_like(middle)  # [B, H, W]
-    inwards = tf.where(column < middle, -half, half)
+    faded = _FADE * tf.cast(half, tf.float32)
+    to_right = tf.math.divide_no_nan(tf.cast(column - middle, tf.float32), 2 * faded)[..., None]
+    to_right = tf.clip_by_value(0.5 + to_right, 0.0, 1.0)
+    shift = half + tf.cast(tf.round(faded), tf.int32)
     both = tf.concat([photo, 1 - hidden], -1)
-    moved, known = photo * 0, hidden * 0
-    for shift in (inwards, -2 * inwards):
-        at = column + shift
+    smooth = filled(photo, hidden, levels)
+    shown, total = photo * 0, hidden * 0
+    for at, weight in ((column - shift, 1 - to_right), (column + shift, to_right)):
         inside = tf.cast((at >= 0) & (at < width), tf.float32)[..., None]
         found = tf.gather(both, tf.clip_by_value(at, 0, width - 1), axis=2, batch_dims=2)
-        gain = (1 - known) * tf.cast(found[..., 3:] > 1 - _HIDDEN, tf.float32) * inside
-        moved, known = moved + gain * found[..., :3], known + gain
-    anchored = known * tf.cast(hidden < _HIDDEN, tf.float32)
-    differs, _ = pyramid.fill((photo - moved) * anchored, anchored, levels)
-    smooth, shown = filled(photo, hidden, levels), known * hidden
-    return smooth + shown * (moved + differs - smooth)
+        known = tf.cast(found[..., 3:] > 1 - _HIDDEN, tf.float32) * inside
+        anchored = known * tf.cast(hidden < _HIDDEN, tf.float32)
+        differs, _ = pyramid.fill((photo - found[..., :3]) * anchored, anchored, levels)
+        suits = tf.exp(-tf.square(tf.reduce_mean(tf.abs(differs), -1, keepdims=True) / _SUITS))
+        weight = known * tf.maximum(weight, 1e-3)  # where the other piece has nothing, this one is all
+        shown, total = shown + weight * suits * (found[..., :3] + differs - smooth), total + weight
+    return smooth + hidden * tf.math.divide_no_nan(shown, total)
 
 
 def _extent(hidden):
