@@ -262,6 +262,6 @@ def test_what_hangs_is_learnt_from_the_matte_of_the_target():
     alpha[0, 14:26, S // 2 - 3 : S // 2 + 3] = 1
     with tf.GradientTape() as tape:
         _, share = surroundings.overhang(*person, hanging, source, target, field)
-        loss = losses.overhang(alpha, share, target)
+        loss = losses.overhang(alpha, share, surroundings.between(target))
     gradient = tape.gradient(loss, hanging).numpy()[0, ..., 0]
     assert gradient[15:25, S // 2 - 3 : S // 2 + 3].sum() < 0 and abs(gradient[:12]).max() < 1e-4

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from dpt_tf.layers import Backdrop, BackdropGuess, Float32Layer, Matte
 from dpt_tf.models import blocks, conditioning
-from dpt_tf.ops import backdrop
+from dpt_tf.ops import surroundings
 
 
 def build(image_size=256, width=16):
@@ -15,8 +15,8 @@ def build(image_size=256, width=16):
       Model from dict `source`, `source_iuv` to dict, all float32,
         matte `[B, S, S, 1]`: 1 where the person is
         matte_logit `[B, S, S, 1]`: what it is the sigmoid of beside the body
-        hanging `[B, S, S, 1]`: on the body, how much of a pixel hangs round it and does not follow each limb, a skirt
-            above all; 0 beside it
+        hanging `[B, S, S, 1]`: on the legs, how much of a pixel hangs round both and goes on between them, as a skirt
+            does; 0 elsewhere
         backdrop `[B, S, S, 3]`: the source without the person
     """
     inputs = {
@@ -26,7 +26,8 @@ def build(image_size=256, width=16):
     guess, logit = BackdropGuess(name="guess")(inputs["source"], inputs["source_iuv"])
     pose = conditioning.planes(inputs, "source", "densepose")
     x = keras.layers.Concatenate(name="planes")([inputs["source"], guess, logit, pose])  # [B, S, S, 10]
-    x = blocks.unet(x, (width, 2 * width, 2 * width, 2 * width), "unet")
+    # Whether a skirt or trousers hang there is told by the whole person, so it goes down to S/16.
+    x = blocks.unet(x, (width, 2 * width, 3 * width, 4 * width, 4 * width), "unet")
     x = blocks.last(x, 2, "decode", initializer=keras.initializers.VarianceScaling(1e-4))
     logit, hanging = Told(name="told")(x, logit, inputs["source_iuv"])
     matte = Matte(name="matte")(logit, inputs["source_iuv"])
@@ -40,4 +41,4 @@ class Told(Float32Layer):
     """`(x [B, S, S, 2], first logit of the matte, iuv) -> (logit, hanging)`: what the network's last numbers mean."""
 
     def call(self, x, logit, iuv):  # noqa: D102
-        return logit + x[..., :1], tf.sigmoid(x[..., 1:] - 2) * backdrop.body_of(iuv)
+        return logit + x[..., :1], tf.sigmoid(x[..., 1:]) * surroundings.legs_of(iuv)

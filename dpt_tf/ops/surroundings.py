@@ -20,7 +20,7 @@ from dpt_tf.ops import atlas, backdrop, frame, pyramid, surface
 from dpt_tf.ops.device import custom_gradient
 
 _FLIPPED = ("through", "mirror")
-_ARMS = (3, 4, *range(15, 23))
+_ARMS, _LEGS = (3, 4, *range(15, 23)), tuple(range(7, 15))
 _LIMBS = ((23, 24), (1, 2), (7, 9), (8, 10), (11, 13), (12, 14))
 _LEAST_HEIGHT = 0.03  # deviation of the heights of known places, below which they tell no scale
 _SPREAD = 0.05  # over which places are averaged, in sides of the picture to each side
@@ -141,8 +141,8 @@ def overhang(photo, matte, hanging, source_iuv, target_iuv, field):
     """What is carried along: colours `[B, S, S, 3]`, and how much beside the body is the person, `[B, S, S, 1]`.
 
     Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what hangs round it
-    (`models.matting`) and what lands within `_RIM`: an arm that lay before the trunk takes no trunk along, but between
-    parted legs a skirt goes on. Colours are of the person alone, the rest of a pixel does not show.
+    (`models.matting`) and what lands within `_RIM`: an arm that lay before the trunk takes no trunk along, and between
+    parted legs a skirt goes on and trousers do not. Colours are of the person alone, the rest of a pixel does not show.
     """
     # A sleeve's rim goes nowhere without the arm.
     matte *= 1 - arms_rim(source_iuv) * (1 - backdrop.body_of(source_iuv))
@@ -157,10 +157,25 @@ def overhang(photo, matte, hanging, source_iuv, target_iuv, field):
 
 
 def reach(target_iuv: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """1 within `_RIM` of the target's body, and within `backdrop.REACH` of it; `[B, S, S, 1]` twice."""
+    """1 within `_RIM` of the target's body, but for `between`; and within `backdrop.REACH`; `[B, S, S, 1]` twice."""
     size, body = target_iuv.shape[1], backdrop.body_of(target_iuv)
     rim, near = (backdrop.dilate(body, math.ceil(far * size)) for far in (_RIM, backdrop.REACH))
-    return rim, near
+    return rim * (1 - between(target_iuv)), near
+
+
+def between(iuv: tf.Tensor) -> tf.Tensor:
+    """1 beside the body where a leg is to the left and one to the right: there skirt and trousers differ.
+
+    `[B, S, S, 3]` uint8 -> `[B, S, S, 1]`.
+    """
+    legs = legs_of(iuv)
+    inside = (tf.cumsum(legs, 2) > 0) & (tf.cumsum(legs, 2, reverse=True) > 0)
+    return tf.cast(inside, tf.float32) * (1 - backdrop.body_of(iuv))
+
+
+def legs_of(iuv: tf.Tensor) -> tf.Tensor:
+    """1 on thighs and shanks, `[B, S, S, 1]`."""
+    return _of_parts(iuv, _LEGS)
 
 
 def arms_rim(source_iuv: tf.Tensor) -> tf.Tensor:

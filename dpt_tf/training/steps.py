@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from dpt_tf import losses
 from dpt_tf.config import HParams
-from dpt_tf.ops import atlas
+from dpt_tf.ops import atlas, surroundings
 
 Step = Callable[[Any, Any], dict[str, tf.Tensor]]
 
@@ -78,8 +78,8 @@ def joint(
     """Everything end to end: lambda_1 L_1 + lambda_p L_p + lambda_style L_style + lambda_GAN L_GAN (Sec. 3.4, 4.1).
 
     Beyond the paper: 1 - SSIM, L_1 of what the predictive stream painted (a loss of the result alone leaves open who
-    painted what of it), and where the data have mattes, the cross entropies of the source's own and, beside the
-    target's body, of what hangs there (`losses.overhang`).
+    painted what of it), and where the data have mattes, the cross entropies of the source's own and, between the
+    target's legs, of what hangs there (`losses.overhang`).
 
     A term whose weight is 0 is not computed. Generator and discriminator are updated at once, both by the gradients at
     the weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
@@ -117,7 +117,8 @@ def joint(
             if hparams.matte_weight and alpha:
                 cross_entropy = losses.matte(alpha["source_matte"], outputs["matte_logit"])
                 terms["matte"] = _mean(alpha["source_has_matte"] * cross_entropy, hparams)
-                cross_entropy = losses.overhang(alpha["target_matte"], outputs["overhang"], x["target_iuv"])
+                between = surroundings.between(x["target_iuv"])
+                cross_entropy = losses.overhang(alpha["target_matte"], outputs["overhang"], between)
                 terms["overhang"] = _mean(alpha["target_has_matte"] * cross_entropy, hparams)
                 loss += hparams.matte_weight * (terms["matte"] + terms["overhang"])
             if hparams.perceptual_weight or hparams.style_weight:
