@@ -69,7 +69,7 @@ class HParams:
     head_weight: float = 1.0
     facing_weight: float = 0.5
 
-    # Losses of the joint stage (Sec. 4.1), and beyond the paper: SSIM, L1 of the prediction, mattes.
+    # Losses of the joint stage (Sec. 4.1), and beyond the paper: SSIM, L1 of the prediction, the source's matte.
     l1_weight: float = 1.0
     perceptual_weight: float = 0.5
     style_weight: float = 5e5

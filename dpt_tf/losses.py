@@ -14,8 +14,6 @@ places is held against the pixels that it stands for.
 
 import tensorflow as tf
 
-_FEW = 20.0  # pixels
-
 # How much a pixel of a part counts in `parts`: background less, for most of a picture is; hands, feet and the head
 # more, for they are small and tell which side is seen.
 PART_WEIGHTS = (0.3, 1, 1, 2, 2, 2, 2, *[1] * 16, 2, 2)
@@ -111,23 +109,6 @@ def matte(alpha, logit):
     """Cross entropy of a matte in 0..1 with the sigmoid of `logit`, averaged: `[B, H, W, 1]` twice -> `[B]`."""
     alpha, logit = _float32(alpha, logit)
     return _mean(tf.nn.sigmoid_cross_entropy_with_logits(alpha, logit))
-
-
-def overhang(alpha, share, asked):
-    """Cross entropy of a target's matte in 0..1 with what is said to hang beside its body, averaged where `asked` is 1.
-
-    Args:
-      alpha: `[B, H, W, 1]`.
-      share: likewise; counts within 0.01..0.99.
-      asked: likewise, 1 or 0. Few pixels count less than many: `_FEW` more than are asked divide their sum.
-
-    Returns:
-      `[B]`.
-    """
-    alpha, share = _float32(alpha, share)
-    share = tf.clip_by_value(share, 0.01, 0.99)
-    cross_entropy = -alpha * tf.math.log(share) - (1 - alpha) * tf.math.log(1 - share)
-    return tf.reduce_sum(asked * cross_entropy, [1, 2, 3]) / (tf.reduce_sum(asked, [1, 2, 3]) + _FEW)
 
 
 def generator(fake):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dpt_tf import iuv, losses
+from dpt_tf import iuv
 from dpt_tf.iuv import relations
 from dpt_tf.ops import backdrop, surface, surroundings
 
@@ -220,48 +220,7 @@ def test_a_skirt_beside_the_body_comes_along_and_the_wall_does_not():
     photo[0, 12:18, 8:20] = -1
     matte[0, 6:18, 10:18], matte[0, 12:18, 8:20] = 1, 1
     field = surroundings.field(surroundings.places(source, R), target)
-    nothing_hangs = tf.zeros_like(matte)
-    colour, share = surroundings.overhang(tf.constant(photo), tf.constant(matte), nothing_hangs, source, target, field)
+    colour, share = surroundings.overhang(tf.constant(photo), tf.constant(matte), source, target, field)
     assert share.numpy()[0, 14:16, 15].min() > 0.9 and share.numpy()[0, 14:16, 24].min() > 0.9
     np.testing.assert_allclose(colour[0, 14:16, 15], np.full([2, 3], -1.0), atol=0.01)
     assert share.numpy()[0, :, 27:].max() < 0.05 and share.numpy()[0, 6:18, 16:24].max() == 0
-
-
-def two_legs(gap):
-    """Thighs beside each other, `gap` pixels between them, under a trunk; `[1, S, S, 3]`."""
-    iuv = np.zeros([1, S, S, 3], np.uint8)
-    u, v = np.linspace(0, 255, 6).astype(np.uint8), np.linspace(0, 255, 12).astype(np.uint8)
-    first = S // 2 - 6 - gap // 2
-    for part, left, top in ((2, first + gap // 2 + 3, 2), (9, first, 14), (10, first + 6 + gap, 14)):
-        iuv[0, top : top + 12, left : left + 6] = np.stack(
-            [np.full([12, 6], part), np.tile(u, (12, 1)), np.tile(v[:, None], (1, 6))], -1
-        )
-    return iuv
-
-
-def test_between_parted_legs_a_skirt_goes_on_and_trousers_do_not():
-    source, target = two_legs(0), two_legs(6)
-    legs = (source[..., :1] >= 9).astype(np.float32)
-    photo = np.where(source[..., :1] > 0, np.float32([-0.5, 0.2, 0.7]), np.float32(1))
-    field = surroundings.field(surroundings.places(source, R), target)
-    person = tf.constant(photo), tf.constant(source[..., :1] > 0, tf.float32)
-    gap = (0, slice(17, 23), slice(S // 2 - 1, S // 2 + 1))
-    colour, share = surroundings.overhang(*person, tf.constant(legs), source, target, field)
-    assert share.numpy()[gap].min() > 0.9
-    np.testing.assert_allclose(colour.numpy()[gap], np.broadcast_to([-0.5, 0.2, 0.7], [6, 2, 3]), atol=0.02)
-    _, share = surroundings.overhang(*person, tf.zeros_like(legs), source, target, field)
-    assert share.numpy()[gap].max() < 0.1
-
-
-def test_what_hangs_is_learnt_from_the_matte_of_the_target():
-    source, target = two_legs(0), two_legs(6)
-    person = tf.ones([1, S, S, 3]), tf.constant(source[..., :1] > 0, tf.float32)
-    field = surroundings.field(surroundings.places(source, R), target)
-    hanging = tf.Variable(tf.fill([1, S, S, 1], 0.1))
-    alpha = np.zeros([1, S, S, 1], np.float32)
-    alpha[0, 14:26, S // 2 - 3 : S // 2 + 3] = 1
-    with tf.GradientTape() as tape:
-        _, share = surroundings.overhang(*person, hanging, source, target, field)
-        loss = losses.overhang(alpha, share, surroundings.between(target))
-    gradient = tape.gradient(loss, hanging).numpy()[0, ..., 0]
-    assert gradient[15:25, S // 2 - 3 : S // 2 + 3].sum() < 0 and abs(gradient[:12]).max() < 1e-4

@@ -66,17 +66,17 @@ class Matte(Float32Layer):
 class Surroundings(Float32Layer):
     """Hair and cloth beside the body, carried along with it (`ops.surroundings`).
 
-    `(photo, matte, hanging, source_iuv, target_iuv) -> (carried [B, S, S, 3], overhang [B, S, S, 1])`: what stands
-    there in the photo at the places that move along, and how much of it, beside the target's body, is the person.
+    `(photo, matte, source_iuv, target_iuv) -> (carried [B, S, S, 3], overhang [B, S, S, 1])`: what stands there in the
+    photo at the places that move along, and how much of it, beside the target's body, is the person.
     """
 
     def __init__(self, resolution, **kwargs):
         super().__init__(**kwargs)
         self.resolution = resolution
 
-    def call(self, photo, matte, hanging, source_iuv, target_iuv):
+    def call(self, photo, matte, source_iuv, target_iuv):
         field = surroundings.field(surroundings.places(source_iuv, self.resolution), target_iuv)
-        carried = surroundings.overhang(photo, matte, hanging, source_iuv, target_iuv, field)
+        carried = surroundings.overhang(photo, matte, source_iuv, target_iuv, field)
         return tuple(tf.ensure_shape(x, [*photo.shape[:3], x.shape[-1]]) for x in carried)
 
     def get_config(self):

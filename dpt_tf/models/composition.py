@@ -75,10 +75,9 @@ class Composition:
             texture `[B, 24, R', R', 3]`: the whole surface
             observed `[B, 24, R', R', 1]`: 255 where the photo shows it
             backdrop `[B, L, L, 3]`: the photo without the person, in its square
-            person `[B, H, W, 5]`: the photo, how much each pixel is the person's (but for arms' rims), and how much it
-              is body round which nothing hangs
+            person `[B, H, W, 5]`: the photo, how much each pixel is the person's (but for arms' rims), 255 on the body
           And what the networks see: small_source, small_iuv, small_texture, small_observed, small_backdrop,
-          small_matte, small_hanging, places (`ops.surroundings`).
+          small_matte, places (`ops.surroundings`).
         """
         coverage = tf.cast(coverage, tf.float32) / 255
         small = self._small(photo, source_iuv, coverage)
@@ -90,14 +89,13 @@ class Composition:
             "source": frame.square_photo(photo, self.size) / 127.5 - 1,
             "source_iuv": frame.square_map(source_iuv, self.size),
         }
-        matted = self._matte(square)
-        matte = tf.maximum(matted["matte"], frame.square_share(coverage, self.size))
+        matte = tf.maximum(self._matte(square)["matte"], frame.square_share(coverage, self.size))
         behind = backdrop.without(square["source"], matte, pyramid.all_levels(self.size))
-        return square | self._unwrap(square) | {"matte": matte, "hanging": matted["hanging"], "backdrop": behind}
+        return square | self._unwrap(square) | {"matte": matte, "backdrop": behind}
 
     def _small_outputs(self, small):
         names = {"source": "source", "iuv": "source_iuv", "texture": "texture", "observed": "observed"}
-        names |= {"backdrop": "backdrop", "matte": "matte", "hanging": "hanging"}
+        names |= {"backdrop": "backdrop", "matte": "matte"}
         given = {f"small_{name}": small[called] for name, called in names.items()}
         return given | {"places": surroundings.places(small["source_iuv"], self._resolution)}
 
@@ -160,14 +158,12 @@ class Composition:
         behind = backdrop.continued(levels.signed(photo), hole, _LEVELS)
         beyond = tf.pad(tf.zeros_like(hole), edges, constant_values=1.0)
         behind = backdrop.filled(tf.pad(behind, edges), beyond, _LEVELS)
-        hanging = _beyond(small["hanging"], small_body)
-        small_edges = tf.concat([surroundings.arms_rim(small["source_iuv"]), small_body, hanging], -1)
-        arms, near_body, hanging = tf.split(frame.unsquare(small_edges, height, width), 3, -1)
+        small_edges = tf.concat([surroundings.arms_rim(small["source_iuv"]), small_body], -1)
+        arms, near_body = tf.split(frame.unsquare(small_edges, height, width), 2, -1)
         matte *= 1 - arms * (1 - body)
-        stays = tf.maximum(body, tf.minimum(1.0, 2 * near_body))  # a rim that is wider than an outline
-        stays *= 1 - hanging
+        body = tf.maximum(body, tf.minimum(1.0, 2 * near_body))  # a rim that is wider than an outline
         behind = tf.ensure_shape(levels.grey(behind), [None, None, None, 3])
-        return {"backdrop": behind, "person": tf.concat([photo, levels.share(matte), levels.share(stays)], -1)}
+        return {"backdrop": behind, "person": tf.concat([photo, levels.share(matte), levels.share(body)], -1)}
 
     def render(self, source: dict[str, tf.Tensor], target_iuv: tf.Tensor) -> dict[str, tf.Tensor]:
         """The person in a pose.
@@ -213,8 +209,7 @@ class Composition:
         """What the networks say at S x S."""
         field = surroundings.field(source["places"], target_iuv)
         photo, source_iuv = source["small_source"], source["small_iuv"]
-        person = (photo, source["small_matte"], source["small_hanging"])
-        carried, overhang = surroundings.overhang(*person, source_iuv, target_iuv, field)
+        carried, overhang = surroundings.overhang(photo, source["small_matte"], source_iuv, target_iuv, field)
         warped = tf.where(target_iuv[..., :1] > 0, atlas.sample(source["small_texture"], target_iuv), carried)
         inputs = {"source": photo, "source_iuv": source_iuv, "target_iuv": target_iuv}
         predicted = self._predict(inputs)
@@ -243,8 +238,8 @@ class Composition:
         beside = 1 - tf.cast(tf.gather_nd(body, where), tf.float32)[:, None]
         here = tf.gather_nd(frame.shares(height, width)[0], where[:, 1:])
         field = surroundings.field_at(small["field"], where[:, 0], here)
-        colour, share, stayed = surroundings.carried_at(source["person"], where[:, 0], field)
-        overhang = share * beside * near * (1 - stayed * (1 - rim))
+        colour, share, was_body = surroundings.carried_at(source["person"], where[:, 0], field)
+        overhang = share * beside * near * (1 - was_body * (1 - rim))
         shown = tf.maximum(overhang, share * (1 - beside)) > surroundings.FAINTEST
         return _scattered(where, tf.concat([tf.where(shown, colour, 0.0), overhang], -1), target_iuv)
 

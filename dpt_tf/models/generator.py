@@ -77,7 +77,7 @@ def _layers(inputs, predicted, warped, atlas_size, width):
     of_source = {name: inputs[name] for name in ("source", "source_iuv")}
     matted = matting.build(size)(of_source)
     carried, overhang = Surroundings(atlas_size, name="surroundings")(
-        inputs["source"], matted["matte"], matted["hanging"], inputs["source_iuv"], inputs["target_iuv"]
+        inputs["source"], matted["matte"], inputs["source_iuv"], inputs["target_iuv"]
     )
     warped = warped | {"warped": Beside(name="beside")(warped["warped"], carried, inputs["target_iuv"])}
     seen = {"predicted": predicted, "warped": warped["warped"], "carried": carried, "backdrop": matted["backdrop"]}

@@ -20,7 +20,7 @@ from dpt_tf.ops import atlas, backdrop, frame, pyramid, surface
 from dpt_tf.ops.device import custom_gradient
 
 _FLIPPED = ("through", "mirror")
-_ARMS, _LEGS = (3, 4, *range(15, 23)), tuple(range(7, 15))
+_ARMS = (3, 4, *range(15, 23))
 _LIMBS = ((23, 24), (1, 2), (7, 9), (8, 10), (11, 13), (12, 14))
 _LEAST_HEIGHT = 0.03  # deviation of the heights of known places, below which they tell no scale
 _SPREAD = 0.05  # over which places are averaged, in sides of the picture to each side
@@ -137,45 +137,30 @@ def carry(image: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.stack(weight, -1)[..., None] * colour, -2)
 
 
-def overhang(photo, matte, hanging, source_iuv, target_iuv, field):
+def overhang(photo, matte, source_iuv, target_iuv, field):
     """What is carried along: colours `[B, S, S, 3]`, and how much beside the body is the person, `[B, S, S, 1]`.
 
-    Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what hangs round it
-    (`models.matting`) and what lands within `_RIM`: an arm that lay before the trunk takes no trunk along, and between
-    parted legs a skirt goes on and trousers do not. Colours are of the person alone, the rest of a pixel does not show.
+    Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what lands within `_RIM`:
+    an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest of a pixel does not
+    show.
     """
     # A sleeve's rim goes nowhere without the arm.
     matte *= 1 - arms_rim(source_iuv) * (1 - backdrop.body_of(source_iuv))
-    stays, beside = backdrop.body_of(source_iuv) * (1 - hanging), 1 - backdrop.body_of(target_iuv)
-    carried = carry(tf.concat([photo * matte, matte, stays], -1), field)
-    colour, share, stayed = tf.split(carried, [3, 1, 1], -1)
+    body, beside = backdrop.body_of(source_iuv), 1 - backdrop.body_of(target_iuv)
+    carried = carry(tf.concat([photo * matte, matte, body], -1), field)
+    colour, share, was_body = tf.split(carried, [3, 1, 1], -1)
     rim, near = reach(target_iuv)
-    allowed = beside * near * (1 - stayed * (1 - rim))
+    allowed = beside * near * (1 - was_body * (1 - rim))
     colour = tf.math.divide_no_nan(colour, share)
     shown = tf.maximum(share * allowed, share * (1 - beside)) > FAINTEST
     return tf.where(shown, colour, 0.0), share * allowed
 
 
 def reach(target_iuv: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """1 within `_RIM` of the target's body, but for `between`; and within `backdrop.REACH`; `[B, S, S, 1]` twice."""
+    """1 within `_RIM` of the target's body, and within `backdrop.REACH` of it; `[B, S, S, 1]` twice."""
     size, body = target_iuv.shape[1], backdrop.body_of(target_iuv)
     rim, near = (backdrop.dilate(body, math.ceil(far * size)) for far in (_RIM, backdrop.REACH))
-    return rim * (1 - between(target_iuv)), near
-
-
-def between(iuv: tf.Tensor) -> tf.Tensor:
-    """1 beside the body where a leg is to the left and one to the right: there skirt and trousers differ.
-
-    `[B, S, S, 3]` uint8 -> `[B, S, S, 1]`.
-    """
-    legs = legs_of(iuv)
-    inside = (tf.cumsum(legs, 2) > 0) & (tf.cumsum(legs, 2, reverse=True) > 0)
-    return tf.cast(inside, tf.float32) * (1 - backdrop.body_of(iuv))
-
-
-def legs_of(iuv: tf.Tensor) -> tf.Tensor:
-    """1 on thighs and shanks, `[B, S, S, 1]`."""
-    return _of_parts(iuv, _LEGS)
+    return rim, near
 
 
 def arms_rim(source_iuv: tf.Tensor) -> tf.Tensor:
@@ -216,7 +201,7 @@ def carried_at(person: tf.Tensor, example: tf.Tensor, place: tf.Tensor) -> tuple
     """What some pixels of the target find in a photo of any size, bilinear.
 
     Args:
-      person: uint8 `[B, H, W, 5]`: photo, how much it is the person's, how much it is body that stays with its limb.
+      person: uint8 `[B, H, W, 5]`: photo, how much it is the person's, how much it is the body.
       example: of the batch, `[N]`.
       place: (x, y) in shares of the photo's square, `[N, 2]`.
 
@@ -228,7 +213,7 @@ def carried_at(person: tf.Tensor, example: tf.Tensor, place: tf.Tensor) -> tuple
     place = place * tf.cast(side, tf.float32) - 0.5 - tf.cast(tf.stack([left, top]), tf.float32)
     corner = tf.floor(place)
     (right, down), corner = tf.unstack(place - corner, axis=-1), tf.cast(corner, tf.int32)
-    colour = share = stayed = tf.constant(0.0)
+    colour = share = body = tf.constant(0.0)
     for i, wi in ((0, 1 - down), (1, down)):
         for j, wj in ((0, 1 - right), (1, right)):
             x, y = corner[:, 0] + j, corner[:, 1] + i
@@ -236,9 +221,9 @@ def carried_at(person: tf.Tensor, example: tf.Tensor, place: tf.Tensor) -> tuple
             at = tf.stack([tf.cast(example, tf.int32), tf.where(inside, y, 0), tf.where(inside, x, 0)], -1)
             found = tf.cast(tf.gather_nd(person, at), tf.float32) / 255
             weight = tf.where(inside, wi * wj, 0.0)[:, None]
-            share, stayed = share + weight * found[:, 3:4], stayed + weight * found[:, 4:]
+            share, body = share + weight * found[:, 3:4], body + weight * found[:, 4:]
             colour += weight * found[:, 3:4] * (2 * found[:, :3] - 1)
-    return tf.math.divide_no_nan(colour, share), share, stayed
+    return tf.math.divide_no_nan(colour, share), share, body
 
 
 def _of_parts(iuv, parts):

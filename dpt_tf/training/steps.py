@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from dpt_tf import losses
 from dpt_tf.config import HParams
-from dpt_tf.ops import atlas, surroundings
+from dpt_tf.ops import atlas
 
 Step = Callable[[Any, Any], dict[str, tf.Tensor]]
 
@@ -78,8 +78,7 @@ def joint(
     """Everything end to end: lambda_1 L_1 + lambda_p L_p + lambda_style L_style + lambda_GAN L_GAN (Sec. 3.4, 4.1).
 
     Beyond the paper: 1 - SSIM, L_1 of what the predictive stream painted (a loss of the result alone leaves open who
-    painted what of it), and where the data have mattes, the cross entropies of the source's own and, between the
-    target's legs, of what hangs there (`losses.overhang`).
+    painted what of it), and the cross entropy of the source's matte where the data have one.
 
     A term whose weight is 0 is not computed. Generator and discriminator are updated at once, both by the gradients at
     the weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
@@ -117,10 +116,7 @@ def joint(
             if hparams.matte_weight and alpha:
                 cross_entropy = losses.matte(alpha["source_matte"], outputs["matte_logit"])
                 terms["matte"] = _mean(alpha["source_has_matte"] * cross_entropy, hparams)
-                between = surroundings.between(x["target_iuv"])
-                cross_entropy = losses.overhang(alpha["target_matte"], outputs["overhang"], between)
-                terms["overhang"] = _mean(alpha["target_has_matte"] * cross_entropy, hparams)
-                loss += hparams.matte_weight * (terms["matte"] + terms["overhang"])
+                loss += hparams.matte_weight * terms["matte"]
             if hparams.perceptual_weight or hparams.style_weight:
                 phi_y_hat = features(y_hat, training=False)
             if hparams.perceptual_weight:
@@ -185,12 +181,12 @@ def pose(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
 
 
 def _without_matte(x: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    """A batch's inputs, and apart from them what no network reads: mattes, in 0..1, where data have them."""
-    alpha = {}
-    for whose in ("source", "target"):
-        if f"{whose}_matte" in x:
-            alpha[f"{whose}_matte"] = tf.cast(x[f"{whose}_matte"], tf.float32) / 255
-            alpha[f"{whose}_has_matte"] = x[f"{whose}_has_matte"]
+    """A batch's inputs, and apart from them what no network reads: the source's matte, in 0..1, where data have one."""
+    alpha: dict[str, tf.Tensor] = {
+        name: tf.cast(x[name], tf.float32) for name in ("source_matte", "source_has_matte") if name in x
+    }
+    if alpha:
+        alpha["source_matte"] /= 255
     return {name: value for name, value in x.items() if name not in alpha}, alpha
 
 
