@@ -6,12 +6,11 @@ and whatever reads the run reads them from there.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Container, Sequence
 from typing import Any
 
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 
 STAGES = ("predictive", "inpainting", "joint")
 MAP_STAGE = "pose"  # trains the network that finds maps, and nothing that paints
@@ -277,9 +276,9 @@ def load(path: pathlib.Path) -> HParams:
       FileNotFoundError: there is none.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = files.read_json(path)
         return HParams(**values)
-    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(
             f"{path} does not hold hyper-parameters of this version ({error}); train the run anew"
         ) from None

@@ -4,7 +4,6 @@ import io
 import os
 import pathlib
 import pickle
-import socket
 import struct
 import zipfile
 import zlib
@@ -91,7 +90,6 @@ class Calls:
 def hostile(mark: str) -> dict[str, bytes]:
     """Pickles that would make the file `mark`, or call something, in whatever is willing to run them."""
     import builtins
-    import os
     import subprocess
 
     touch = f"open({mark!r}, 'w').close()"
@@ -331,22 +329,6 @@ def wrong() -> dict[str, bytes]:
         "shorter storage": changed(b"K\x60", b"K\x5f"),
     }
     return files
-
-
-def no_files(folder: pathlib.Path) -> dict[pathlib.Path, str]:
-    """What bears a photo's name and is no file that ends soon, and what is to be said of it; for systems with pipes."""
-    folder.mkdir(exist_ok=True)
-    said = {folder / f"{name}.jpg": "a pipe or a device" for name in ("pipe", "zeros", "socket")}
-    pipe, zeros, place = said
-    os.mkfifo(pipe)
-    zeros.symlink_to("/dev/zero")
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(place))
-    below, large = folder / "below.jpg", folder / "large.jpg"
-    below.mkdir()
-    with large.open("wb") as file:
-        file.truncate(40 << 30)  # of which nothing is on the disk
-    return said | {below: "a folder", large: "a file of 40960 MiB"}
 
 
 def make(folder: pathlib.Path, mark: str) -> list[pathlib.Path]:

@@ -7,6 +7,7 @@ import warnings
 
 import damaged
 import numpy as np
+import odd_files
 import pytest
 from PIL import Image, ImageOps, JpegImagePlugin
 
@@ -79,7 +80,7 @@ def test_a_file_that_is_no_picture_and_one_without_a_white_are_named(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files here")
 def test_what_is_no_file_or_larger_than_any_photo_is_refused_unread(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a socket's path may have 100 letters
-    for path, said in damaged.no_files(pathlib.Path("odd")).items():
+    for path, said in odd_files.no_files(pathlib.Path("odd")).items():
         for ask in (photos.read, asking.read, lambda path: photos.square(path, 8)):
             with pytest.raises(UserError) as caught:
                 ask(path)

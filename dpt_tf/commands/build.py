@@ -17,7 +17,7 @@ import sys
 from absl import logging as absl_logging
 
 from dpt_tf.system import atomic
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, say
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -55,11 +55,12 @@ def run(args: argparse.Namespace) -> int:
         max_examples_per_split=args.max_items,
         beam_options=_beam_options(args),
     )
+    atomic.keep(pathlib.Path(final.data_dir), [args.manual_dir])
     if "://" in args.data_dir:
         _prepare(final, config)
     else:
         _prepare_aside(args, config, pathlib.Path(final.data_dir))
-    print(f"written: {final.data_dir}")
+    say(f"written: {final.data_dir}")
     return 0
 
 

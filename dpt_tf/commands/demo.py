@@ -14,6 +14,7 @@ import time
 from dpt_tf import config
 from dpt_tf.commands import training_data
 from dpt_tf.system import processor, quiet
+from dpt_tf.system.errors import UserError, say
 
 EXAMPLES = "examples"
 PHOTO_SIZE = 256  # pixels: photos to look at; the networks reduce them
@@ -68,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
     scale, name = (QUICK, "demo-quick") if args.quick else (FULL, "demo")
     name += f"-{args.seed}" if args.seed else ""
     workdir, data_dir = args.workdir or pathlib.Path("runs", name), args.data_dir or pathlib.Path("data", name)
+    for flag, folder in (("workdir", workdir), ("data_dir", data_dir)):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"--{flag}={folder} is a file; name a folder to write to")
     quiet.start_tensorflow()
     from dpt_tf.commands import evaluate
     from dpt_tf.synthetic import examples
@@ -93,8 +97,8 @@ def run(args: argparse.Namespace) -> int:
     print("\nstrangers in the studio:")
     evaluate.evaluate(workdir, data_dir, limit=scale.pairs, output=workdir / "evaluation", larger=larger)
     examples.write(workdir / EXAMPLES, PHOTO_SIZE)
-    print(f"photos, maps and poses to try: {workdir / EXAMPLES}")
-    print(f"TensorBoard:   {sys.executable} -m tensorboard.main --logdir {workdir}")
+    say(f"photos, maps and poses to try: {workdir / EXAMPLES}")
+    say(f"TensorBoard:   {sys.executable} -m tensorboard.main --logdir {workdir}")
     if args.quick:
         print("--quick trains next to nothing: its pictures and scores mean nothing")
     print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes, networks in {precision}")
@@ -120,7 +124,7 @@ def _make(
 
     backdrops = "studio"
     if synthetic.is_missing(data_dir):
-        print(f"{told} -> {data_dir}")
+        say(f"{told} -> {data_dir}")
         synthetic.generate(
             data_dir,
             people=people,

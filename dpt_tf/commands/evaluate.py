@@ -12,7 +12,7 @@ from typing import Any
 
 from dpt_tf.commands import map_flags, score_flags
 from dpt_tf.system import atomic, quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, say
 
 _BATCH = 8
 
@@ -170,8 +170,8 @@ def _write(report, facts: dict[str, Any], shown: dict[str, list], output: pathli
     atomic.write_text(output / "report.md", text)
     atomic.write_json(output / "report.json", facts)
     print(f"\n{text}")
-    print(f"contact sheet: {output / 'sheet.png'} (best, median and worst by {_main(report)})")
-    print(f"report:        {output / 'report.json'}, every pair's scores in {output / 'pairs.csv'}")
+    say(f"contact sheet: {output / 'sheet.png'} (best, median and worst by {_main(report)})")
+    say(f"report:        {output / 'report.json'}, every pair's scores in {output / 'pairs.csv'}")
 
 
 def _for_json(table: dict[str, dict[str, float | str]]) -> dict[str, dict[str, float | str]]:

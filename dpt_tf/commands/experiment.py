@@ -13,7 +13,7 @@ from dpt_tf.commands import score_flags, training_data
 from dpt_tf.config import HParams
 from dpt_tf.experiments import tables
 from dpt_tf.system import quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, say
 
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
     plan = dataclasses.replace(plan, beside=tuple(experiment.beside(plan, folder) for folder in folders))
     report = experiment.carry_out(plan)
     print(f"\n{tabulate.markdown(report)}")
-    print(f"report:   {plan.workdir / 'report.json'} and report.md")
-    print(f"pictures: {plan.workdir / 'grid.png'}" + (" and textures.png" if _textured(plan.workdir) else ""))
+    say(f"report:   {plan.workdir / 'report.json'} and report.md")
+    say(f"pictures: {plan.workdir / 'grid.png'}" + (" and textures.png" if _textured(plan.workdir) else ""))
     return 0
 
 

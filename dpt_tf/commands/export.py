@@ -4,6 +4,7 @@ import argparse
 import pathlib
 
 from dpt_tf.system import quiet
+from dpt_tf.system.errors import say
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -42,5 +43,5 @@ def run(args: argparse.Namespace) -> int:
     from dpt_tf import export
 
     made = export.export(args.workdir, args.export_dir, args.version, args.device, args.mixed_precision, args.pose)
-    print(made)
+    say(str(made))
     return 0

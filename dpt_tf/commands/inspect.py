@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf import iuv
-from dpt_tf.images import photos
+from dpt_tf.images import display, naming, photos
 from dpt_tf.system import quiet
+from dpt_tf.system.errors import UserError, one_line, say
 
 _TILE = 64
 _GOLDEN = 0.618034
@@ -36,11 +37,13 @@ class _Seen:
     """What the files gave so far."""
 
     drawn: list[np.ndarray] = dataclasses.field(default_factory=list)
+    written: list[pathlib.Path] = dataclasses.field(default_factory=list)
     failed: bool = False
 
 
 def run(args: argparse.Namespace) -> int:
     """Examines every file, and each photo of a dump, whatever the others are."""
+    _keep(args, args.files)
     seen = _Seen()
     for path in args.files:
         try:
@@ -49,12 +52,20 @@ def run(args: argparse.Namespace) -> int:
             _refuse(path, error, seen)
             continue
         if len(named) > 1:
-            print(_printable(f"{path}: a dump of {len(named)} photos"))
+            say(f"{path}: a dump of {len(named)} photos")
         for photo in named or (None,):
             _inspect(path, photo, args, seen)
     if args.show and seen.drawn:
+        _keep(args, [*args.files, *seen.written])
         _save(seen.drawn, args.show)
     return 1 if seen.failed else 0
+
+
+def _keep(args: argparse.Namespace, files: list[pathlib.Path]) -> None:
+    """Raises UserError where the drawing would take the place of one of `files`, or of the photo, or is no picture."""
+    given = [*files, *([args.photo] if args.photo else [])]
+    if args.show and (line := naming.refused([args.show], given, "--show", "the drawing")):
+        raise UserError(line)
 
 
 def _inspect(path: pathlib.Path, photo: str | None, args: argparse.Namespace, seen: _Seen) -> None:
@@ -72,22 +83,18 @@ def _inspect(path: pathlib.Path, photo: str | None, args: argparse.Namespace, se
 
 def _refuse(path: pathlib.Path, error: Exception, seen: _Seen) -> None:
     said = f"{path}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-    print(f"{_printable(said)}\n  not usable")
+    say(said)
+    print("  not usable")
     seen.failed = True
 
 
-def _printable(text: str) -> str:
-    """`text` with what no terminal shows (a name in another encoding, a line feed in it) spelt out."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
 def _write(folder: pathlib.Path, named: pathlib.PurePath, examined: iuv.Examined, seen: _Seen) -> None:
-    path = folder / f"{_printable(named.stem).removesuffix('_IUV').removesuffix('_iuv')}_IUV.png"
+    path = folder / f"{one_line(named.stem).removesuffix('_IUV').removesuffix('_iuv')}_IUV.png"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         file = open(path, "xb")  # noqa: SIM115 (a file that cannot be written to the end is removed)
     except FileExistsError:
-        print(f"  {_printable(str(path))} exists and is left as it is; give another folder or move it away")
+        say(f"  {path} exists and is left as it is; give another folder or move it away")
         seen.failed = True
         return
     try:
@@ -96,20 +103,20 @@ def _write(folder: pathlib.Path, named: pathlib.PurePath, examined: iuv.Examined
     except BaseException:
         path.unlink()
         raise
-    print(f"  written  {_printable(str(path))}")
+    seen.written.append(path)
+    say(f"  written  {path}")
 
 
 def _save(rows: list[np.ndarray], path: pathlib.Path) -> None:
     width = max(row.shape[1] for row in rows)
     rows = [np.pad(row, ((0, 8), (0, width - row.shape[1]), (0, 0))) for row in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(rows)).save(path)
-    print(f"drawn: {path}")
+    display.save(path, np.concatenate(rows))
+    say(f"drawn: {path}")
 
 
 def _print(name: str, examined: iuv.Examined) -> None:
     height, width = examined.iuv.shape[:2]
-    print(_printable(f"{name}: {examined.form}, {examined.order}, {width} x {height}"))
+    say(f"{name}: {examined.form}, {examined.order}, {width} x {height}")
     sizes = ", ".join(map(str, examined.people[:8])) + (", ..." if len(examined.people) > 8 else "")
     print(f"  people   {len(examined.people)} ({sizes} pixels)")
     parts = (f"{part} {iuv.PART_NAMES[part]} {count}" for part, count in examined.parts().items())

@@ -88,6 +88,10 @@ def guarded(run: Callable[[], int]) -> int:
         if error.filename is None:
             raise
         return _say(one_line(f"{error.filename}: {error.strerror}"), 2)
+    except UnicodeEncodeError as error:
+        if not any("\udc80" <= letter <= "\udcff" for letter in str(error.object)):
+            raise
+        return _say(f"{one_line(str(error.object))}: not UTF-8, which TensorFlow wants of names; rename it", 2)
     except ValueError as error:
         if not _users_value(error):
             raise

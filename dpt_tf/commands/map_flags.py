@@ -4,8 +4,9 @@ import argparse
 import pathlib
 import sys
 
+from dpt_tf.images import naming
 from dpt_tf.system import locks
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, say
 
 _FLAGS = ("true_maps", "photos", "densepose_coco", "smpl")
 
@@ -55,10 +56,14 @@ def run(args: argparse.Namespace) -> int:
     for flag, folder in inputs.items():
         if folder is not None and output.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"--output={output} is in --{flag}={folder}, and sheets are no maps; put it elsewhere")
+    reports = [output / name for name in ("report.json", "report.md", "sheet.png")]
+    given = [args.densepose_coco] if args.densepose_coco else []
+    if line := naming.refused(reports, given, what="the report", forms=(".json", ".md", ".png")):
+        raise UserError(line)
     facts = {name: str(getattr(args, name)) for name in ("maps", *_FLAGS) if getattr(args, name) is not None}
     text = _against_maps(args, output, facts) if args.true_maps else _against_points(args, output, facts)
     print(f"\n{text}")
-    print(f"report: {output / 'report.json'}, scores of each one in the .csv beside it")
+    say(f"report: {output / 'report.json'}, scores of each one in the .csv beside it")
     return 0
 
 

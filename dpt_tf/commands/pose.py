@@ -21,7 +21,7 @@ from dpt_tf.densepose.estimator import Box, Estimator
 from dpt_tf.images import display, naming, photos, video
 from dpt_tf.iuv import notes
 from dpt_tf.system import atomic, quiet
-from dpt_tf.system.errors import UserError, one_line
+from dpt_tf.system.errors import UserError, one_line, say
 
 _SHOWN = 300  # bad files that are listed by name
 
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         except UserError as error:
             if len(args.inputs) == 1:
                 raise
-            print(one_line(str(error)), file=sys.stderr)
+            say(str(error), sys.stderr)
             code = 1
     return code
 
@@ -115,17 +115,12 @@ def _convert(args: argparse.Namespace) -> int:
         raise UserError(f"{args.convert}: no such file; give published weights, .pkl or .pth, or their name")
     quiet.start_tensorflow()
     choosing.convert(args.convert, args.output)
-    print(args.output)
+    say(str(args.output))
     return 0
 
 
 def _jobs(inputs: list[pathlib.Path], args: argparse.Namespace) -> list[_Job]:
-    if (
-        len(inputs) == len(args.inputs) == 1
-        and not inputs[0].is_dir()
-        and args.output.suffix
-        and not args.output.is_dir()
-    ):
+    if len(inputs) == len(args.inputs) == 1 and not inputs[0].is_dir() and naming.is_file_name(args.output):
         return [_Job(inputs[0], args.output.parent, file=args.output.name)]
     jobs = []
     for path in inputs:
@@ -169,17 +164,19 @@ def _check_output(args: argparse.Namespace, jobs: list[_Job], videos: list[pathl
         key = str(pose_video.folder(path, args.output))
         if (other := named.setdefault(key, path)) != path:
             raise UserError(f"{other} and {path} would have one folder of maps, {key}; rename one of them")
-    if one:
-        map_files.keep([args.output], args.inputs)
-    if args.show is None:
+    given = [*args.inputs, *([pathlib.Path(args.weights)] if args.weights else [])]
+    if line := naming.refused([args.output] if one else [], given, what="a map", forms=(".png",)):
+        raise UserError(line)
+    if args.show is None or not naming.is_file_name(args.show):
         return
-    map_files.keep([args.show], args.inputs)
     wanted = ".mp4" if videos else ".png"
-    if args.show.suffix and args.show.suffix.lower() != wanted and not args.show.is_dir():
+    if args.show.suffix.lower() != wanted:
         raise UserError(f"--show={args.show}: it is a {wanted} or a folder; name one")
-    if len(jobs) + len(videos) > 1 and args.show.suffix:
+    if line := naming.refused([args.show], given, "--show", "the picture", (wanted,)):
+        raise UserError(line)
+    if len(jobs) + len(videos) > 1:
         raise UserError(f"--show={args.show} is one picture; give a folder for those of several")
-    if args.show.resolve() == args.output.resolve() and args.show.suffix:
+    if args.show.resolve() == args.output.resolve():
         raise UserError(f"--show={args.show} is the map's own name; give another one")
 
 
@@ -213,7 +210,8 @@ def _photos(jobs: list[_Job], estimator: Estimator, asked: map_files.Asked, args
             there += not made[0].fresh
             for one in made:
                 if one.fresh or alone:
-                    tqdm.write(f"{one.path}  score {one.score}  box {one.box}{'' if one.fresh else '  (was there)'}")
+                    was_there = "" if one.fresh else "  (was there)"
+                    tqdm.write(one_line(f"{one.path}  score {one.score}  box {one.box}{was_there}"))
     return _report(len(jobs), there, elsewhere, bad, estimator, alone)
 
 
@@ -234,7 +232,7 @@ def _report(jobs: int, there: int, elsewhere: int, bad: list[str], estimator: Es
 
 def _show(job: _Job, maps: list[pathlib.Path], show: pathlib.Path) -> None:
     """The picture for looking at; one that `dpt pose` did not make is not written over."""
-    path = show if show.suffix and not show.is_dir() else show / job.below / naming.of_pose(job.photo)
+    path = show if naming.is_file_name(show) else show / job.below / naming.of_pose(job.photo)
     if path.exists() and "Shows" not in (notes.read(path) or {}):
         raise UserError(f"{path} is there and was not made by this command; give another --show")
     picture: np.ndarray = asking.read(job.photo)

@@ -10,7 +10,6 @@ frames/000000.jpg     the frames themselves, with --frames
 import argparse
 import contextlib
 import hashlib
-import json
 import pathlib
 import shutil
 import sys
@@ -20,9 +19,9 @@ from PIL import Image
 
 from dpt_tf.densepose import asking, following, map_files
 from dpt_tf.densepose.estimator import Estimator
-from dpt_tf.images import display, video
-from dpt_tf.system import atomic, locks
-from dpt_tf.system.errors import UserError
+from dpt_tf.images import display, naming, video
+from dpt_tf.system import atomic, files, locks
+from dpt_tf.system.errors import UserError, say
 
 _FACTS, _FRAMES, _ANSWERS = "made.json", "frames", ".answers"
 _BEGINNING = 1 << 20  # bytes by which a video is known again, with its size
@@ -87,9 +86,9 @@ def run(
     with contextlib.suppress(OSError):
         (place / ".lock").unlink()
     seen = sum(bool(one["people"]) for one in done["of_frames"])
-    print(f"{place}  {seen} of {len(done['of_frames'])} frames have maps, {done['fps']:g} a second{said}")
+    say(f"{place}  {seen} of {len(done['of_frames'])} frames have maps, {done['fps']:g} a second{said}")
     if not seen:
-        print(f"{path}: nobody found in any of its frames by {estimator.name}; give --box or --whole", file=sys.stderr)
+        say(f"{path}: nobody found in any of its frames by {estimator.name}; give --box or --whole", sys.stderr)
         return 1
     if args.show:
         _show(path, place, wanted, done, args.show)
@@ -99,7 +98,7 @@ def run(
 def _done(place: pathlib.Path, facts: dict[str, Any]) -> dict[str, Any] | None:
     """What is written of a video whose maps are all there."""
     try:
-        there = json.loads((place / _FACTS).read_text(encoding="utf-8"))
+        there = files.read_json(place / _FACTS)
         complete = bool(there["complete"])
     except FileNotFoundError:
         return None
@@ -146,7 +145,7 @@ def _make(path, place, estimator, asked, wanted, rate, facts) -> dict[str, Any]:
         }
         of_frames.append({"seconds": round(frame.seconds, 4), "people": boxes})
     for line in told:
-        print(line, file=sys.stderr)
+        say(line, sys.stderr)
     fps = float(rate.fps) / wanted.every
     return facts | {"complete": True, "fps": fps, "everybody": asked.everybody, "of_frames": of_frames, "notes": told}
 
@@ -163,9 +162,9 @@ def _keep(path: pathlib.Path, frame: video.Frame) -> None:
 
 def _show(path: pathlib.Path, place: pathlib.Path, wanted: video.Cut, done: dict[str, Any], show: pathlib.Path) -> None:
     """The video with the maps over it; one that is there stays."""
-    target = show if show.suffix else show / f"{path.stem}.mp4"
+    target = show if naming.is_file_name(show) else show / f"{path.stem}.mp4"
     if target.exists():
-        print(f"{target} is there already and stays as it is")
+        say(f"{target} is there already and stays as it is")
         return
     frames = video.frames(path, wanted, lambda line: None)
     with video.writer(target, done["fps"]) as out:
@@ -175,9 +174,9 @@ def _show(path: pathlib.Path, place: pathlib.Path, wanted: video.Cut, done: dict
                 made = map_files.read(_map(place, number, person, done["everybody"]))
                 picture = display.over_photo(picture, made)
             out.add(picture)
-    print(target)
+    say(str(target))
 
 
 def _known_by(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         return f"{path.stat().st_size} bytes, sha256 {hashlib.sha256(file.read(_BEGINNING)).hexdigest()[:32]}"

@@ -23,7 +23,7 @@ from dpt_tf.data import keypoints, records
 from dpt_tf.data.prepare import folders, held_out
 from dpt_tf.iuv import NotIUV
 from dpt_tf.system import atomic, quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, one_line, say
 
 _SHOWN = 10
 _FEW = 10  # test pairs
@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if sparse_points.wanted(args):
         return sparse_points.run(args)
     _check(args)
+    atomic.keep(args.output / "folder" / records.VERSION, [args.folder, args.keypoints, args.pose])
     tally = folders.Tally()
     maker = (
         prepare_maps.Maker(args.pose, args.folder, args.output, args.skip_bad, tally.left_out) if args.pose else None
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             "folder",
             {"train": map(_load, train), "test": map(_load, test)},
             args.size,
-            f"Photos of {args.folder.resolve().name} with their DensePose maps.",
+            one_line(f"Photos of {args.folder.resolve().name} with their DensePose maps."),
         )
     _report(prepared, len(items), found, tally, maker)
     _report_test(prepared, found, args)
@@ -182,7 +183,7 @@ def _read(
             for view, held in zip(views, _held_out(len(views), args), strict=True):
                 view["held_out"] = bool(held)
             items.append((spool / f"{len(items)}.pickle", sum(view["held_out"] for view in views)))
-            items[-1][0].write_bytes(pickle.dumps({"id": name, "views": views}))
+            items[-1][0].write_bytes(pickle.dumps({"id": one_line(name), "views": views}))
     if not items:
         raise UserError(f"{args.folder}: nobody with two usable views; the first fault: {tally.left_out[0]}")
     return items
@@ -227,13 +228,13 @@ def _load(file: pathlib.Path) -> records.Item:
 
 
 def _report(prepared: records.Prepared, people: int, found: folders.Found, tally: folders.Tally, maker) -> None:
-    print(f"{prepared.directory}: {people} {'person' if people == 1 else 'people'}, {prepared.image_size} pixels")
+    say(f"{prepared.directory}: {people} {'person' if people == 1 else 'people'}, {prepared.image_size} pixels")
     for split in sorted(prepared.files, reverse=True):
         print(f"  {split:5}  {prepared.views[split]} views, {prepared.pairs[split]} pairs")
     for order, count in tally.orders.most_common():
         print(f"  maps   {count} x {order}")
     if maker and maker.made:
-        print(f"  maps   {maker.made} made by {maker.estimator}, kept in {maker.folder}")
+        say(f"  maps   {maker.made} made by {maker.estimator}, kept in {maker.folder}")
     if tally.with_mattes:
         print(f"  mattes {tally.with_mattes} photos know who is the person and can stand before other backdrops")
     for note, count in tally.mended.most_common():
@@ -256,7 +257,7 @@ def _report_test(prepared: records.Prepared, found: folders.Found, args: argpars
         return
     for person, files in found.people.items():
         if held_out.look_like_frames(photo.stem for photo, _ in files):
-            print(
+            say(
                 f"  note   the photos of {person} are numbered in a row; if they are frames of a video, use "
                 "--hold_out_block=0.2: a held-out frame between two training frames is interpolated, which flatters"
             )
@@ -275,6 +276,6 @@ def _list(title: str, lines: list[str]) -> None:
     if lines:
         print(f"  {title}: {len(lines)}")
         for line in lines[:_SHOWN]:
-            print(f"    {line}")
+            say(f"    {line}")
         if len(lines) > _SHOWN:
             print(f"    and {len(lines) - _SHOWN} more")

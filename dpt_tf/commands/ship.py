@@ -16,7 +16,7 @@ import numpy as np
 from dpt_tf import shipped
 from dpt_tf.commands import training_data
 from dpt_tf.system import atomic, quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, say
 
 MOST_BYTES = {"joint": 16 << 20, "pose": 8 << 20}  # of the weights, which a wheel has to carry
 
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.output and args.output.exists() and not shipped.is_model(args.output):
         raise UserError(f"--output={args.output} is there and holds no model; give a folder of its own")
+    atomic.keep(args.output or shipped.folder(args.name), [args.workdir, args.data_dir, *dict(args.report).values()])
     if shipped.is_model(args.workdir):
         raise UserError(f"{args.workdir} has been shipped already; give the run's folder")
     paints = bool(checkpoints.all_of(trained.folder(args.workdir, "joint")))
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         atomic.write_text(aside / shipped.CARD_TEXT, text)
         atomic.replace(aside, folder)
     print(text)
-    print(folder)
+    say(str(folder))
     return 0
 
 

@@ -4,8 +4,8 @@ import argparse
 import pathlib
 from collections.abc import Iterator
 
-from dpt_tf.system import quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system import atomic, quiet
+from dpt_tf.system.errors import UserError, say
 
 _DATASET = "densepose_coco"
 _FLAGS = ("annotations", "test_annotations", "pictures", "data_dir")
@@ -42,8 +42,11 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"dpt prepare --dataset={_DATASET}: takes --pictures and --data_dir, no folder and no --output")
     if args.size < 16 or args.size > 4096:
         raise UserError(f"--size={args.size}: give 16 to 4096 pixels")
+    from dpt_tf.data import records
     from dpt_tf.data.prepare import densepose_coco
 
+    given = [args.annotations, args.test_annotations, args.pictures]
+    atomic.keep(args.data_dir / _DATASET / records.VERSION, given)
     files = {"train": args.annotations} | ({"test": args.test_annotations} if args.test_annotations else {})
     read = {split: densepose_coco.read(file) for split, file in files.items()}
     for split, file in files.items():
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         args.size,
         "People of DensePose-COCO with annotated points",
     )
-    print(f"{written.directory}: {written.image_size} pixels")
+    say(f"{written.directory}: {written.image_size} pixels")
     for split in sorted(written.files, reverse=True):
         alone = sum(not person.complete for person in read[split].people)
         print(

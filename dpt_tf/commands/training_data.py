@@ -8,7 +8,7 @@ from dpt_tf import config
 from dpt_tf.data import records, sparse_records
 from dpt_tf.data.prepare import deepfashion, mvc
 from dpt_tf.system import quiet
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, say
 
 BACKDROPS = "every"  # of synthetic people to train on; strangers to score on stand in the studio
 
@@ -48,7 +48,7 @@ def find(dataset: str, data_dir: pathlib.Path | None, image_size: int) -> pathli
         from dpt_tf import synthetic
 
         if synthetic.is_missing(data_dir):
-            print(f"making synthetic people of {image_size} pixels in {data_dir}, once", flush=True)
+            say(f"making synthetic people of {image_size} pixels in {data_dir}, once")
             synthetic.generate(data_dir, image_size=image_size, backdrops=BACKDROPS)
         elif not named:
             synthetic.refuse_others(data_dir, backdrops=BACKDROPS)

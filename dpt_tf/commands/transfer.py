@@ -14,7 +14,7 @@ from dpt_tf import shipped
 from dpt_tf.densepose import asking, map_files
 from dpt_tf.images import naming
 from dpt_tf.system import quiet
-from dpt_tf.system.errors import UserError, one_line
+from dpt_tf.system.errors import UserError, say
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
     photo = asking.read(args.source)
     map_files.refuse_map(args.source, photo)
-    made = Poses(args.pose, lambda line: print(one_line(line), file=sys.stderr))
+    made = Poses(args.pose, lambda line: say(line, sys.stderr))
     coverage = None
     if args.source_iuv is None:
         source_iuv, coverage = made.of_source(photo, args.source)
@@ -80,11 +80,11 @@ def run(args: argparse.Namespace) -> int:
     for pose, output in zip(poses, outputs, strict=True):
         result = paint(photo, source_iuv, pose, coverage=coverage)
         display.save(output, result["image"])
-        print(output)
+        say(str(output))
         rows.append(_row(photo, display.colour_map(pose), result))
     if args.sheet:
         display.save(args.sheet, display.grid([list(row.values()) for row in rows], tuple(rows[0])))
-        print(args.sheet)
+        say(str(args.sheet))
     return 0
 
 
@@ -102,10 +102,10 @@ def _outputs(output: pathlib.Path, poses: list[pathlib.Path]) -> list[pathlib.Pa
     Raises:
       UserError: several poses for one file, or two poses of one name.
     """
-    if len(poses) == 1:
-        return [output / naming.of_pose(poses[0]) if output.is_dir() else output]
-    if output.suffix:
-        raise UserError(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
+    if naming.is_file_name(output):
+        if len(poses) > 1:
+            raise UserError(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
+        return [output]
     files = [output / naming.of_pose(pose) for pose in poses]
     if name := naming.twice(files):
         raise UserError(
@@ -118,19 +118,17 @@ def _keep_inputs(args: argparse.Namespace, outputs: list[pathlib.Path]) -> None:
     """Nothing that was given is written over, nor the photo beside a pose, which a picture would be called like.
 
     Raises:
-      UserError: an output, or the sheet, is such a file, or the sheet is one of the outputs.
+      UserError: an output, or the sheet, is such a file or cannot be one, or the sheet is one of the outputs.
     """
-    given = [args.source, *([args.source_iuv] if args.source_iuv else []), *args.target_iuv, *args.target]
-    given += [found for photo in (args.source, *args.target) if (found := map_files.beside(photo))]
     poses = [*args.target_iuv, *args.target]
+    given = [path for path in (args.source, args.source_iuv, args.model, *poses) if path is not None]
+    given += [pathlib.Path(args.pose)] if args.pose else []
+    given += [found for photo in (args.source, *args.target) if (found := map_files.beside(photo))]
     photos_beside = [naming.beside(pose) for pose in poses] if outputs != [args.output] else []
-    if taken := naming.overwritten(outputs, given + photos_beside):
-        raise UserError(f"{taken} would be overwritten by a picture; give another --output")
-    if taken := naming.no_file([*outputs, *([args.sheet] if args.sheet else [])]):
-        raise UserError(f"{taken} is no file that a picture could replace; give another name")
-    if args.sheet is None:
-        return
-    if naming.overwritten([args.sheet], given):
-        raise UserError(f"{args.sheet} would be overwritten by the sheet; give another --sheet")
-    if args.sheet.resolve() in {output.resolve() for output in outputs}:
+    sheets = [args.sheet] if args.sheet else []
+    if line := (
+        naming.refused(outputs, given + photos_beside) or naming.refused(sheets, given, "--sheet", "the sheet")
+    ):
+        raise UserError(line)
+    if sheets and args.sheet.resolve() in {output.resolve() for output in outputs}:
         raise UserError(f"--sheet={args.sheet} is the name of a picture, too; give another --sheet")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dpt_tf.data import records, sparse_records
+from dpt_tf.system import files
 
 _BEGINNING = 1 << 16  # bytes of a file of records; nobody wants to read all of it at every start
 _LENGTH = 16  # hexadecimal digits
@@ -31,9 +32,9 @@ def of(data_dir: str | os.PathLike) -> dict[str, Any]:
     return {"image_size": prepared.image_size, **sizes, "digest": _digest(prepared.files)}
 
 
-def _digest(files: Mapping[str, Sequence[str]]) -> str:
+def _digest(splits: Mapping[str, Sequence[str]]) -> str:
     digest = hashlib.sha256()
-    for path in itertools.chain(*files.values()):
-        with open(path, "rb") as file:
+    for path in itertools.chain(*splits.values()):
+        with files.opened(path) as file:
             digest.update(file.read(_BEGINNING))
     return digest.hexdigest()[:_LENGTH]

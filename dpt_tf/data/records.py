@@ -133,6 +133,8 @@ def write_whole(
     partial = f"{name}.partial"
     aside = atomic.named(root, partial)
     filled = {split: items for split, items in ((s, _none_if_empty(i)) for s, i in splits.items()) if items is not None}
+    if final.exists() and any(final.iterdir()) and not (final / "dataset_info.json").is_file():
+        raise UserError(f"{final} holds something else than a data set, which would be lost; write elsewhere")
     if not filled:
         raise UserError(f"nothing to write to {final}: no item in any split")
     try:

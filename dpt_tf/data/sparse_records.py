@@ -12,7 +12,6 @@ A record is one person in a square crop, and TFDS's own on tfrecord as in `recor
 
 import dataclasses
 import io
-import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ from PIL import Image
 
 from dpt_tf.data import records
 from dpt_tf.data.prepare.densepose_coco import Example
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 from dpt_tf.system.errors import UserError
 
 NAME = "densepose_coco"
@@ -112,7 +111,7 @@ def directories(data_dir: str | os.PathLike) -> list[pathlib.Path]:
 
 def _is_sparse(folder: pathlib.Path) -> bool:
     try:
-        return json.loads((folder / "dataset_info.json").read_text(encoding="utf-8"))["name"] == NAME
+        return files.read_json(folder / "dataset_info.json")["name"] == NAME
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -17,7 +17,7 @@ from dpt_tf.densepose.map_files import Asked
 from dpt_tf.densepose.steady import SteadyMaps
 from dpt_tf.densepose.tracking import SteadyBox, Tracks, overlap
 from dpt_tf.images.video import Frame
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 
 People = dict[int, Person]
 
@@ -48,7 +48,7 @@ class Remembering:
             with atomic.written(path) as aside:
                 aside.write_bytes(buffer.getvalue())
             return found
-        with np.load(path, allow_pickle=False) as kept:
+        with files.opened(path) as file, np.load(file, allow_pickle=False) as kept:
             return [
                 Person(tuple(fact[:4].tolist()), float(fact[4]), _pasted(kept[f"map{number}"], place, photo.shape[:2]))
                 for number, (fact, place) in enumerate(zip(kept["facts"], kept["places"], strict=True))

@@ -16,9 +16,9 @@ import numpy as np
 from dpt_tf import iuv
 from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Box, Estimator, Person
-from dpt_tf.images import naming, photos
+from dpt_tf.images import photos
 from dpt_tf.iuv import notes
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 from dpt_tf.system.errors import UserError
 
 _MAKER = "dpt_tf, pose from a photo"
@@ -185,7 +185,7 @@ def read(path: pathlib.Path) -> np.ndarray:
     """A map that `write` wrote, uint8 `[H, W, 3]`, as it is: nothing mended, nobody left out."""
     from PIL import Image
 
-    with Image.open(path) as picture:
+    with files.opened(path) as file, Image.open(file) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
@@ -239,13 +239,3 @@ def _own(path: pathlib.Path, facts: dict[str, str]) -> dict[str, str]:
 
 def _digest(photo: pathlib.Path) -> str:
     return "sha256 " + hashlib.sha256(photos.read_bytes(photo)).hexdigest()[:32]
-
-
-def keep(paths: list[pathlib.Path], given: list[pathlib.Path]) -> None:
-    """Nothing that was given is written over.
-
-    Raises:
-      UserError: one of the paths is a file that was given.
-    """
-    if taken := naming.overwritten(paths, given):
-        raise UserError(f"{taken} was given and would be written over; give another name")

@@ -20,7 +20,7 @@ import urllib.request
 
 from tqdm import tqdm
 
-from dpt_tf.system import atomic, locks
+from dpt_tf.system import atomic, files, locks
 from dpt_tf.system.errors import UserError
 
 URL = "https://dl.fbaipublicfiles.com/densepose"
@@ -108,7 +108,7 @@ def _check(final: pathlib.Path) -> None:
 
 def _noted(path: pathlib.Path) -> str:
     try:
-        return _beside(path, ".sha256").read_text(encoding="ascii").split()[0]
+        return files.read_text(_beside(path, ".sha256"), "ascii").split()[0]
     except (OSError, ValueError, IndexError):
         return ""
 
@@ -121,7 +121,7 @@ def _note(final: pathlib.Path, digest: str) -> None:
 
 
 def _digest(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -4,7 +4,6 @@ Nothing in it names a folder of the machine that trained: data have a descriptio
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from dpt_tf import config
 from dpt_tf.data import fingerprint, records, sparse_records
 from dpt_tf.evaluation import strangers
 from dpt_tf.evaluation.report import Report
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, trained
 
@@ -168,7 +168,7 @@ def _command(hparams: config.HParams, provenance: Mapping[str, Any], stage: str)
 def _scores(path: pathlib.Path, weights: str) -> dict[str, Any]:
     """A report's table and what it is of."""
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = files.read_json(path)
         scored, table = report["digests"].get("weights"), {}
         for row, scores in report["scores"].items():  # a text says why there is no number
             table[row] = {name: value for name, value in scores.items() if not isinstance(value, str)}

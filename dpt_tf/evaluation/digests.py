@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dpt_tf.metrics import frozen
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 _LENGTH = 16  # hexadecimal digits
@@ -35,7 +36,7 @@ def of_files(paths: Iterable[pathlib.Path]) -> str:
     """The contents of files, in this order."""
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:_LENGTH]
 

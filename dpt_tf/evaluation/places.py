@@ -6,11 +6,11 @@ runs/NAME/evaluation-train-seed1-patn    another split, source views drawn by an
 runs/NAME/evaluation-fid-train@256.png   another protocol of FID
 """
 
-import json
 import pathlib
 from typing import Any
 
 from dpt_tf import shipped
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 _NAMED = ("split", "protocol", "fid")
@@ -67,7 +67,7 @@ def refuse_another(output: pathlib.Path, facts: dict[str, Any]) -> None:
 def _scored(folder: pathlib.Path) -> dict[str, str]:
     """Digest of the data set, split and protocols of the report in a folder; what is not known is left out."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = files.read_json(folder / "report.json")
         found = {"data": report["digests"].get("data"), **{key: report.get(key) for key in _NAMED}}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from dpt_tf.metrics import Scores
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 
 TABLE = "pairs.csv"
 _STATE = "progress.npz"
@@ -90,9 +90,9 @@ class Progress:
     def _restore(self) -> int:
         """The length of the table that the saved sums are of; 0 where there are none to go on with."""
         try:
-            with np.load(self._folder / _STATE) as saved:
+            with files.opened(self._folder / _STATE) as file, np.load(file) as saved:
                 state = dict(saved)
-        except (FileNotFoundError, ValueError, OSError, zipfile.BadZipFile):
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
             return 0
         if not {"at", "fingerprint"} <= state.keys():
             return 0
@@ -113,5 +113,5 @@ class Progress:
 
 def column(folder: pathlib.Path, row: str, name: str) -> np.ndarray:
     """One score of one row of a finished table, float `[pairs]`."""
-    with (folder / TABLE).open(newline="", encoding="utf-8") as file:
-        return np.array([float(line[f"{row}: {name}"]) for line in csv.DictReader(file)])
+    lines = csv.DictReader(io.StringIO(files.read_text(folder / TABLE), newline=""))
+    return np.array([float(line[f"{row}: {name}"]) for line in lines])

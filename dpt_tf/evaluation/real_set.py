@@ -18,7 +18,7 @@ from tqdm import tqdm
 from dpt_tf.data import fingerprint, read
 from dpt_tf.evaluation import digests
 from dpt_tf.metrics import fid, networks
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 
 _SPLIT = "train"
 _BATCH = 8
@@ -94,9 +94,9 @@ def _restored(path: pathlib.Path, mark: str, features: int) -> fid.Moments:
     """What the file holds; nothing where it is of something else."""
     moments = fid.Moments(features)
     try:
-        with np.load(path) as file:
-            state = dict(file)
-    except (FileNotFoundError, ValueError, OSError, zipfile.BadZipFile):
+        with files.opened(path) as file, np.load(file) as saved:
+            state = dict(saved)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
         return moments
     if str(state.pop("of", "")) == mark:
         moments.restore(state)

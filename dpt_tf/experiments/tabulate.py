@@ -1,12 +1,12 @@
 """The report of an experiment: rows over seeds beside the paper's figures, and what came of the claimed orderings."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 from dpt_tf.experiments import verdicts
 from dpt_tf.experiments.tables import Ordering, Table
+from dpt_tf.system import files
 
 _PAPER_SCORES = ("SSIM", "MS-SSIM", "IS", "DS")
 
@@ -14,7 +14,7 @@ _PAPER_SCORES = ("SSIM", "MS-SSIM", "IS", "DS")
 def read(path: pathlib.Path) -> dict[str, Any] | None:
     """A report or an experiment as JSON; None where there is nothing, or nothing that can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = files.read_json(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -4,13 +4,16 @@ Everything is uint8 numpy; an IUV map is `[H, W, 3]` (I, U, V), an atlas `[24, R
 """
 
 import colorsys
+import io
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from dpt_tf.images import naming
 from dpt_tf.system import atomic
+from dpt_tf.system.errors import UserError
 
 _PARTS = 24
 _CAPTION = 14  # pixels of a caption's line
@@ -75,7 +78,19 @@ def grid(rows: Sequence[Sequence[np.ndarray]], captions: Sequence[str] = ()) -> 
 
 
 def save(path: pathlib.Path, picture: np.ndarray) -> None:
-    """Writes a PNG, whole or not at all, and the folders above it where they are missing."""
+    """Writes a picture in the form that its name says, whole or not at all, and the folders above it.
+
+    Raises:
+      UserError: no form that is known, or one that has no room for so many pixels; or what stands there is no file.
+    """
+    if refused := naming.refused([path], []):
+        raise UserError(refused)
+    file = io.BytesIO()
+    try:
+        Image.fromarray(picture).save(file, **naming.FORMS[path.suffix.lower()])
+    except (OSError, ValueError) as error:
+        size = f"{picture.shape[1]} x {picture.shape[0]}"
+        raise UserError(f"{path}: {size} pixels are too many for this form ({error}); give a .png") from None
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.written(path) as aside:
-        Image.fromarray(picture).save(aside, format="PNG")
+        aside.write_bytes(file.getvalue())

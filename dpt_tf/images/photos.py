@@ -89,7 +89,7 @@ def read_bytes(path: pathlib.Path) -> bytes:
     try:
         return files.read(path)
     except files.NotAFile as error:
-        raise UserError(f"{path}: {error}; give the path of a photo") from None
+        raise UserError(f"{path}: {error.what}; give the path of a photo") from None
 
 
 @contextlib.contextmanager

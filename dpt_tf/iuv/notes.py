@@ -8,6 +8,8 @@ import struct
 import zlib
 from collections.abc import Mapping
 
+from dpt_tf.system import files
+
 ORDER = {"Channels": "R = I, G = U, B = V"}
 """What `iuv.encode` writes down with the first note."""
 
@@ -23,7 +25,8 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def chunks(notes: Mapping[str, str]) -> bytes:
     """The notes as pieces of a PNG; names are of 1 to 79 letters of ASCII."""
     return b"".join(
-        chunk(b"iTXt", name.encode("ascii") + b"\0\0\0\0\0" + text.encode("utf-8")) for name, text in notes.items()
+        chunk(b"iTXt", name.encode("ascii") + b"\0\0\0\0\0" + text.encode("utf-8", "backslashreplace"))
+        for name, text in notes.items()
     )
 
 
@@ -34,7 +37,7 @@ def read(path: pathlib.Path) -> dict[str, str] | None:
     """
     found: dict[str, str] = {}
     try:
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             if file.read(8) != _SIGNATURE:
                 return None
             while True:
@@ -51,5 +54,5 @@ def read(path: pathlib.Path) -> dict[str, str] | None:
                 name, _, rest = data.partition(b"\0")
                 if len(file.read(4)) == 4 and rest.startswith(b"\0\0\0\0"):
                     found[name.decode("ascii", "replace")] = rest[4:].decode("utf-8", "replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, files.NotAFile):
         return None

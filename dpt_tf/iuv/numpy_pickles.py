@@ -6,7 +6,6 @@ protocols). Nothing of the pickle is run, see `unpickle`.
 
 import math
 import os
-import pathlib
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,7 @@ def vector(path: str | os.PathLike, name: str) -> np.ndarray:
         count = math.prod(array.shape)
         if not count:
             return np.zeros(0, array.dtype)
-        return np.memmap(pathlib.Path(path), array.dtype, "r", array.data.start, (count,))
+        return np.memmap(source.file, array.dtype, "r", array.data.start, (count,))
 
 
 def _load(source: Source) -> Any:

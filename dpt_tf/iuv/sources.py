@@ -106,6 +106,6 @@ def opened(path: str | os.PathLike) -> Iterator[Source]:
         descriptor, status = files.open_regular(path)
     except files.NotAFile as error:
         remedy = "give the files in it" if os.path.isdir(path) else "save the map to a file first"
-        raise NotIUV(f"{error}, not a file; {remedy}") from None
+        raise NotIUV(f"{error.what}, not a file; {remedy}") from None
     with open(descriptor, "rb") as file:
         yield Source(file, status.st_size, os.fspath(path), status.st_mtime_ns)

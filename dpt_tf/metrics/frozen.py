@@ -15,6 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 SSDLITE = "ssdlite"
@@ -39,7 +40,7 @@ class Graph:
         """
         definition = tf.compat.v1.GraphDef()
         try:
-            definition.ParseFromString(path.read_bytes())
+            definition.ParseFromString(files.read(path))
         except Exception as error:  # of the protocol buffers, whose C++ and Python have no common base
             raise ValueError(f"no frozen graph ({error})") from None
         names = {node.name for node in definition.node}

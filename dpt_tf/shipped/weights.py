@@ -18,7 +18,7 @@ import numpy as np
 
 from dpt_tf import config
 from dpt_tf.shipped import CARD, HPARAMS, WEIGHTS
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 from dpt_tf.system.errors import UserError
 
 FORMAT = 1
@@ -89,12 +89,12 @@ def read(folder: pathlib.Path) -> Model:
     card = read_card(folder)
     path = folder / HPARAMS
     try:
-        hparams, values = config.load(path), json.loads(path.read_text(encoding="utf-8"))
+        hparams, values = config.load(path), files.read_json(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({_reason(error)}); {_ANEW}") from None
     path = folder / WEIGHTS
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with files.opened(path) as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({_reason(error)}); {_ANEW}") from None
@@ -111,7 +111,7 @@ def read_card(folder: pathlib.Path) -> dict[str, Any]:
     """
     path = folder / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = files.read_json(path)
         version = card["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({_reason(error)}); {_ANEW}") from None

@@ -6,46 +6,51 @@ and no such process puts it back, or clears it away where the new folder has com
 """
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dpt_tf.system.errors import UserError
 
 _WINDOWS = os.name == "nt"
 _LONG = 60.0  # seconds; the two renames take microseconds
+_COUNT = itertools.count()
 
 
 @contextlib.contextmanager
 def written(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A name beside `path` to write to; at the end of the block that file becomes `path`.
+    """A name beside `path` to write to, which is nobody else's; at the end of the block that file becomes `path`.
 
     Where the block fails, what stood at `path` is untouched and nothing is left of the new one.
 
     Raises:
-      UserError: a folder, a device or the like stands there.
+      UserError: a folder, a device, a link or the like stands there.
+      OSError: as the block does; where the system named no file, or the one beside, it is `path`.
     """
-    if path.exists() and not path.is_file():
+    if path.is_symlink() or (path.exists() and not path.is_file()):
         raise UserError(f"{path} is there and no file that could be replaced; give another name")
-    aside = path.with_name(path.name + ".partial")
+    aside = named(path.parent, f"partial{next(_COUNT)}")
     try:
         yield aside
         aside.replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(aside)):
+            error.filename = str(path)
         raise
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a text in UTF-8."""
+    """Writes a text in UTF-8; what of a file's name is none is spelt out."""
     with written(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: pathlib.Path, facts: Any) -> None:
@@ -66,6 +71,17 @@ def flush(path: pathlib.Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def keep(final: pathlib.Path, given: Iterable[str | os.PathLike | None]) -> None:
+    """Nothing that was given is lost where a folder takes the place of `final`.
+
+    Raises:
+      UserError: a file or a folder that was given lies there, also by way of links.
+    """
+    for path in given:
+        if path is not None and final.exists() and pathlib.Path(path).resolve().is_relative_to(final.resolve()):
+            raise UserError(f"{path} was given and lies in {final}, which is to be replaced; write elsewhere")
 
 
 def replace(new: pathlib.Path, final: pathlib.Path) -> None:

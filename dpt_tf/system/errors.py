@@ -1,11 +1,17 @@
 """What a user is told in one line, without a traceback."""
 
 import signal
+from typing import TextIO
 
 
 def one_line(text: str) -> str:
     """The text with what would break the line or steer a terminal spelt out: names of files may hold anything."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def say(line: str, file: TextIO | None = None) -> None:
+    """Prints a line that names a file, whatever is in the name, to standard output where no other is given."""
+    print(one_line(line), file=file, flush=True)
 
 
 class UserError(Exception):

@@ -1,15 +1,34 @@
-"""Files that a user names and that may be anything: a pipe nobody writes to, a device without an end, half a disk."""
+"""Files that a user names and that may be anything: a pipe nobody writes to, a device without an end, half a disk.
 
+Whatever the library reads by a name that comes from outside it reads by one of these functions: of regular files alone,
+and of no more bytes than such a file has. What else stands there is a line, at once.
+"""
+
+import contextlib
 import errno
+import io
+import json
 import os
 import stat
+from collections.abc import Iterator
+from typing import Any
+
+from dpt_tf.system.errors import UserError
 
 MOST_BYTES = 1 << 29
 """The largest file that is read whole."""
 
+MOST_FACTS = 1 << 26
+"""The largest JSON: its objects take twenty times as much."""
 
-class NotAFile(Exception):
-    """What stands there instead of a file; `str()` of it says it in a few words."""
+
+class NotAFile(UserError):
+    """Something else stands where a file should: `what`, in a few words. `str()` of it is the whole line."""
+
+    def __init__(self, path: str | os.PathLike, what: str):
+        """At `path`."""
+        super().__init__(f"{os.fspath(path)}: {what}, where a file is wanted; give another path")
+        self.what = what
 
 
 def open_regular(path: str | os.PathLike) -> tuple[int, os.stat_result]:
@@ -24,28 +43,64 @@ def open_regular(path: str | os.PathLike) -> tuple[int, os.stat_result]:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         if error.errno == errno.ENXIO:  # a socket, a terminal that is not there
-            raise NotAFile("a pipe or a device") from None
+            raise NotAFile(path, "a pipe or a device") from None
         raise
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise NotAFile("a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device")
+        raise NotAFile(path, "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device")
     return descriptor, status
 
 
-def read(path: str | os.PathLike) -> bytes:
+@contextlib.contextmanager
+def opened(path: str | os.PathLike) -> Iterator[io.BufferedReader]:
+    """A file to read piece by piece.
+
+    Raises:
+      NotAFile: as `open_regular` does.
+      OSError: it cannot be opened.
+    """
+    descriptor, _ = open_regular(path)
+    with open(descriptor, "rb") as file:
+        yield file
+
+
+def read(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
     """All of a file.
 
     Raises:
-      NotAFile: as `open_regular` does, and for more than `MOST_BYTES`.
+      NotAFile: as `open_regular` does, and for more than `most` bytes.
       OSError: it cannot be read; `filename` is the path, also where the disk failed halfway.
     """
     descriptor, status = open_regular(path)
     with open(descriptor, "rb") as file:
-        if status.st_size > MOST_BYTES:
-            raise NotAFile(f"a file of {status.st_size >> 20} MiB")
+        if status.st_size > most:
+            raise NotAFile(path, f"a file of {status.st_size >> 20} MiB")
         try:
-            return file.read(MOST_BYTES)
+            return file.read(most)
         except OSError as error:
             error.filename = os.fspath(path)
             raise
+
+
+def read_text(path: str | os.PathLike, encoding: str = "utf-8") -> str:
+    """A text, its line ends as they are.
+
+    Raises:
+      NotAFile, OSError: as `read` does.
+      ValueError: it is in no such encoding.
+    """
+    return read(path).decode(encoding)
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """What a JSON says.
+
+    Raises:
+      NotAFile, OSError: as `read` does, for more than `MOST_FACTS` bytes.
+      ValueError: it is none, or one that is nested without end.
+    """
+    try:
+        return json.loads(read(path, MOST_FACTS))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

@@ -17,6 +17,7 @@ import numpy as np
 from dpt_tf import config
 from dpt_tf.config import HParams
 from dpt_tf.shipped import fitting
+from dpt_tf.system import files
 from dpt_tf.training import stages, trained
 
 
@@ -65,4 +66,4 @@ def _digest(facts: Mapping[str, Any]) -> str:
     """Of the weights: a shipped model's own, or that of a checkpoint's manifest, which has digests of its files."""
     if "digest" in facts:
         return facts["digest"]
-    return hashlib.sha256(pathlib.Path(facts["checkpoint"], "manifest.json").read_bytes()).hexdigest()
+    return hashlib.sha256(files.read(pathlib.Path(facts["checkpoint"], "manifest.json"))).hexdigest()

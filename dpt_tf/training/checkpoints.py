@@ -9,7 +9,6 @@ sub-network of its own.
 """
 
 import hashlib
-import json
 import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 from dpt_tf.system.errors import UserError
 
 Variables = Mapping[str, Sequence[Any]]  # group -> Keras variables
@@ -91,8 +90,8 @@ def latest(folder: pathlib.Path, say: Callable[[str], None] = print) -> pathlib.
 def damage(path: pathlib.Path) -> str | None:
     """What is wrong with a checkpoint's files, or None. Reads them all."""
     try:
-        files = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))["files"]
-        for name, described in files.items():
+        listed = files.read_json(path / _MANIFEST)["files"]
+        for name, described in listed.items():
             size = (path / name).stat().st_size
             if size != described["bytes"]:
                 return f"{name} has {size} of {described['bytes']} bytes"
@@ -132,7 +131,7 @@ def _trackable(variables: Variables) -> tf.train.Checkpoint:
 
 def _describe(path: pathlib.Path) -> dict[str, Any]:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}

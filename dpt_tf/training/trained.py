@@ -3,7 +3,6 @@
 A shipped model stands in for a run wherever a network is loaded.
 """
 
-import json
 import pathlib
 from typing import Any
 
@@ -12,6 +11,7 @@ import keras
 from dpt_tf import config, shipped
 from dpt_tf.config import HParams
 from dpt_tf.shipped import weights as shipped_weights
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import checkpoints, networks
 
@@ -113,7 +113,7 @@ def provenance(run_dir: pathlib.Path, name: str) -> dict[str, Any]:
     """
     path = run_dir / name / "provenance.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return files.read_json(path)
     except FileNotFoundError:
         return {}
     except ValueError as error:

@@ -6,7 +6,6 @@ result["image"]
 result = transfer("photo.jpg", target="pose.jpg")  # maps are made where none lies beside
 """
 
-import json
 import os
 import pathlib
 import re
@@ -21,6 +20,7 @@ from dpt_tf.densepose.estimator import Estimator
 from dpt_tf.images import display, framing
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.models.composition import LARGEST, Composition
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import trained
 from dpt_tf.transfer.poses import Poses
@@ -213,7 +213,7 @@ def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator 
             lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
         )
     noted = folder / "assets.extra" / "provenance.json"
-    provenance = json.loads(noted.read_text(encoding="utf-8")) if noted.is_file() else {}
+    provenance = files.read_json(noted) if noted.is_file() else {}
     return Transfer(function, sizes["tensors"][1], {"saved_model": str(folder)} | provenance, loaded, halves, pose)
 
 

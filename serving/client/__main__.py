@@ -8,6 +8,8 @@ server gave no answer, or refused; 2 something that was given cannot be used. Pi
 """
 
 import argparse
+import io
+import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +18,7 @@ from typing import NoReturn
 import numpy as np
 
 from serving.client import BadInput, Client, ServerError, Tls, framing, maps, naming
+from serving.client.errors import one_line
 
 __all__ = ["BadInput", "Client", "ServerError", "Tls", "main"]
 
@@ -25,6 +28,9 @@ _PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code; what is wrong goes to standard error, the paths of pictures to standard output."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")  # a letter that the terminal has not is spelt out
     args = _flags().parse_args(argv)
     try:
         return _run(args)
@@ -48,7 +54,7 @@ def _run(args: argparse.Namespace) -> int:
         paint = _by_maps if args.target_iuv else _by_photos
         for pose, picture in paint(client, photo, source_iuv, poses, left_out):
             _save(outputs[pose], picture)
-            print(outputs[pose])
+            print(one_line(str(outputs[pose])), flush=True)
     return 2 if left_out else 0
 
 
@@ -119,7 +125,7 @@ def _poses(given: Sequence[pathlib.Path], suffixes: Sequence[str]) -> list[pathl
 def _outputs(args: argparse.Namespace, poses: Sequence[pathlib.Path]) -> list[pathlib.Path]:
     """A file for each pose. Raises BadInput where two would be one, or one is written over what was given."""
     output, given = args.output, [args.source, *([args.source_iuv] if args.source_iuv else []), *poses]
-    if output.suffix and not output.is_dir():
+    if naming.is_file_name(output):
         if len(poses) > 1 or len(args.target_iuv or args.target) > 1:
             raise BadInput(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
         files = [output]
@@ -130,10 +136,9 @@ def _outputs(args: argparse.Namespace, poses: Sequence[pathlib.Path]) -> list[pa
         raise BadInput(
             f"two of the poses have one file name, {name}; their pictures would overwrite each other: rename one"
         )
-    if taken := naming.overwritten(files, given):
-        raise BadInput(f"{taken} would be overwritten by a picture; give another --output")
-    if taken := naming.no_file(files):
-        raise BadInput(f"{taken} is no file that a picture could replace; give another --output")
+    given += [path for path in (args.tls_ca, args.tls_cert, args.tls_key) if path]
+    if line := naming.refused(files, given):
+        raise BadInput(line)
     return files
 
 
@@ -152,14 +157,20 @@ def _read(
 
 
 def _save(path: pathlib.Path, picture: np.ndarray) -> None:
+    data = framing.encode_as(path, picture)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".partial")
-    aside.write_bytes(framing.encode(picture))
-    aside.replace(path)
+    aside = path.with_name(f".partial-{os.getpid()}")
+    try:
+        aside.write_bytes(data)
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        error.filename = str(path)
+        raise
 
 
 def _tell(line: str, code: int) -> int:
-    print(f"client: {line}", file=sys.stderr)
+    print(one_line(f"client: {line}"), file=sys.stderr)
     return code
 
 

@@ -8,27 +8,39 @@ anti-aliasing filter, maps by nearest neighbour. Pictures are uint8 `[H, W, 3]`.
 
 import io
 import os
+import pathlib
+import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from serving.client import files, naming
 from serving.client.errors import BadInput, ServerError
-from serving.client.transport import read_bytes
 
 LARGEST = 2048
+MOST_PIXELS = 1 << 25
 _NEAREST, _SMOOTH = Image.Resampling.NEAREST, Image.Resampling.LANCZOS
 
 
 def read_photo(path: str | os.PathLike) -> np.ndarray:
     """A photo's pixels, upright, what is transparent on white. Raises BadInput."""
+    data = files.read(path, "a photo")
     try:
-        with Image.open(io.BytesIO(read_bytes(path))) as opened:
+        # What Pillow puts up with would be lines that nobody can act on.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as opened:
+            if opened.format == "EPS":
+                raise ValueError("an EPS is a program that draws")  # and Pillow would have Ghostscript run it
+            check_size(opened)
             return _pixels(opened)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file; give the path of a photo") from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
         reason = " ".join(str(error).split())
         raise BadInput(f"{path}: a picture that cannot be read ({reason}); save it again") from None
+
+
+def check_size(opened: Image.Image) -> None:
+    """Raises ValueError where a picture has more pixels than `MOST_PIXELS`, before any of them is decoded."""
+    if opened.width * opened.height > MOST_PIXELS:
+        raise ValueError(f"{opened.width} x {opened.height} pixels are too many")
 
 
 def _pixels(opened: Image.Image) -> np.ndarray:
@@ -84,6 +96,16 @@ def encode(picture: np.ndarray) -> bytes:
     """A PNG: what the server reads is what was sent."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def encode_as(path: pathlib.Path, picture: np.ndarray) -> bytes:
+    """A picture in the form that the file's name says. Raises BadInput where it has no room for so many pixels."""
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(picture).save(buffer, **naming.FORMS[path.suffix.lower()])
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: the picture is too large for this form ({error}); give a .png") from None
     return buffer.getvalue()
 
 

@@ -7,12 +7,13 @@ a batch. One thing is stricter than `dpt_tf`: of several people it keeps one, an
 
 import io
 import os
+import warnings
 
 import numpy as np
 from PIL import Image
 
+from serving.client import files, framing
 from serving.client.errors import BadInput
-from serving.client.transport import read_bytes
 
 _PARTS = 24
 _TRUNK = (1, 2, 23, 24)  # a piece without torso and head is somebody's hand or foot
@@ -24,20 +25,20 @@ _HIGH, _LOW, _MOSTLY = 224, 64, 0.9
 
 def read(path: str | os.PathLike) -> np.ndarray:
     """The map in a file. Raises BadInput."""
+    data = files.read(path, "a DensePose map")
     try:
-        with Image.open(io.BytesIO(read_bytes(path))) as opened:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as opened:
             if opened.format != "PNG" or opened.mode not in ("RGB", "RGBA", "P"):
                 raise BadInput(
                     f"a {opened.format} of mode {opened.mode}; a map is a PNG of three channels, 8 bits each"
                 )
+            framing.check_size(opened)
             pixels = np.asarray(opened.convert("RGBA"))
         if pixels[..., 3].min() < 255:
             raise BadInput("a picture with transparent pixels; a map has three channels: I, U and V")
         iuv = _ordered(pixels[..., :3])
         _check_damage(iuv)
         _check_one_person(iuv)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file; give the path of a DensePose map") from None
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files

@@ -8,7 +8,8 @@ import os
 from collections.abc import Iterable
 from typing import Protocol
 
-from serving.client.errors import BadInput, ServerError
+from serving.client import files
+from serving.client.errors import ServerError
 
 FILES = "serving_default"
 """The signature of files."""
@@ -34,10 +35,7 @@ class Tls:
     def read(self, name: str) -> bytes | None:
         """The content of one of the three, if it is set. Raises BadInput."""
         path = getattr(self, name)
-        try:
-            return None if path is None else read_bytes(path)
-        except OSError as error:
-            raise BadInput(f"{path}: cannot be read ({error.strerror}); the {name} of TLS is a PEM file") from None
+        return None if path is None else files.read(path, f"the {name} of TLS, a PEM file")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,12 +74,6 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Lets the connection go."""
-
-
-def read_bytes(path: str | os.PathLike) -> bytes:
-    """A file's content."""
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def names(signatures: Iterable[str]) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """Keypoints as DSC, PATN and their followers publish them."""
 
 import csv
+import io
 import json
 import os
-import pathlib
 
 import numpy as np
 
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 # fmt: off
@@ -31,18 +32,17 @@ def read_keypoints(path: str | os.PathLike) -> dict[str, np.ndarray]:
     result: dict[str, np.ndarray] = {}
     number = 1
     try:
-        with pathlib.Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file, delimiter=":")
-            if next(rows, None) != _HEADER:
-                raise UserError(f"{path}: the first line must be {':'.join(_HEADER)}; give the keypoint csv")
-            for number, row in enumerate(rows, start=2):
-                if not row:
-                    continue
-                name, points = _line(row)
-                if not np.array_equal(result.setdefault(name, points), points):
-                    raise UserError(
-                        f"{path}, line {number}: {name} a second time, with other joints; remove one of its lines"
-                    )
+        rows = csv.reader(io.StringIO(files.read_text(path, "utf-8-sig"), newline=""), delimiter=":")
+        if next(rows, None) != _HEADER:
+            raise UserError(f"{path}: the first line must be {':'.join(_HEADER)}; give the keypoint csv")
+        for number, row in enumerate(rows, start=2):
+            if not row:
+                continue
+            name, points = _line(row)
+            if not np.array_equal(result.setdefault(name, points), points):
+                raise UserError(
+                    f"{path}, line {number}: {name} a second time, with other joints; remove one of its lines"
+                )
     except UnicodeDecodeError:
         raise UserError(f"{path}: not a text file; give the keypoint csv") from None
     except (ValueError, TypeError, OverflowError, RecursionError, csv.Error):

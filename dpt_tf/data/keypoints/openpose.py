@@ -4,12 +4,11 @@ Two bodies are known by their number of values: COCO's with 18 joints and BODY_2
 versions. Places are in pixels of the photo, x first, and confidence 0 means not found.
 """
 
-import json
 import os
-import pathlib
 
 import numpy as np
 
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 _LARGEST = 1e6
@@ -30,8 +29,8 @@ def read_openpose(path: str | os.PathLike) -> list[np.ndarray]:
       UserError: not such a file, another body, or places in 0..1 instead of pixels.
     """
     try:
-        content = json.loads(pathlib.Path(path).read_bytes())
-    except (ValueError, RecursionError) as error:
+        content = files.read_json(path)
+    except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}); have OpenPose write it again (--write_json)") from None
     if not isinstance(content, dict) or not isinstance(content.get("people"), list):
         raise UserError(f"{path}: no list `people` in it; give the JSON that OpenPose writes (--write_json)")

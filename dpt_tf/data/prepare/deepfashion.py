@@ -16,6 +16,7 @@ ordered pairs of distinct views of an item whose shoulders and hips are seen (`p
 import collections
 import csv
 import dataclasses
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ import numpy as np
 from dpt_tf.data import keypoints, pairing
 from dpt_tf.data.prepare.catalogue import Catalogue, Fault, Outfit, Shot, hold_out
 from dpt_tf.data.prepare.listing import Listing, arrange, best_map
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 OFFICIAL = "https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion/InShopRetrieval.html"
@@ -148,8 +150,7 @@ def _to_square(points: np.ndarray, config: str) -> np.ndarray:
 
 
 def _read_pairs(path: str) -> list[tuple[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
+    rows = list(csv.reader(io.StringIO(files.read_text(path), newline="")))
     if not rows or rows[0] != ["from", "to"] or any(len(row) != 2 for row in rows):
         raise UserError(f"{path}: not a pair list, which begins with from,to and has two names a line")
     return [(_listed(source, path), _listed(target, path)) for source, target in rows[1:]]

@@ -24,6 +24,7 @@ from PIL import Image
 
 from dpt_tf.images import photos as photo_files
 from dpt_tf.iuv import NUM_PARTS
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 MARGIN = 0.1
@@ -126,7 +127,7 @@ def read(path: str | os.PathLike) -> Annotations:
     """
     file = pathlib.Path(path)
     try:
-        held = json.loads(file.read_bytes(), object_hook=_compact)
+        held = json.loads(files.read(file), object_hook=_compact)
         photos = {photo["id"]: photo for photo in held["images"]}
         sizes = {photo["file_name"]: (int(photo["height"]), int(photo["width"])) for photo in photos.values()}
         entries = held["annotations"]

@@ -30,7 +30,7 @@ from dpt_tf.data.matching import KINDS
 from dpt_tf.data.prepare.held_out import by_numbers
 from dpt_tf.images import framing
 from dpt_tf.images import photos as photo_files
-from dpt_tf.system.errors import UserError
+from dpt_tf.system.errors import UserError, one_line
 
 PHOTOS = photo_files.SUFFIXES
 MAPS = (".png", ".npy")
@@ -185,7 +185,7 @@ def read_view(
         tally.with_mattes += 1
     joints = _joints(photo, coordinates, size, keypoints, tally) if keypoints else records.no_keypoints()
     return {
-        "name": photo.name,
+        "name": one_line(photo.name),
         "image": image,
         "iuv": iuv.encode(framing.square_map(coordinates, size)),
         "keypoints": joints,

@@ -12,11 +12,11 @@ import dataclasses
 import decimal
 import itertools
 import os
-import pathlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 PAGE = "https://github.com/MVC-Datasets/MVC"
@@ -155,7 +155,7 @@ def _entries(path: str) -> Iterator[tuple[str | None, Any]]:
     except ImportError:
         raise UserError(f"{path}: reading MVC's lists needs ijson: pip install 'dpt_tf[data]'") from None
     count = 0
-    with pathlib.Path(path).open("rb") as file:
+    with files.opened(path) as file:
         start = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
         file.seek(start)
         while (opening := file.read(1)).isspace():

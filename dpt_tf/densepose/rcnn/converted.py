@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dpt_tf.densepose.rcnn.architecture import Architecture
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, files
 from dpt_tf.system.errors import UserError
 
 FORMAT = 1
@@ -72,7 +72,7 @@ def _put(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
 def is_one(path: str | os.PathLike) -> bool:
     """Whether a file is of this form, damaged or not."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.opened(path) as file, zipfile.ZipFile(file) as archive:
             return f"{_ABOUT}.npy" in archive.NameToInfo
     except (OSError, ValueError, zipfile.BadZipFile):
         return False
@@ -96,7 +96,7 @@ def assign(path: str | os.PathLike, variables: Mapping[str, Any]) -> None:
     about = _about(path)
     digest = Digest(_architecture(path, about))
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with files.opened(path) as file, np.load(file, allow_pickle=False) as stored:
             names = set(stored.files) - {_ABOUT}
             if names != variables.keys():
                 odd = sorted(names ^ variables.keys())[0]
@@ -117,10 +117,10 @@ def assign(path: str | os.PathLike, variables: Mapping[str, Any]) -> None:
 
 def _about(path: str | os.PathLike) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.opened(path) as file, zipfile.ZipFile(file) as archive:
             if archive.getinfo(f"{_ABOUT}.npy").file_size > _MOST_ABOUT:
                 raise ValueError("a description that is too long")
-        with np.load(path, allow_pickle=False) as stored:
+        with files.opened(path) as file, np.load(file, allow_pickle=False) as stored:
             about = json.loads(stored[_ABOUT].tobytes())
         version, _ = about["format"], about["digest"]
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
