@@ -248,3 +248,20 @@ def test_what_is_written_aside_is_nobodys_file(given):
     with atomic.written(given / ("n" * 250 + ".png")) as aside:
         aside.write_bytes(b"whole")
     assert (given / ("n" * 250 + ".png")).read_bytes() == b"whole"
+
+
+def test_photos_of_any_name_are_prepared(given, capsys):
+    person = given / "photos" / os.fsdecode(b"\xe4nna\n")
+    for name in (b"\xe9", b"two\nlines", b"plain"):
+        for suffix, source in ((".png", "a.png"), ("_IUV.png", "a_IUV.png")):
+            path = person / f"{os.fsdecode(name)}{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((given / source).read_bytes())
+    assert dpt("prepare", given / "photos", f"--output={given / 'new'}", "--size=16", "--hold_out=2") == 0
+    told = capsys.readouterr().out
+    assert "3 views" in told and all(line.isprintable() for line in told.splitlines())
+    odd_files.refused(
+        lambda: dpt("prepare", given / "photos", f"--output={given / os.fsdecode(b'set-%c' % 0xE9)}", "--size=16"),
+        capsys,
+        "not UTF-8",
+    )
