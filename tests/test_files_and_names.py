@@ -110,7 +110,7 @@ def test_nothing_but_a_new_picture_or_an_older_one_is_written_to(given, capsys, 
         odd_files.refused(lambda: dpt("inspect", *maps, f"--show={given / place}"), capsys, said)
 
 
-@pytest.mark.parametrize("place", [place for place, said in NO_PLACES if "loop" not in place])
+@pytest.mark.parametrize("place", [place for place, _ in NO_PLACES])
 def test_a_map_and_what_shows_it_take_nobodys_place(given, capsys, place):
     photo, new = given / "a.png", f"--output={given / 'new.png'}"
     with odd_files.untouched(given):
@@ -184,6 +184,17 @@ def test_the_client_opens_regular_files_alone(given, capsys):
             with odd_files.untouched(given):
                 assert ask_client(*line) in (1, 2)
                 assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_link_that_leads_to_itself_and_a_file_of_the_systems_are_told(given, capsys):
+    loop = given / "loop.png"
+    (given / "poses" / "b.png").write_bytes((given / "a.png").read_bytes())
+    for ask in (["prepare", given / "poses", f"--output={given / 'new'}", f"--keypoints={loop}"], ["pose", loop]):
+        with odd_files.untouched(given):
+            odd_files.refused(lambda ask=ask: dpt(*ask, f"--output={given / 'new'}"), capsys, "loop.png")
+    if pathlib.Path("/proc/kmsg").exists():
+        assert dpt("pose", "/proc/kmsg", f"--output={given / 'new'}") == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_pipe_among_photos_is_left_out_or_told(given, capsys):

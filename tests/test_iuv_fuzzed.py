@@ -95,6 +95,13 @@ def read_or_refuse(data: bytes, folder) -> None:
         assert str(error).startswith(str(path)) and "\n" not in str(error)
 
 
+def test_what_pillow_puts_up_with_in_a_map_is_no_line(recwarn):
+    data, end = WHOLE["PNG"], 33  # after the header
+    animated = damaged.chunk(b"acTL", bytes(8))  # of no frames, which is an animation for nobody
+    assert iuv.decode(data[:end] + animated + data[end:], "a").iuv.any()
+    assert not list(recwarn)
+
+
 def test_any_bytes_are_a_map_or_a_line(tmp_path):
     QUICK(given(ANYTHING)(lambda data: read_or_refuse(data, tmp_path)))()
 

@@ -143,7 +143,7 @@ def _photos_below(folder: pathlib.Path, output: pathlib.Path) -> Iterator[pathli
         if path.suffix.lower() not in photos.SUFFIXES or any(part.startswith(".") for part in below.parts):
             continue
         other = map_files.is_map_name(path) or photos.is_matte_name(path)
-        if not other and not (inside and inside in path.resolve().parents) and path.is_file():
+        if not other and path.is_file() and not (inside and inside in path.resolve().parents):
             yield path
 
 
