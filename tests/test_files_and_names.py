@@ -198,9 +198,16 @@ def test_a_link_that_leads_to_itself_and_a_file_of_the_systems_are_told(given, c
 
 
 def test_a_pipe_among_photos_is_left_out_or_told(given, capsys):
-    os.mkfifo(given / "poses" / "b.jpg")
+    for name in ("b.jpg", "c_matte.png"):
+        os.mkfifo(given / "poses" / name)
+    (given / "poses" / "c.png").write_bytes((given / "a.png").read_bytes())
     with odd_files.untouched(given):
         odd_files.refused(lambda: dpt("prepare", given / "poses", f"--output={given / 'new'}"), capsys, "b.jpg: a pipe")
+    (given / "poses" / "b.jpg").unlink()
+    (given / "poses" / "b.png").write_bytes((given / "a.png").read_bytes())
+    odd_files.refused(
+        lambda: dpt("prepare", given / "poses", f"--output={given / 'new'}"), capsys, "c_matte.png: a pipe"
+    )
 
 
 def test_a_prepared_set_never_takes_the_place_of_its_photos(given, capsys):
