@@ -66,7 +66,7 @@ def test_the_command_paints_files_and_folders_and_names_what_it_leaves_out(toy_s
     assert said.out.split() == [str(files / "out" / name) for name in ("c.png", "1.png", "3.png")]
     (line,) = said.err.splitlines()
     assert line.startswith(f"client: {files / 'poses' / '2.png'}: no DensePose map")
-    assert not list(files.glob("out/*.partial"))
+    assert not list(files.glob("out/.partial*"))
     for name, target in (("c.png", person(32, 32, 7)), ("3.png", person(40, 32, 3))):
         with toy.PIL.Image.open(files / "out" / name) as painted:
             got = np.asarray(painted)
@@ -99,12 +99,17 @@ def test_one_pose_may_be_one_file(toy_server, files, capsys):
         (["poses/1.png"], ["--output={files}/linked"], 2, "/linked/1.png would be overwritten by a picture"),
         (["c_IUV.png"], ["--output={files}/hard.png"], 2, "/hard.png would be overwritten by a picture"),
         (["pairs/4-iuv.png"], ["--output={files}/pairs"], 2, "/4.png would be overwritten by a picture"),
-        (["c_IUV.png"], ["--output={files}/a.png/x/y.png"], 2, "cannot be written"),
+        (["c_IUV.png"], ["--output={files}/a.png/x/y.png"], 2, "a.png is a file, so nothing can be written to"),
         (["c_IUV.png"], ["--output={files}/made"], 2, "made/c.png is no file that a picture could replace"),
         (["c_IUV.png"], ["--timeout=0"], 2, "above 0"),
         (["c_IUV.png"], ["--version=1", "--label=stable"], 2, "not allowed with"),
         (["c_IUV.png"], ["--tls_cert={files}/a.png"], 2, "belong together"),
-        (["c_IUV.png"], ["--tls_ca={files}/nowhere"], 2, "nowhere: cannot be read"),
+        (
+            ["c_IUV.png"],
+            ["--tls_ca={files}/nowhere"],
+            2,
+            "nowhere: no such file; give the path of the authority of TLS",
+        ),
     ],
 )
 @pytest.mark.parametrize("rest", [False, True])

@@ -88,6 +88,10 @@ def guarded(run: Callable[[], int]) -> int:
         if error.filename is None:
             raise
         return _say(one_line(f"{error.filename}: {error.strerror}"), 2)
+    except RuntimeError as error:
+        if "Symlink loop" not in str(error):  # pathlib's, of a link that leads to itself
+            raise
+        return _say(one_line(f"{error}; give the path of a file or a folder"), 2)
     except UnicodeEncodeError as error:
         if not any("\udc80" <= letter <= "\udcff" for letter in str(error.object)):
             raise

@@ -143,7 +143,7 @@ def _photos_below(folder: pathlib.Path, output: pathlib.Path) -> Iterator[pathli
         if path.suffix.lower() not in photos.SUFFIXES or any(part.startswith(".") for part in below.parts):
             continue
         other = map_files.is_map_name(path) or photos.is_matte_name(path)
-        if not other and not (inside and inside in path.resolve().parents) and path.is_file():
+        if not other and path.is_file() and not (inside and inside in path.resolve().parents):
             yield path
 
 
@@ -167,13 +167,19 @@ def _check_output(args: argparse.Namespace, jobs: list[_Job], videos: list[pathl
     given = [*args.inputs, *([pathlib.Path(args.weights)] if args.weights else [])]
     if line := naming.refused([args.output] if one else [], given, what="a map", forms=(".png",)):
         raise UserError(line)
-    if args.show is None or not naming.is_file_name(args.show):
+    if args.show is None:
         return
-    wanted = ".mp4" if videos else ".png"
-    if args.show.suffix.lower() != wanted:
+    one, wanted = naming.is_file_name(args.show), ".mp4" if videos else ".png"
+    if one and args.show.suffix.lower() != wanted:
         raise UserError(f"--show={args.show}: it is a {wanted} or a folder; name one")
-    if line := naming.refused([args.show], given, "--show", "the picture", (wanted,)):
+    shown = [args.show] if one else [_shown_at(job, args.show) for job in jobs]
+    given += [job.photo for job in jobs]
+    if line := naming.refused(shown, given, "--show", "the picture", (".png", ".mp4")):
         raise UserError(line)
+    if not one:
+        return
+    if not videos:
+        _keep_show(args.show)
     if len(jobs) + len(videos) > 1:
         raise UserError(f"--show={args.show} is one picture; give a folder for those of several")
     if args.show.resolve() == args.output.resolve():
@@ -230,11 +236,20 @@ def _report(jobs: int, there: int, elsewhere: int, bad: list[str], estimator: Es
     return 1 if bad else 0
 
 
-def _show(job: _Job, maps: list[pathlib.Path], show: pathlib.Path) -> None:
-    """The picture for looking at; one that `dpt pose` did not make is not written over."""
-    path = show if naming.is_file_name(show) else show / job.below / naming.of_pose(job.photo)
+def _shown_at(job: _Job, show: pathlib.Path) -> pathlib.Path:
+    return show if naming.is_file_name(show) else show / job.below / naming.of_pose(job.photo)
+
+
+def _keep_show(path: pathlib.Path) -> None:
+    """Raises UserError where there is something that `dpt pose` did not make."""
     if path.exists() and "Shows" not in (notes.read(path) or {}):
         raise UserError(f"{path} is there and was not made by this command; give another --show")
+
+
+def _show(job: _Job, maps: list[pathlib.Path], show: pathlib.Path) -> None:
+    """The picture for looking at; one that `dpt pose` did not make is not written over."""
+    path = _shown_at(job, show)
+    _keep_show(path)
     picture: np.ndarray = asking.read(job.photo)
     for one in maps:
         picture = display.over_photo(picture, map_files.read(one))

@@ -133,6 +133,7 @@ def _check(args: argparse.Namespace) -> None:
     ways = [f"--{flag}" for flag in ("hold_out", "hold_out_block", "test_people") if getattr(args, flag)]
     if len(ways) > 1:
         raise UserError(f"{' and '.join(ways)} are {len(ways)} ways to make the test split; give one of them")
+    str(args.output.absolute()).encode()  # UnicodeEncodeError, which TFDS would raise after all has been read
     if args.output.exists() and not args.output.is_dir():
         raise UserError(f"{args.output}: is a file; give --output a folder")
 

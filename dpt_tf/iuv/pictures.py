@@ -1,6 +1,7 @@
 """Maps stored as pictures, and pictures that are no maps."""
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -18,7 +19,8 @@ def png(source: Source, _wanted: Wanted) -> Decoded:
     if data[24:25] == b"\x10":
         raise NotIUV("16 bits a channel; save I, U and V with 8 bits each")
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+        # What Pillow puts up with would be lines that nobody can act on.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             if picture.size != (width, height):
                 raise ValueError("two sizes")
             pixels, corner = _box_of(_three_channels(picture))

@@ -80,7 +80,11 @@ def keep(final: pathlib.Path, given: Iterable[str | os.PathLike | None]) -> None
       UserError: a file or a folder that was given lies there, also by way of links.
     """
     for path in given:
-        if path is not None and final.exists() and pathlib.Path(path).resolve().is_relative_to(final.resolve()):
+        if (
+            path is not None
+            and final.exists()
+            and pathlib.Path(os.path.realpath(path)).is_relative_to(os.path.realpath(final))
+        ):
             raise UserError(f"{path} was given and lies in {final}, which is to be replaced; write elsewhere")
 
 

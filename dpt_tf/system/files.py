@@ -77,10 +77,13 @@ def read(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
         if status.st_size > most:
             raise NotAFile(path, f"a file of {status.st_size >> 20} MiB")
         try:
-            return file.read(most)
+            data = file.read(most)
         except OSError as error:
             error.filename = os.fspath(path)
             raise
+        if data is None:  # the system's own files call themselves regular and may have nothing to say yet
+            raise NotAFile(path, "a pipe or a device")
+        return data
 
 
 def read_text(path: str | os.PathLike, encoding: str = "utf-8") -> str:

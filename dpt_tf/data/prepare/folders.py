@@ -180,7 +180,7 @@ def read_view(
     if coordinates.shape[:2] != (height, width):
         coordinates = iuv.resize(coordinates, height, width)
         tally.mended["map resized to its photo"] += 1
-    if mapped.suffix.lower() in MAPS and (matte := photo_files.matte_of(mapped)).is_file():
+    if mapped.suffix.lower() in MAPS and (matte := photo_files.matte_of(mapped)).exists():
         image = photo_files.with_matte(image, _matte(matte, photo, height, width))
         tally.with_mattes += 1
     joints = _joints(photo, coordinates, size, keypoints, tally) if keypoints else records.no_keypoints()
