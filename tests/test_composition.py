@@ -14,6 +14,7 @@ from toy import TINY
 from dpt_tf.export import any_size
 from dpt_tf.images import framing
 from dpt_tf.iuv import relations
+from dpt_tf.models import composition
 from dpt_tf.ops import atlas, frame, levels, surface, surroundings
 from dpt_tf.training import networks
 from dpt_tf.transfer import painter
@@ -162,12 +163,12 @@ def test_a_photo_is_unwrapped_once_for_all_its_poses_and_anew_when_its_pixels_ch
 
 
 def test_what_is_too_large_is_composed_smaller_and_enlarged(paint, halves, monkeypatch):
-    monkeypatch.setattr(painter, "LARGEST", 64)
+    monkeypatch.setattr(composition, "LARGEST", 64)
     iuv = upright(128, 100)
     photo = striped(iuv, wide=16)
     result = paint(photo, iuv, upright(160, 128))
     assert result["image"].shape == (160, 128, 3) and result["texture"].shape == (24, 64, 64, 3)
-    assert paint._last[1]["person"].shape == (1, 64, 50, 5)
+    assert paint._last[1].of_pose(iuv)["person"].shape == (1, 64, 50, 5)
     np.testing.assert_array_equal(framing.within(iuv, 200), iuv)
     assert framing.within(np.zeros((3000, 2, 3), np.uint8), 300).shape == (300, 1, 3)
     assert framing.enlarged(np.zeros((300, 1, 1), np.uint8), 3000, 2).shape == (3000, 2, 1)

@@ -1,12 +1,13 @@
-"""`dpt transfer`: a photo and one or more poses -> pictures, from a trained run.
+"""`dpt transfer`: one or more photos of a person and one or more poses -> pictures, from a trained run.
 
 Poses are maps (`--target_iuv`), or photos of somebody in them (`--target`). A photo's map is the one given, else the
-one beside it (`NAME_IUV.png`), else an estimator makes it (`--pose`).
+one beside it (`NAME_IUV.png`), else an estimator makes it (`--pose`). Of several photos each shows what others hide.
 """
 
 import argparse
 import pathlib
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +23,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=pathlib.Path, help="a run's folder, a SavedModel or a shipped model (default: people)"
     )
-    parser.add_argument("--source", type=pathlib.Path, required=True, help="the photo")
     parser.add_argument(
-        "--source_iuv", type=pathlib.Path, help="the photo's DensePose map, or a dump that holds it (default: made)"
+        "--source", type=pathlib.Path, required=True, nargs="+", help="the photo, or several of the person, best first"
+    )
+    parser.add_argument(
+        "--source_iuv",
+        type=pathlib.Path,
+        default=[],
+        nargs="+",
+        help="the photos' DensePose maps, or dumps that hold them, in the same order (default: made)",
     )
     parser.add_argument(
         "--target_iuv", type=pathlib.Path, default=[], nargs="+", action="extend", help="the poses to paint, as maps"
@@ -51,6 +58,11 @@ def run(args: argparse.Namespace) -> int:
     given = [*args.target_iuv, *args.target]
     if not given:
         raise UserError("dpt transfer: give the poses, as photos (--target) or as maps (--target_iuv)")
+    if args.source_iuv and len(args.source_iuv) != len(args.source):
+        raise UserError(
+            f"dpt transfer: {len(args.source)} photos but {len(args.source_iuv)} maps; give --source_iuv one for each, "
+            "in the same order, or leave it out"
+        )
     outputs = _outputs(args.output, given)
     _keep_inputs(args, outputs)
     quiet.start_tensorflow()
@@ -59,33 +71,52 @@ def run(args: argparse.Namespace) -> int:
     from dpt_tf.transfer import painter
     from dpt_tf.transfer.poses import Poses
 
-    photo = asking.read(args.source)
-    map_files.refuse_map(args.source, photo)
     made = Poses(args.pose, lambda line: say(line, sys.stderr))
-    coverage = None
-    if args.source_iuv is None:
-        source_iuv, coverage = made.of_source(photo, args.source)
-    else:
-        source_iuv = iuv.read(args.source_iuv, photo=str(args.source), size=photo.shape[:2])
+    given_maps = args.source_iuv or [None] * len(args.source)
+    known = [_known(made, *one) for one in zip(args.source, given_maps, strict=True)]
+    source: Any = known[0] if len(known) == 1 else tuple([each[k] for each in known] for k in range(3))
+    photo, source_iuv, coverage = source
     poses = [*map(iuv.read, args.target_iuv), *map(made.of, args.target)]
-    if photo.shape != source_iuv.shape:
-        raise UserError(
-            f"{args.source} is {photo.shape[1]} x {photo.shape[0]} but {args.source_iuv or 'the map beside it'} is "
-            f"{source_iuv.shape[1]} x {source_iuv.shape[0]}: give the map that was made from this very photo"
-        )
     if args.model is None:
         print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
     paint = painter.load(args.model or shipped.folder())
-    rows = []
+    rows: list[dict[str, np.ndarray]] = []
     for pose, output in zip(poses, outputs, strict=True):
         result = paint(photo, source_iuv, pose, coverage=coverage)
+        for line in paint.doubts() if len(known) > 1 and not rows else []:
+            say(f"note: {line}", sys.stderr)
         display.save(output, result["image"])
         say(str(output))
-        rows.append(_row(photo, display.colour_map(pose), result))
+        rows.append(_row(known[0][0], display.colour_map(pose), result))
     if args.sheet:
         display.save(args.sheet, display.grid([list(row.values()) for row in rows], tuple(rows[0])))
         say(str(args.sheet))
     return 0
+
+
+def _known(
+    made: Any, path: pathlib.Path, given: pathlib.Path | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """A photo, its map and, where the map is made here, who is the person beside the body.
+
+    Raises:
+      UserError: it cannot be read, nobody is in it, or its map is another photo's.
+    """
+    from dpt_tf import iuv
+
+    photo = asking.read(path)
+    map_files.refuse_map(path, photo)
+    coverage = None
+    if given is None:
+        source_iuv, coverage = made.of_source(photo, path)
+    else:
+        source_iuv = iuv.read(given, photo=str(path), size=photo.shape[:2])
+    if photo.shape != source_iuv.shape:
+        raise UserError(
+            f"{path} is {photo.shape[1]} x {photo.shape[0]} but {given or 'the map beside it'} is "
+            f"{source_iuv.shape[1]} x {source_iuv.shape[0]}: give the map that was made from this very photo"
+        )
+    return photo, source_iuv, coverage
 
 
 def _row(photo: np.ndarray, pose: np.ndarray, result: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -121,9 +152,9 @@ def _keep_inputs(args: argparse.Namespace, outputs: list[pathlib.Path]) -> None:
       UserError: an output, or the sheet, is such a file or cannot be one, or the sheet is one of the outputs.
     """
     poses = [*args.target_iuv, *args.target]
-    given = [path for path in (args.source, args.source_iuv, args.model, *poses) if path is not None]
+    given = [*args.source, *args.source_iuv, *([args.model] if args.model else []), *poses]
     given += [pathlib.Path(args.pose)] if args.pose else []
-    given += [found for photo in (args.source, *args.target) if (found := map_files.beside(photo))]
+    given += [found for photo in (*args.source, *args.target) if (found := map_files.beside(photo))]
     photos_beside = [naming.beside(pose) for pose in poses] if outputs != [args.output] else []
     sheets = [args.sheet] if args.sheet else []
     if line := (

@@ -21,15 +21,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dpt_tf.iuv import NUM_PARTS
-from dpt_tf.models import completion, layered
-from dpt_tf.ops import atlas, backdrop, frame, levels, pyramid, surface, surroundings
+from dpt_tf.models import layered
+from dpt_tf.models.unwrapping import Unwrapping, on_body, places_of
+from dpt_tf.ops import atlas, backdrop, frame, levels, pyramid, surroundings
 
 LARGEST = 2048
 """The longest side that is composed; a larger picture is composed at this size, and enlarged."""
 
-_LARGEST_ATLAS = 512
-_AT_ONCE = 6  # parts
 _LEVELS = 12  # of a fill that reaches everywhere, enough for 4096 pixels
 
 
@@ -43,14 +41,11 @@ class Composition:
     def __init__(self, generator: keras.Model):
         """Of a generator of `generator.build(..., blending="layers")` that no keypoints condition."""
         self._predict, warp = generator.get_layer("predictive"), generator.get_layer("warping")
-        of_source = {name: warp.input[name] for name in ("source", "source_iuv")}
-        wanted = [name for name in ("texture", "observed", "correction") if name in warp.output]
-        self._unwrap = keras.Model(of_source, {name: warp.output[name] for name in wanted})
-        self._inpaints = "inpainting" in {layer.name for layer in warp.layers}
+        self._unwrapping = Unwrapping(generator)
         self._matte = generator.get_layer("matting")
         blend = generator.get_layer("blending")
         self._decide = keras.Model(blend.input, blend.get_layer("decode").output)
-        self.size, self._resolution = warp.input["source"].shape[1], warp.output["texture"].shape[2]
+        self.size, self._resolution = warp.input["source"].shape[1], self._unwrapping.resolution
 
     def halves(self) -> tuple[Any, Any]:
         """`source` and `render` as one graph each: concrete functions, the second's source by its names."""
@@ -82,7 +77,11 @@ class Composition:
         coverage = tf.cast(coverage, tf.float32) / 255
         small = self._small(photo, source_iuv, coverage)
         rest = self._rest(photo, source_iuv, coverage, small)
-        return self._small_outputs(small) | self._surface(photo, source_iuv, small) | rest
+        return self._small_outputs(small) | self._unwrapping.of_photo(photo, source_iuv, small) | rest
+
+    def surface(self, texture: tf.Tensor, observed: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Of a surface that several photos show, what takes the place of a source's own: `Unwrapping.of_several`."""
+        return self._unwrapping.of_several(texture, observed)
 
     def _small(self, photo, source_iuv, coverage):
         square = {
@@ -91,56 +90,13 @@ class Composition:
         }
         matte = tf.maximum(self._matte(square)["matte"], frame.square_share(coverage, self.size))
         behind = backdrop.without(square["source"], matte, pyramid.all_levels(self.size))
-        return square | self._unwrap(square) | {"matte": matte, "backdrop": behind}
+        return square | self._unwrapping.small(square) | {"matte": matte, "backdrop": behind}
 
     def _small_outputs(self, small):
         names = {"source": "source", "iuv": "source_iuv", "texture": "texture", "observed": "observed"}
         names |= {"backdrop": "backdrop", "matte": "matte"}
         given = {f"small_{name}": small[called] for name, called in names.items()}
         return given | {"places": surroundings.places(small["source_iuv"], self._resolution)}
-
-    def _surface(self, photo, source_iuv, small):
-        """The texture at a resolution that fits the photo."""
-        side, _, _ = frame.margins(tf.shape(photo)[1], tf.shape(photo)[2])
-        resolution = self._fitting(side)
-        where = tf.where(_on_body(source_iuv))  # [N, 3]
-        sheet, uv = _places_of(source_iuv, where)
-        colour = tf.cast(tf.gather_nd(photo, where), tf.float32)
-        means, hit = atlas.means_at(colour, sheet, uv, tf.shape(photo)[0], resolution)
-        radius = tf.cast(16 * resolution, tf.float32) / tf.cast(side, tf.float32)
-
-        def seen(parts):
-            spread, observed, around = atlas.fill_some(_some(means, parts), _some(hit, parts), radius)
-            return tf.concat([levels.rounded(spread), tf.cast(observed, tf.uint8), levels.share(around)], -1)
-
-        spread, observed, around = tf.split(_part_by_part(seen, 5), [3, 1, 1], -1)
-        texture = spread * observed
-        if "correction" in small:
-            texture = self._completed(texture, observed, spread, around, small["correction"])
-        elif self._inpaints:
-            texture = tf.where(observed > 0, texture, levels.grey(_resized(small["texture"], resolution)))
-        else:
-            texture = tf.where(observed > 0, texture, 128)
-        return {"texture": texture, "observed": 255 * observed}
-
-    def _completed(self, texture, observed, spread, around, correction):
-        """What was not seen: the prior and what the network adds to it."""
-
-        def some(parts):
-            prior, known = surface.complete(texture, observed, parts) / 127.5 - 1, _some(observed, parts)
-            corrected = 127.5 * (completion.correct(prior, known, _some(correction, parts)) + 1)
-            # Over a narrow rim what was seen gives way to what was not: they may differ in light.
-            still = tf.clip_by_value(tf.cast(_some(around, parts), tf.float32) * (4 / 255) - 1, 0.0, 1.0)
-            mixed = corrected + still * (tf.cast(_some(spread, parts), tf.float32) - corrected)
-            return tf.where(known > 0, _some(texture, parts), levels.rounded(mixed))
-
-        return _part_by_part(some, 3)
-
-    def _fitting(self, side):
-        """Texels: the power of two nearest to the photo's side, within bounds."""
-        power = tf.round(tf.math.log(tf.cast(side, tf.float32)) / tf.math.log(2.0))
-        fitting = tf.cast(tf.round(tf.pow(2.0, power)), tf.int32)
-        return tf.clip_by_value(fitting, self._resolution, max(self._resolution, _LARGEST_ATLAS))
 
     def _rest(self, photo, source_iuv, coverage, small):
         """Backdrop, and who is the person."""
@@ -221,8 +177,8 @@ class Composition:
 
     def _on_body(self, source, target_iuv):
         """Texture and provenance where the full map has a part, 0 elsewhere."""
-        where = tf.where(_on_body(target_iuv))
-        sheet, uv = _places_of(target_iuv, where)
+        where = tf.where(on_body(target_iuv))
+        sheet, uv = places_of(target_iuv, where)
         found = [atlas.lookup_at(source[name], sheet, uv) / 255 for name in ("texture", "observed")]
         found = tf.concat([2 * found[0] - 1, found[1]], -1)
         return _scattered(where, found, target_iuv)
@@ -232,7 +188,7 @@ class Composition:
         height, width = tf.shape(target_iuv)[1], tf.shape(target_iuv)[2]
         rim, near = surroundings.reach(frame.square_map(target_iuv, self.size))
         enlarged = frame.unsquare(tf.concat([rim, near], -1), height, width)
-        body = _on_body(target_iuv)
+        body = on_body(target_iuv)
         where = tf.where(body | (enlarged[..., 1] > 0))
         rim, near = tf.split(tf.gather_nd(enlarged, where), 2, -1)
         beside = 1 - tf.cast(tf.gather_nd(body, where), tf.float32)[:, None]
@@ -244,46 +200,13 @@ class Composition:
         return _scattered(where, tf.concat([tf.where(shown, colour, 0.0), overhang], -1), target_iuv)
 
 
-def _part_by_part(function, channels):
-    """`function` of some parts' indices `[P]` -> uint8 `[B, P, R, R, C]`; all of them, `[B, 24, R, R, C]`.
-
-    A large atlas in float32, and what is computed from it, would be most of a gigabyte at once.
-    """
-    groups = tf.reshape(tf.range(NUM_PARTS), [-1, _AT_ONCE])
-    spec = tf.TensorSpec([None, _AT_ONCE, None, None, channels], tf.uint8)
-    found = tf.map_fn(function, groups, parallel_iterations=1, fn_output_signature=spec)  # [G, B, P, R, R, C]
-    shape = tf.shape(found)
-    joined = tf.transpose(found, [1, 0, 2, 3, 4, 5])
-    return tf.reshape(joined, [shape[1], NUM_PARTS, shape[3], shape[4], channels])
-
-
 def _scattered(where, values, like):
     """`[N, 4]` at `where` among 0 elsewhere: `[B, H, W, 3]` and `[B, H, W, 1]`."""
     shape = tf.concat([tf.shape(like)[:3], [4]], 0)
     return tf.split(tf.scatter_nd(where, values, tf.cast(shape, tf.int64)), [3, 1], -1)
 
 
-def _some(atlases, parts):
-    return tf.gather(atlases, parts, axis=1)
-
-
-def _on_body(iuv):
-    return (iuv[..., 0] > 0) & (iuv[..., 0] <= NUM_PARTS)
-
-
-def _places_of(iuv, where):
-    """Sheet of the atlas and uv of the pixels at `where` `[N, 3]`: `[N]` int32 and `[N, 2]`."""
-    part = tf.cast(tf.gather_nd(iuv[..., 0], where), tf.int32)
-    return tf.cast(where[:, 0], tf.int32) * NUM_PARTS + part - 1, tf.gather_nd(levels.uv(iuv), where)
-
-
 def _beyond(x, inside):
     """`[B, S, S, C]` where `inside` is 1, and carried on from there over the rest."""
     filled, known = pyramid.fill(x * inside, inside, pyramid.all_levels(x.shape[1]))
     return filled + (1 - known) * x
-
-
-def _resized(texture, resolution):
-    flat = tf.reshape(texture, [-1, *texture.shape[2:]])
-    large = tf.image.resize(flat, tf.stack([resolution, resolution]))
-    return tf.reshape(large, [-1, NUM_PARTS, resolution, resolution, texture.shape[-1]])

@@ -4,12 +4,13 @@ transfer = dpt_tf.load("people")
 result = transfer(photo, dpt_tf.iuv.read("photo_IUV.png"), dpt_tf.iuv.read("pose_IUV.png"))
 result["image"]
 result = transfer("photo.jpg", target="pose.jpg")  # maps are made where none lies beside
+result = transfer(["front.jpg", "back.jpg"], target="pose.jpg")  # what one photo hides another shows
 """
 
 import os
 import pathlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,21 @@ from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Estimator
 from dpt_tf.images import display, framing
 from dpt_tf.iuv import NUM_PARTS
-from dpt_tf.models.composition import LARGEST, Composition
+from dpt_tf.models import composition
+from dpt_tf.models.composition import Composition
 from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import trained
 from dpt_tf.transfer.poses import Poses
+from dpt_tf.transfer.sources import Known, Sources
 
 _SAVED_MODEL = "saved_model.pb"
 COMPOSED = ("image", "warped", "predicted", "provenance", "backdrop", "layers")
 
 # uint8 `[1, H, W, 3]` photo and map, and coverage `[1, H, W, 1]`, to all that is to be kept of them; that and a pose's
-# map to pictures (`COMPOSED`).
-Halves = tuple[Callable[[np.ndarray, np.ndarray, np.ndarray], Mapping], Callable[[Mapping, np.ndarray], Mapping]]
+# map to pictures (`COMPOSED`); and of a run, not of an export, `Composition.surface`.
+Halves = tuple[Callable, ...]
+Photo = np.ndarray | str | os.PathLike
 
 
 class Transfer:
@@ -60,22 +64,24 @@ class Transfer:
         """
         self.image_size, self.provenance = image_size, provenance
         self._function, self._owner, self._halves = function, owner, halves
-        self._last: tuple[tuple[np.ndarray, ...], Mapping] | None = None
+        self._last: tuple[list[Known], Sources] | None = None
         self._poses = Poses(pose)
 
     def __call__(
         self,
-        source: np.ndarray | str | os.PathLike,
-        source_iuv: np.ndarray | None = None,
+        source: Photo | Sequence[Photo],
+        source_iuv: np.ndarray | Sequence[np.ndarray] | None = None,
         target_iuv: np.ndarray | None = None,
         *,
-        target: np.ndarray | str | os.PathLike | None = None,
-        coverage: np.ndarray | None = None,
+        target: Photo | None = None,
+        coverage: np.ndarray | Sequence[np.ndarray | None] | None = None,
     ) -> dict[str, np.ndarray]:
         """The person of `source` in the pose of `target_iuv`, or of whoever `target` shows.
 
         Args:
-          source: uint8 `[H, W, 3]`, a photo; or its path.
+          source: uint8 `[H, W, 3]`, a photo; or its path. Or a list of such, photos of one person in one outfit, of
+            any sizes (`sources.Sources` says what is taken of which); maps and coverages, where given, are lists, too.
+            Several photos need networks with layers, and no export.
           source_iuv: uint8 `[H, W, 3]` (I, U, V), its DensePose map. Without it the map beside the photo's file is
             taken (`x_IUV.png`), and failing that one is made.
           target_iuv: uint8 `[H', W', 3]`, the pose to paint; its frame is the frame of the result.
@@ -91,7 +97,8 @@ class Transfer:
           `observed` `[24, R, R, 1]`, 1 where the source shows the texel, whose colour inpainting has left as it was,
           and 0 elsewhere. With layers R fits the photo, and there are two more, `[H', W', 3]`: `backdrop`, the photo
           without the person, and `layers`, how much of each pixel is predicted, warped and backdrop, 255 for all of
-          it. What is larger than `composition.LARGEST` is composed at that size, and enlarged.
+          it. Of several photos also `photo` `[H', W', 1]`, the number, from 1, of the one that shows a pixel's surface,
+          0 where none does. What is larger than `composition.LARGEST` is composed at that size, and enlarged.
 
         Raises:
           ValueError: an array of another shape or type, a map with parts above 24 or without a person, a photo and
@@ -100,30 +107,21 @@ class Transfer:
         """
         if (target is None) == (target_iuv is None):
             raise ValueError("give target_iuv, a map, or target, a photo of the pose: one of them")
-        path = None if isinstance(source, np.ndarray) else pathlib.Path(source)
-        source = asking.read(source) if not isinstance(source, np.ndarray) else source
-        _check_picture("source", source)
-        if source_iuv is None:
-            source_iuv, coverage = self._poses.of_source(source, path)
+        known = [self._known(*one) for one in _each(source, source_iuv, coverage)]
         if target_iuv is None:
             assert target is not None
             target_iuv = self._poses.of(target)
-        _check_map("source_iuv", source_iuv)
         _check_map("target_iuv", target_iuv)
-        if source.shape != source_iuv.shape:
-            raise ValueError(
-                f"source is {source.shape[1]} x {source.shape[0]} and source_iuv {source_iuv.shape[1]} x "
-                f"{source_iuv.shape[0]}: a photo and its map must be of one size"
-            )
         if self._halves is not None:
-            coverage = np.zeros([*source.shape[:2], 1], np.uint8) if coverage is None else coverage
-            _check_coverage(coverage, source)
-            return self._compose(self._halves, (source, source_iuv, coverage), target_iuv)
+            return self._compose(self._halves, known, target_iuv)
+        if len(known) > 1:
+            raise UserError("this model paints from one photo; several need one trained with blending=layers")
+        photo, source_iuv, _ = known[0]
         size = self.image_size
-        photo = framing.square_photo(source, size).astype(np.float32) / 127.5 - 1
+        square = framing.square_photo(photo, size).astype(np.float32) / 127.5 - 1
         outputs = self._function(
             {
-                "source": photo[None],
+                "source": square[None],
                 "source_iuv": framing.square_map(source_iuv, size)[None],
                 "target_iuv": framing.square_map(target_iuv, size)[None],
             }
@@ -139,17 +137,59 @@ class Transfer:
         result["observed"] = outputs["observed"][0].numpy().astype(np.uint8)
         return result
 
-    def _compose(self, halves, known: tuple[np.ndarray, ...], target_iuv) -> dict[str, np.ndarray]:
-        of_source, render = halves
-        if self._last is None or not all(map(np.array_equal, self._last[0], known)):
-            small = (framing.within(one, LARGEST, is_map=k == 1)[None] for k, one in enumerate(known))
-            self._last = tuple(one.copy() for one in known), of_source(*small)
-        unwrapped = self._last[1]
-        outputs = render(unwrapped, framing.within(target_iuv, LARGEST, is_map=True)[None])
-        result = {name: framing.enlarged(outputs[name][0].numpy(), *target_iuv.shape[:2]) for name in COMPOSED}
-        result["texture"] = unwrapped["texture"][0].numpy()
-        result["observed"] = unwrapped["observed"][0].numpy() // 255
+    def _known(self, source: Photo, source_iuv: np.ndarray | None, coverage: np.ndarray | None) -> Known:
+        """A photo with its map and who is the person, read or made where they are not given."""
+        path = None if isinstance(source, np.ndarray) else pathlib.Path(source)
+        photo = asking.read(source) if not isinstance(source, np.ndarray) else source
+        _check_picture("source", photo)
+        if source_iuv is None:
+            source_iuv, coverage = self._poses.of_source(photo, path)
+        _check_map("source_iuv", source_iuv)
+        if photo.shape != source_iuv.shape:
+            raise ValueError(
+                f"source is {photo.shape[1]} x {photo.shape[0]} and source_iuv {source_iuv.shape[1]} x "
+                f"{source_iuv.shape[0]}: a photo and its map must be of one size"
+            )
+        coverage = np.zeros([*photo.shape[:2], 1], np.uint8) if coverage is None else coverage
+        if self._halves is not None:
+            _check_coverage(coverage, photo)
+        return photo, source_iuv, coverage
+
+    def _compose(self, halves: Halves, known: list[Known], target_iuv: np.ndarray) -> dict[str, np.ndarray]:
+        if self._last is None or not _equal(self._last[0], known):
+            kept = [(photo.copy(), iuv.copy(), coverage.copy()) for photo, iuv, coverage in known]
+            self._last = kept, Sources(halves, known)
+        _, sources = self._last
+        small = framing.within(target_iuv, composition.LARGEST, is_map=True)
+        outputs = {name: x[0].numpy() for name, x in halves[1](sources.of_pose(small), small[None]).items()}
+        height, width = target_iuv.shape[:2]
+        result = {name: framing.enlarged(outputs[name], height, width) for name in COMPOSED}
+        if len(known) > 1:
+            result["photo"] = sources.photos_of(target_iuv, result["provenance"])
+        result["texture"], result["observed"] = sources.texture, sources.observed // 255
         return result
+
+    def doubts(self) -> list[str]:
+        """What speaks against it that the photos given last are of one person, a line each."""
+        return self._last[1].doubts if self._last else []
+
+
+def _each(source, source_iuv, coverage) -> list[tuple[Photo, np.ndarray | None, np.ndarray | None]]:
+    """Photo, map and coverage of each source, of which there may be one or a list."""
+    if isinstance(source, np.ndarray | str | os.PathLike):
+        return [(source, source_iuv, coverage)]
+    if not len(source):
+        raise ValueError("source is an empty list; give a photo")
+    maps, coverages = ([None] * len(source) if x is None else x for x in (source_iuv, coverage))
+    if not len(source) == len(maps) == len(coverages):
+        raise ValueError(f"{len(source)} photos, {len(maps)} maps, {len(coverages)} coverages; give as many of each")
+    return list(zip(source, maps, coverages, strict=True))
+
+
+def _equal(some: Sequence[Known], others: Sequence[Known]) -> bool:
+    if len(some) != len(others):
+        return False
+    return all(map(np.array_equal, (x for one in some for x in one), (x for one in others for x in one)))
 
 
 def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estimator | None = None) -> Transfer:
@@ -169,7 +209,10 @@ def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estim
     model, hparams, provenance = trained.load_generator(folder)
     if hparams.keypoints_needed():
         raise UserError(f"{folder} was trained on keypoints; transfer from photos and maps needs a DensePose run")
-    halves = composing(*Composition(model).halves()) if hparams.blending == "layers" else None
+    halves: Halves | None = None
+    if hparams.blending == "layers":
+        made = Composition(model)
+        halves = *composing(*made.halves()), tf.function(made.surface, autograph=False)
     return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model, halves, pose)
 
 
