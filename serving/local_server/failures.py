@@ -64,5 +64,10 @@ def refusal_of(error: BaseException) -> Refusal:
 
 
 def _plain(message: str) -> str:
-    """The message without the marks that eager execution in Python adds to it."""
+    """The sentence of the op that refused, without what execution puts before and after it."""
+    message = re.sub(
+        r"\AGraph execution error:\s*(?:Detected at node .*?<stack traces unavailable>\s*)+", "", message, flags=re.S
+    )
+    message = re.sub(r"\A\d+ root error\(s\) found\.\s*\(0\) [A-Z_]+: ", "", message)
+    message = re.sub(r"\s*\[\[\{\{node .*\Z", "", message, flags=re.S)
     return re.sub(r"\{\{function_node \S+\}\} ?|\s*\[Op:\S+\](?: name: \S*)?", "", message).strip()

@@ -1,11 +1,10 @@
 """The gRPC API: PredictionService, ModelService, health and reflection, on the official stubs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
-from google.protobuf import message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import (
@@ -14,6 +13,7 @@ from tensorflow_serving.apis import (
     model_management_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
+    predict_pb2,
     prediction_service_pb2,
     prediction_service_pb2_grpc,
 )
@@ -30,31 +30,46 @@ SERVICES = (
 PREDICT = f"/{SERVICES[0]}/Predict"
 
 
-class DecodingInterceptor(grpc.aio.ServerInterceptor):
-    """Bytes to messages: those of Predict by `wire`, those that are no message to INTERNAL, as from TF Serving.
+class Decoding(grpc.aio.ServerInterceptor):
+    """Bytes to messages, by `wire`: beside the event loop, and what is no message is INVALID_ARGUMENT.
 
-    The library alone would say UNKNOWN of the latter, and log it.
+    The library alone would read them in the loop, say UNKNOWN of what is none (TF Serving says INTERNAL), and log it.
     """
 
+    def __init__(self, max_bytes: int):
+        """Of a request."""
+        self._max_bytes = max_bytes
+
     async def intercept_service(self, continuation: Callable, details: Any) -> Any:
-        """The handler of the method, with its reader guarded, and for Predict replaced."""
+        """The handler of the method, given messages as before, for it reads none itself."""
         handler = await continuation(details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        is_predict = details.method == PREDICT
+        if handler is None:
+            return None
+        kind = handler.request_deserializer.__self__
 
-        def read(data: bytes) -> Any:
+        async def read(data: bytes, context: Any) -> Any:
             try:
-                return wire.read(data) if is_predict else handler.request_deserializer(data)
-            except message.DecodeError as error:
-                return error
+                return await asyncio.to_thread(wire.read, data, kind, self._max_bytes)
+            except Refusal as refusal:
+                await context.abort(refusal.code, str(refusal))
 
-        async def answer(request: Any, context: Any) -> Any:
-            if isinstance(request, message.DecodeError):
-                await context.abort(grpc.StatusCode.INTERNAL, f"The bytes are no message of {details.method}")
-            return await handler.unary_unary(request, context)
+        async def of_one(data: bytes, context: Any) -> Any:
+            return await handler.unary_unary(await read(data, context), context)
 
-        return grpc.unary_unary_rpc_method_handler(answer, read, None if is_predict else handler.response_serializer)
+        async def watch(data: bytes, context: Any) -> None:
+            await handler.unary_stream(await read(data, context), context)
+
+        async def of_many(stream: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:
+            messages = (await read(data, context) async for data in stream)
+            async for answer in handler.stream_stream(messages, context):
+                yield answer
+
+        write = None if details.method == PREDICT else handler.response_serializer
+        if handler.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(of_many, None, write)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(watch, None, write)
+        return grpc.unary_unary_rpc_method_handler(of_one, None, write)
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -64,8 +79,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Asks `predictor`."""
         self._predictor = predictor
 
-    async def Predict(self, request: wire.Request, context: Any) -> bytes:
-        """Runs a signature; what comes and goes is as `DecodingInterceptor` has it."""
+    async def Predict(self, request: predict_pb2.PredictRequest, context: Any) -> bytes:
+        """Runs a signature; the answer comes as bytes."""
         try:
             return await self._predictor.answer(request, "GRPC", context.time_remaining())
         except Refusal as refusal:
@@ -147,9 +162,9 @@ def status(models: Models, request: Any) -> get_model_status_pb2.GetModelStatusR
     return models.status(request.model_spec)
 
 
-def build(predictor: Predictor, options: list[tuple[str, Any]]) -> tuple[grpc.aio.Server, Callable]:
+def build(predictor: Predictor, options: list[tuple[str, Any]], max_bytes: int) -> tuple[grpc.aio.Server, Callable]:
     """The server with all services, bound to nothing; and what sets its health: `await set_up(True or False)`."""
-    server = grpc.aio.server(interceptors=[DecodingInterceptor()], options=options)
+    server = grpc.aio.server(interceptors=[Decoding(max_bytes)], options=options)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(predictor), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(predictor.models), server)
     healthy = health.aio.HealthServicer()

@@ -1,31 +1,46 @@
-"""How many pixels a picture file says it has, from its header alone.
+"""How many pixels the pictures of a request have, before anything is paid for them.
 
-A few kilobytes of PNG can decode to gigabytes, and the decoder allocates them before the graph can look at the size. So
-the server adds up what the headers of a request promise, and refuses the request before anything is decoded.
-TF Serving has no such limit. Files that are none of these forms are left to the graph, which cannot decode them.
+A call of the networks takes some 700 bytes for each pixel of each picture, so a batch of pictures is bounded by its
+pixels: one picture, or as many as have `MOST_OF_MANY` together. A few kilobytes of PNG can decode to gigabytes, and the
+decoder allocates them before the graph can look at the size; so what the headers of files promise is added up likewise.
+TF Serving has no such limits. Files that are none of these forms are left to the graph, which cannot decode them.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from serving.local_server.failures import invalid
 
-# Per request: 1,024 pictures of 256 x 256, or 200 MB of colours.
-MAX_PIXELS = 2**26
+# Of a picture: 2,048 x 2,048, beyond which an export takes none.
+MOST_OF_ONE = 2**22
+# Of the pictures of one input together, where they are several: sixteen of 256 x 256.
+MOST_OF_MANY = 2**20
 
 
-def refuse_bombs(name: str, files: Iterable[bytes], already: int = 0) -> int:
-    """The pixels of `files` added to `already`; raises INVALID_ARGUMENT where they pass the limit."""
-    total = already
-    for file in files:
+def refuse_large_batch(name: str, shape: Sequence[int]) -> None:
+    """Raises INVALID_ARGUMENT where arrays `[B, H, W, C]` have too many pixels; other shapes are no pictures."""
+    if len(shape) == 4:
+        batch, height, width, _ = shape
+        _refuse(name, batch, height * width, batch * height * width)
+
+
+def refuse_bombs(name: str, files: Iterable[bytes]) -> None:
+    """Raises INVALID_ARGUMENT where the headers of files promise too many pixels."""
+    total = 0
+    for count, file in enumerate(files, 1):
         width, height = promised_size(file)
         total += width * height
-        if total > MAX_PIXELS:
-            raise invalid(
-                f"{name} holds a picture of {width} x {height}, which brings the request to {total} pixels;"
-                f" this server decodes at most {MAX_PIXELS} a request"
-            )
-    return total
+        _refuse(name, count, width * height, total)
+
+
+def _refuse(name: str, count: int, one: int, total: int) -> None:
+    if one > MOST_OF_ONE:
+        raise invalid(f"{name} holds a picture of {one} pixels; this server takes {MOST_OF_ONE} at most")
+    if count > 1 and total > MOST_OF_MANY:
+        raise invalid(
+            f"{name} holds {count} pictures or more, of {total} pixels together; this server takes {MOST_OF_MANY}"
+            " of them in a request: send fewer at a time"
+        )
 
 
 def promised_size(file: bytes) -> tuple[int, int]:

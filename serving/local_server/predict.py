@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import grpc
 import numpy as np
-from tensorflow_serving.apis import model_pb2
+from tensorflow_serving.apis import model_pb2, predict_pb2
 
 from serving.local_server import tensors, wire
 from serving.local_server.batching import Batcher
@@ -20,16 +20,28 @@ from serving.local_server.versions import Models
 log = logging.getLogger(__name__)
 # Seconds between two looks at the end, and how many of them in a row must show no request.
 STEP, QUIET = 0.02, 15
+# Bytes beyond which a request is large. Of the others the queue's length bounds how many wait.
+LARGE = 2**20
 
 
 class Predictor:
     """Answers requests until it is told to stop taking them."""
 
-    def __init__(self, models: Models, batcher: Batcher, metrics: Metrics):
-        """Closes none of them."""
-        self.models, self._batcher, self._metrics = models, batcher, metrics
-        self.answering = 0
+    def __init__(self, models: Models, batcher: Batcher, metrics: Metrics, max_waiting: int = 2**28):
+        """Closes none of them. Large requests may have `max_waiting` bytes together until they are answered."""
+        self.models, self._batcher, self._metrics, self._max_waiting = models, batcher, metrics, max_waiting
+        self.answering = self._waiting = 0
         self._stopping = False
+
+    def hold(self, more: int, size: int = 0) -> None:
+        """Counts `more` bytes of a request that has `size`; raises RESOURCE_EXHAUSTED where it is one too many.
+
+        They count then, too, until as many are taken back.
+        """
+        self._waiting += more
+        if size > LARGE and self._waiting > self._max_waiting:
+            words = f"The requests that wait have {self._waiting} bytes with this one, and may have"
+            raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{words} {self._max_waiting}: ask again")
 
     async def drain(self) -> None:
         """Refuses new requests, and returns when the accepted ones are answered.
@@ -41,11 +53,12 @@ class Predictor:
             await asyncio.sleep(STEP)
             quiet = 0 if self.answering else quiet + 1
 
-    async def answer(self, asked: wire.Request, entrypoint: str, seconds: float | None = None) -> bytes:
+    async def answer(self, asked: predict_pb2.PredictRequest, entrypoint: str, seconds: float | None = None) -> bytes:
         """A PredictResponse as bytes, at most `seconds` from now. Raises Refusal and nothing else but cancellation."""
-        began, status = time.monotonic(), "OK"
+        began, status, size = time.monotonic(), "OK", asked.ByteSize()
         self.answering += 1
         try:
+            self.hold(size, size)
             deadline = float("inf") if seconds is None else began + seconds
             # Taken out of the future, which lives until the collector comes by: minutes of 20 MB each otherwise.
             return (await asyncio.wait_for(asyncio.wrap_future(self.submit(asked, deadline)), seconds)).pop()
@@ -59,19 +72,20 @@ class Predictor:
             refusal = refusal_of(error)
             status = refusal.code.name
             if refusal.code is grpc.StatusCode.INTERNAL:
-                log.error("a request to model %s failed", asked.message.model_spec.name, exc_info=error)
+                log.error("a request to model %s failed", asked.model_spec.name, exc_info=error)
             raise refusal from None
         finally:
             self.answering -= 1
-            model = asked.message.model_spec.name
+            self.hold(-size)
+            model = asked.model_spec.name
             known = model if model in self.models.names else ""
             self._metrics.answered(known, status, entrypoint, time.monotonic() - began)
 
-    def submit(self, asked: wire.Request, deadline: float) -> Future:
+    def submit(self, asked: predict_pb2.PredictRequest, deadline: float) -> Future:
         """The response to come, alone in a list. The version that will answer is chosen now, and kept until it has."""
         if self._stopping:
             raise Refusal(grpc.StatusCode.UNAVAILABLE, "The server is shutting down")
-        spec = asked.message.model_spec
+        spec = asked.model_spec
         servable, release = self.models.lease(spec)
         try:
             signature = servable.signature(spec.signature_name)

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
-from serving.local_server import grpc_api, rest_json, wire
+from serving.local_server import grpc_api, rest_json
 from serving.local_server.failures import Refusal, invalid, refusal_of
 from serving.local_server.predict import Predictor
 
@@ -58,7 +58,8 @@ class _Endpoints:
         spec, body = _spec(request), await self._body(request)
         prediction = predict_pb2.PredictRequest(model_spec=spec)
         in_rows = await asyncio.to_thread(rest_json.read, body, lambda name: self._infos(spec, name), prediction)
-        answer = await self._predictor.answer(wire.Request(prediction), "REST", self._seconds)
+        del body
+        answer = await self._predictor.answer(prediction, "REST", self._seconds)
         return _json(await asyncio.to_thread(_written, answer, in_rows))
 
     async def status(self, request: Request) -> Response:
@@ -88,12 +89,22 @@ class _Endpoints:
             release()
 
     async def _body(self, request: Request) -> bytes:
-        body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > self._max_bytes:
-                raise HTTPException(413, f"the body is larger than {self._max_bytes} bytes")
-        return bytes(body)
+        """All of it, if it comes in time; of large bodies as many at once as requests may wait."""
+        held = 0
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = bytearray()
+                async for part in request.stream():
+                    body += part
+                    if len(body) > self._max_bytes:
+                        raise HTTPException(413, f"the body is larger than {self._max_bytes} bytes")
+                    held += len(part)
+                    self._predictor.hold(len(part), len(body))
+                return bytes(body)
+        except TimeoutError:
+            raise HTTPException(408, f"the body did not come within {self._seconds:g} seconds") from None
+        finally:
+            self._predictor.hold(-held)
 
 
 def _spec(request: Request) -> model_pb2.ModelSpec:
@@ -101,7 +112,7 @@ def _spec(request: Request) -> model_pb2.ModelSpec:
     if "label" in request.path_params:
         spec.version_label = request.path_params["label"]
     elif version := request.path_params.get("version"):
-        if not version.isdecimal() or int(version) >= 2**63:
+        if not version.isdecimal() or len(version) > 19 or int(version) >= 2**63:
             raise invalid(f"Failed to convert version: {version} to numeric.")
         spec.version.value = int(version)
     return spec

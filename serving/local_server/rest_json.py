@@ -7,6 +7,7 @@ or is, left out.
 import base64
 import binascii
 import json
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,11 +19,41 @@ from tensorflow_serving.apis import predict_pb2
 from serving.local_server.failures import Refusal, invalid
 from serving.local_server.tensors import type_name
 
+# Values, and whatever else of the text is more than a character to its reader: 1.7 pictures of 256 x 256 in numbers.
+MOST_VALUES = 2**20
+# Bytes of a text that has characters beyond ASCII, which may become four each.
+MOST_BEYOND_ASCII = 2**22
+
 Infos = Mapping[str, meta_graph_pb2.TensorInfo]
+
+# Numbers of an answer.
+_AT_ONCE = 2**16
+_SHORT = reprlib.Repr()
+_SHORT.maxlist = _SHORT.maxdict = 20
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 100
 
 
 def read(body: bytes, infos_of: Callable[[str], Infos], request: predict_pb2.PredictRequest) -> bool:
     """Fills signature name and inputs of `request`; True where the answer is to be in rows. Raises INVALID_ARGUMENT."""
+    try:
+        return _read(body, infos_of, request)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise invalid(f"JSON Value: not formatted correctly: {error}") from None
+
+
+def write(response: predict_pb2.PredictResponse, in_rows: bool) -> bytes:
+    """The body of the answer. Raises INVALID_ARGUMENT where rows are wanted of outputs that have no common number."""
+    arrays = {name: tf.make_ndarray(proto) for name, proto in sorted(response.outputs.items())}
+    if not in_rows:
+        return f'{{"outputs": {_text_of(arrays)}}}'.encode()
+    if not all(array.ndim for array in arrays.values()) or len({len(array) for array in arrays.values()}) != 1:
+        raise invalid("the outputs have no common first dimension: ask with 'inputs' rather than 'instances'")
+    count = len(next(iter(arrays.values())))
+    rows = (_text_of({name: _row(array, k) for name, array in arrays.items()}) for k in range(count))
+    return f'{{"predictions": [{", ".join(rows)}]}}'.encode()
+
+
+def _read(body: bytes, infos_of: Callable[[str], Infos], request: predict_pb2.PredictRequest) -> bool:
     document = _parse(body)
     signature = document.get("signature_name", "")
     if not isinstance(signature, str):
@@ -45,21 +76,16 @@ def read(body: bytes, infos_of: Callable[[str], Infos], request: predict_pb2.Pre
     return "instances" in document
 
 
-def write(response: predict_pb2.PredictResponse, in_rows: bool) -> bytes:
-    """The body of the answer. Raises INVALID_ARGUMENT where rows are wanted of outputs that have no common number."""
-    values = {name: _plain(name, tf.make_ndarray(proto)) for name, proto in sorted(response.outputs.items())}
-    if not in_rows:
-        return _dump({"outputs": next(iter(values.values())) if len(values) == 1 else values})
-    lists = [value for value in values.values() if isinstance(value, list)]
-    if len(lists) != len(values) or len(set(map(len, lists))) != 1:
-        raise invalid("the outputs have no common first dimension: ask with 'inputs' rather than 'instances'")
-    rows: Any = (
-        lists[0] if len(values) == 1 else [dict(zip(values, row, strict=True)) for row in zip(*lists, strict=True)]
-    )
-    return _dump({"predictions": rows})
-
-
 def _parse(body: bytes) -> dict:
+    """The document. Its reader holds the interpreter until it is done, so what it has to make is counted before."""
+    if (values := sum(map(body.count, (b",", b"[", b"{", b"\\")))) > MOST_VALUES:
+        raise invalid(
+            f"The body has {values} values, this server reads {MOST_VALUES}: send files in base64, or use gRPC"
+        )
+    if len(body) > MOST_BEYOND_ASCII and not body.isascii():
+        raise invalid(
+            f"A body of more than {MOST_BEYOND_ASCII} bytes has to be ASCII: write other characters as \\u...."
+        )
     try:
         document = json.loads(body)
     except json.JSONDecodeError as error:
@@ -126,7 +152,8 @@ def _array(name: str, value: Any, dtype: int) -> np.ndarray:
         raise invalid(f"JSON Value: {_shown(value)} is not of expected type: {type_name(dtype)} (input {name})")
     if wanted.is_integer and array.size and not (wanted.min <= array.min() and array.max() <= wanted.max):
         raise invalid(f"JSON Value: {name} holds numbers outside {wanted.min} to {wanted.max}")
-    return array.astype(wanted.as_numpy_dtype)
+    with np.errstate(over="ignore"):  # what is too large is infinite
+        return array.astype(wanted.as_numpy_dtype)
 
 
 def _ragged(name: str) -> Refusal:
@@ -147,22 +174,33 @@ def _strings(name: str, value: Any) -> Any:
         raise invalid(f"Unable to base64 decode (input {name})") from None
 
 
-def _plain(name: str, array: np.ndarray) -> Any:
+def _text_of(outputs: Mapping[str, np.ndarray]) -> str:
+    texts = {name: _text(name, array) for name, array in outputs.items()}
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    return "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in texts.items()) + "}"
+
+
+def _text(name: str, array: np.ndarray) -> str:
+    """An array, in pieces: `json` holds the interpreter until it is done."""
+    if array.ndim and array.size > _AT_ONCE:
+        return f"[{', '.join(_text(name, _row(array, k)) for k in range(len(array)))}]"
     if array.dtype.kind != "O":
-        return array.tolist()
+        return json.dumps(array.tolist())
     if name.endswith("_bytes"):
-        return _map(lambda file: {"b64": base64.b64encode(file).decode()}, array.tolist())
-    return _map(lambda text: text.decode(errors="replace"), array.tolist())
+        return json.dumps(_map(lambda file: {"b64": base64.b64encode(file).decode()}, array.tolist()))
+    return json.dumps(_map(lambda text: text.decode(errors="replace"), array.tolist()))
+
+
+def _row(array: np.ndarray, k: int) -> np.ndarray:
+    """`array[k]`, an array where that is one value, too."""
+    return array[k : k + 1].reshape(array.shape[1:])
 
 
 def _map(change: Callable[[bytes], Any], value: Any) -> Any:
     return [_map(change, item) for item in value] if isinstance(value, list) else change(value)
 
 
-def _dump(document: dict) -> bytes:
-    return json.dumps(document).encode()
-
-
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = _SHORT.repr(value)
     return text if len(text) <= 100 else text[:100] + "..."

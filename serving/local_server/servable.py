@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from serving.local_server import pictures, tensors, wire
+from serving.local_server import pictures, tensors
 from serving.local_server.failures import Refusal, invalid
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
@@ -24,10 +24,18 @@ MOST_WARM_UPS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Bytes an input may unpack to, and whether answers are tensor_content."""
+    """Bytes that a request may have, and its inputs unpack to; and whether answers are tensor_content.
 
-    max_bytes: int = 256 * 2**20
+    A photo of 2,048 x 2,048 is rendered from 72 MB, its texture and what lies beside the body.
+    """
+
+    max_bytes: int = 96 * 2**20
     as_content: bool = False
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that all requests together may have, while they wait and are run; small ones do not count."""
+        return 2 * self.max_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +43,6 @@ class Prepared:
     """A checked request: what it gives, how many rows (None: not to be merged), what it wants back."""
 
     inputs: Mapping[str, tensors.TensorProto]
-    contents: Mapping[str, memoryview]
     rows: int | None
     shapes: tuple
     outputs: tuple[str, ...]
@@ -51,21 +58,22 @@ class Signature:
         self.name, self.definition, self.limits = name, definition, limits
         self._function, self._sizes = function, sizes
 
-    def prepare(self, asked: wire.Request) -> Prepared:
-        """Raises INVALID_ARGUMENT unless inputs and output filter are the signature's."""
-        request = asked.message
+    def prepare(self, request: predict_pb2.PredictRequest) -> Prepared:
+        """Raises INVALID_ARGUMENT unless inputs and output filter are the signature's, and no more than it may run."""
         wanted, given = self.definition.inputs, request.inputs
         if set(given) != set(wanted):
             raise invalid(_wrong_names(given, wanted))
+        left = self.limits.max_bytes
         for place, name in enumerate(sorted(wanted)):
-            tensors.check(name, place, given[name], wanted[name], self.limits.max_bytes)
+            left -= tensors.check(name, place, given[name], wanted[name], left)
+            pictures.refuse_large_batch(name, tensors.dims(given[name].tensor_shape))
         shapes = tuple((name, tuple(tensors.dims(given[name].tensor_shape))) for name in sorted(given))
         firsts = {shape[0] if shape else None for _, shape in shapes}
         rows = firsts.pop() if len(firsts) == 1 else None
         if rows == 0:
             raise invalid("the inputs hold no example: their first dimension is 0")
         inner = tuple((name, shape[1:]) for name, shape in shapes)
-        return Prepared(given, asked.contents, rows, inner, self._filtered(request))
+        return Prepared(given, rows, inner, self._filtered(request))
 
     def _filtered(self, request: predict_pb2.PredictRequest) -> tuple[str, ...]:
         known = sorted(self.definition.outputs)
@@ -157,7 +165,7 @@ class Servable:
             if log.WhichOneof("log_type") != "predict_log":
                 raise ValueError(f"{file}: record {place} is no Predict request")
             signature = self.signature(log.predict_log.request.model_spec.signature_name)
-            for answer in signature.run([signature.prepare(wire.Request(log.predict_log.request))]):
+            for answer in signature.run([signature.prepare(log.predict_log.request)]):
                 if isinstance(answer, Exception):
                     raise answer
         return sum(1 for _ in records)
@@ -165,13 +173,10 @@ class Servable:
 
 def _unpack(member: Prepared) -> dict[str, tf.Tensor]:
     """The tensors of a request; raises INVALID_ARGUMENT, with no picture decoded, where their pixels are too many."""
-    unpacked = {name: tensors.decode(name, proto, member.contents.get(name)) for name, proto in member.inputs.items()}
-    pixels = 0
+    unpacked = {name: tensors.decode(name, proto) for name, proto in member.inputs.items()}
     for name, tensor in unpacked.items():
         if name.endswith("_bytes") and tensor.dtype == tf.string:
-            pixels = pictures.refuse_bombs(
-                name, tensor.numpy().ravel() if tensor.shape.rank else [tensor.numpy()], pixels
-            )
+            pictures.refuse_bombs(name, tensor.numpy().ravel() if tensor.shape.rank else [tensor.numpy()])
     return unpacked
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import grpc
 
-from serving.local_server import configs, grpc_api, rest, versions
+from serving.local_server import configs, grpc_api, memory, rest, versions
 from serving.local_server.batching import Batcher, Bounds
 from serving.local_server.failures import BadStart, Refusal
 from serving.local_server.monitoring import Metrics
@@ -26,6 +26,8 @@ from serving.local_server.servable import Limits, Servable
 log = logging.getLogger(__name__)
 # Seconds for what never ends by itself, such as a watch of the health; accepted requests have as long as they need.
 GRACE = 3
+# Between two looks at what large requests left behind.
+TRIM_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,7 @@ async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None]
         log.info("stopped before anything was served")
         return
     batcher = Batcher(options.bounds, metrics.batched)
-    predictor = Predictor(models, batcher, metrics)
+    predictor = Predictor(models, batcher, metrics, options.limits.waiting_bytes)
     try:
         async with _http(options, predictor, metrics), _grpc(options, predictor):
             with _watching(options, models):
@@ -105,7 +107,7 @@ async def _grpc(options: Options, predictor: Predictor) -> AsyncIterator[None]:
         "grpc.max_receive_message_length": options.limits.max_bytes,
         "grpc.max_send_message_length": -1,
     } | dict(options.channel)
-    server, set_up = grpc_api.build(predictor, list(channel.items()))
+    server, set_up = grpc_api.build(predictor, list(channel.items()), options.limits.max_bytes)
     address = f"[{options.host}]:{options.port}" if ":" in options.host else f"{options.host}:{options.port}"
     try:
         if options.credentials:
@@ -157,13 +159,14 @@ def _taken(flag: str, host: str, port: int) -> BadStart:
 
 @contextlib.contextmanager
 def _watching(options: Options, models: versions.Models):
-    """Looks at the folders, and at the configuration file, every so often."""
+    """Looks at the folders, at the configuration file, and at the memory, every so often."""
     leaving = threading.Event()
     threads = [
         threading.Thread(target=_every, args=(seconds, leaving, action), daemon=True)
         for seconds, action in (
             (options.poll_seconds, models.poll),
             (options.config_poll_seconds if options.config_file else 0, lambda: _reread(options.config_file, models)),
+            (TRIM_SECONDS, memory.giving_back()),
         )
         if seconds > 0
     ]

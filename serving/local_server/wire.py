@@ -1,42 +1,51 @@
-"""Messages of many megabytes, written and read without a copy for each layer that they pass.
+"""Messages as bytes: requests looked over before protobuf reads them, answers written without a copy for each layer.
 
-A texture is 20 MB, and to give memory of that size to a process takes as long as to copy it a few times. So the large
-runs of bytes never enter a message object: an answer is joined from the arrays' own memory, once, into protobuf's wire
-form, and `tensor_content` of a request stays where it came in. All the rest is read by protobuf, and so is any request
-that is not of the plainest form.
+What protobuf makes of a message has no bound but the message's size: two bytes can become a submessage of eighty, and
+megabytes of them hold the interpreter for seconds. So the fields of a message are counted first, as its descriptor
+nests them, and one of too many is refused; the rest protobuf reads in milliseconds. Of numbers packed into one field
+the bytes are counted, as many as the array takes.
+
+A texture is 20 MB, and to give memory of that size to a process takes as long as to copy it a few times. So an answer
+is joined from the arrays' own memory, once, into protobuf's wire form.
 """
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from google.protobuf import message
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
+from serving.local_server.failures import Refusal, invalid
+
 Buffer = bytes | memoryview
-# Bytes from which on an input is left where it is.
-LARGE = 2**16
-LENGTH_DELIMITED = 2
-INPUTS = predict_pb2.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].number
+VARINT, FIXED64, LENGTH_DELIMITED, GROUP, GROUP_END, FIXED32 = range(6)
+# Bytes that a field takes where it has no length. A group is its fields, between two keys.
+SIZES = {FIXED64: 8, FIXED32: 4, GROUP: 0, GROUP_END: 0}
+# Fields of a request, submessages' among them: a thousand files and what is round them.
+MOST_FIELDS = 4096
+# Levels of messages within messages.
+DEEPEST = 16
+# Numbers whose packed form may be shorter than the array that they become, and bytes of one of these.
+GROWING = {
+    getattr(FieldDescriptor, f"TYPE_{name}"): size
+    for size, names in ((8, "INT64 UINT64 SINT64"), (4, "INT32 UINT32 SINT32 ENUM"))
+    for name in names.split()
+}
 OUTPUTS = predict_pb2.PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
 MODEL_SPEC = predict_pb2.PredictResponse.DESCRIPTOR.fields_by_name["model_spec"].number
 CONTENT = tensor_pb2.TensorProto.DESCRIPTOR.fields_by_name["tensor_content"].number
 KEY, VALUE = 1, 2
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """A PredictRequest, and what was left out of it: the `tensor_content` of these inputs."""
-
-    message: predict_pb2.PredictRequest
-    contents: Mapping[str, memoryview] = dataclasses.field(default_factory=dict)
-
-
-def read(data: bytes) -> Request:
-    """Raises protobuf's DecodeError where the bytes are no PredictRequest."""
+def read(data: bytes, kind: Any, max_bytes: int) -> Any:
+    """The message of class `kind`; INVALID_ARGUMENT where the bytes are none, or one that takes too much to read."""
     try:
-        return _read(data)
-    except (ValueError, IndexError):
-        return Request(predict_pb2.PredictRequest.FromString(data))
+        _count(memoryview(data), kind.DESCRIPTOR, MOST_FIELDS, max_bytes, DEEPEST)
+        return kind.FromString(data)
+    except (IndexError, ValueError, message.DecodeError):
+        raise invalid(f"The bytes are no message {kind.DESCRIPTOR.full_name}") from None
 
 
 def response(spec: model_pb2.ModelSpec, outputs: Mapping[str, Sequence[Buffer]]) -> bytes:
@@ -55,57 +64,32 @@ def field(number: int, pieces: Sequence[Buffer]) -> list[Buffer]:
     return [_varint(number << 3 | LENGTH_DELIMITED) + _varint(size), *pieces]
 
 
-def _read(data: bytes) -> Request:
-    """Raises ValueError or IndexError where protobuf should have a look at the whole."""
-    small: list[Buffer] = []
-    contents, entries = {}, 0
-    for number, whole, payload in _fields(memoryview(data)):
-        if number != INPUTS:
-            small.append(whole)
-            continue
-        entries += 1
-        name, content, left = _entry(payload) if len(payload) >= LARGE else (b"", None, [])
-        if content is None:
-            small.append(whole)
-        else:
-            contents[str(name, "utf-8")] = content
-            small += field(INPUTS, [*field(KEY, [name]), *field(VALUE, left)])
-    request = predict_pb2.PredictRequest.FromString(b"".join(small))
-    if entries != len(request.inputs):
-        raise ValueError("an input comes twice, and the last one counts")
-    return Request(request, contents)
-
-
-def _entry(payload: memoryview) -> tuple[Buffer, memoryview | None, list[Buffer]]:
-    """(name, the one large `tensor_content` if there is one, the rest of the tensor) of one input."""
-    (key, _, name), (value, _, tensor) = _fields(payload)
-    if (key, value) != (KEY, VALUE):
-        raise ValueError("an entry of a map is a key and a value")
-    parts = list(_fields(tensor))
-    content = [part for number, _, part in parts if number == CONTENT]
-    left: list[Buffer] = [whole for number, whole, _ in parts if number != CONTENT]
-    if len(content) != 1 or len(content[0]) < LARGE:
-        return name, None, []
-    return name, content[0], left
-
-
-def _fields(view: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
-    """(number, the whole field, its payload) of each field of a message; only what has a length is of use here."""
+def _count(view: memoryview, kind: Descriptor, left: int, max_bytes: int, depth: int) -> int:
+    """How many of `left` fields are left. Raises Refusal; ValueError or IndexError where this is no message."""
     at = 0
     while at < len(view):
-        begin = at
+        left -= 1
+        if left < 0 or not depth:
+            raise _too_many()
         key, at = _number(view, at)
-        if key & 7 == LENGTH_DELIMITED:
-            size, at = _number(view, at)
-        elif key & 7 == 0:
-            size, _ = 0, 0
+        if key & 7 == VARINT:
             _, at = _number(view, at)
-        else:
-            raise ValueError("a field of fixed width, which these messages have none of")
+            continue
+        size, at = _number(view, at) if key & 7 == LENGTH_DELIMITED else (SIZES.get(key & 7, len(view) + 1), at)
         if at + size > len(view):
             raise ValueError("a field is longer than its message")
-        yield key >> 3, view[begin : at + size], view[at : at + size]
+        known = kind.fields_by_number.get(key >> 3)
+        if known is not None and key & 7 == LENGTH_DELIMITED:
+            if known.message_type is not None:
+                left = _count(view[at : at + size], known.message_type, left, max_bytes, depth - 1)
+            elif size * GROWING.get(known.type, 1) > max_bytes:
+                raise invalid(f"{known.name} packs more numbers than this server takes: {max_bytes} bytes of them")
         at += size
+    return left
+
+
+def _too_many() -> Refusal:
+    return invalid(f"The message has more than {MOST_FIELDS} fields, or is {DEEPEST} messages deep")
 
 
 def _number(view: memoryview, at: int) -> tuple[int, int]:
