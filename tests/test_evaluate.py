@@ -213,7 +213,7 @@ def test_a_folder_in_a_pictures_place_is_one_line(prepared, theirs, capsys):
     code, line = told(capsys, f"--pictures={theirs}", f"--data_dir={prepared}")
     assert code == 2
     assert picture.name in line
-    assert "a picture must be a file" in line or "no picture" in line
+    assert "a folder, where a file is wanted" in line
 
 
 def test_what_the_pictures_are_too_small_for_is_said(prepared, theirs, tmp_path):

@@ -55,9 +55,10 @@ class Painter(painter.Transfer):
         super().__init__(lambda inputs: {}, 32, {}, None, (lambda photo, iuv: {}, lambda texture, iuv: {}), pose)
 
     def _compose(self, halves, known, target_iuv):
+        ((_, iuv, coverage),) = known
         seen = np.zeros((*target_iuv.shape[:2], 1), np.uint8)
         names = ("image", "warped", "predicted")
-        return dict.fromkeys(names, target_iuv) | {"provenance": seen, "source_iuv": known[1], "coverage": known[2]}
+        return dict.fromkeys(names, target_iuv) | {"provenance": seen, "source_iuv": iuv, "coverage": coverage}
 
 
 def test_a_photo_is_painted_in_the_pose_of_a_photo(files, estimator):

@@ -51,4 +51,4 @@ def resident() -> int:
     """Bytes of this process in memory; 0 where that is not told."""
     if not _STATUS.exists():
         return 0
-    return int(_STATUS.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(_STATUS.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
