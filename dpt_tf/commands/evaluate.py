@@ -8,13 +8,15 @@ import argparse
 import dataclasses
 import math
 import pathlib
+import sys
 from typing import Any
 
 from dpt_tf.commands import map_flags, score_flags
-from dpt_tf.system import atomic, quiet
+from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError, say
 
 _BATCH = 8
+_FEW = 30  # pairs, below which another photo or two would change a mean visibly
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.pictures is not None and args.save_pictures:
         raise UserError("--save_pictures would copy the pictures that --pictures names; leave it out")
+    locks.refuse(args.output)
     quiet.start_tensorflow()
     evaluate(
         args.workdir,
@@ -100,7 +103,6 @@ def evaluate(
     from dpt_tf import config, shipped
     from dpt_tf.data import fingerprint, read, records
     from dpt_tf.evaluation import digests, places, ready_pictures, real_set, score_set, scoring, side_by_side
-    from dpt_tf.system import locks
     from dpt_tf.training import trained
 
     networks = networks or score_set.Networks()
@@ -166,10 +168,17 @@ def _write(report, facts: dict[str, Any], shown: dict[str, list], output: pathli
     text = f"{title}\n({notes})\n\n{report.markdown()}\n"
     text += "".join(f"{name}: {label}\n" for name, label in facts["networks"].items())
     facts |= {"pairs": report.pairs, "scores": _for_json(report.table), "left_out": report.left_out}
+    few = ""
+    if report.pairs < _FEW:
+        many = f"{report.pairs} pairs are" if report.pairs > 1 else "1 pair is"
+        few = f"{many} too few to compare by: hold out more views or people (dpt prepare --hold_out=)"
+        text += f"\n{few}\n"
     facts["shown"] = {kind: [[case.name, case.score] for case in cases] for kind, cases in shown.items()}
     atomic.write_text(output / "report.md", text)
     atomic.write_json(output / "report.json", facts)
     print(f"\n{text}")
+    if few:
+        print(few, file=sys.stderr)
     say(f"contact sheet: {output / 'sheet.png'} (best, median and worst by {_main(report)})")
     say(f"report:        {output / 'report.json'}, every pair's scores in {output / 'pairs.csv'}")
 

@@ -12,8 +12,9 @@ from dpt_tf import config
 from dpt_tf.commands import score_flags, training_data
 from dpt_tf.config import HParams
 from dpt_tf.experiments import tables
-from dpt_tf.system import quiet
+from dpt_tf.system import locks, quiet
 from dpt_tf.system.errors import UserError, say
+from dpt_tf.training import memory
 
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
@@ -48,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
     if args.limit is not None and args.limit < 1:
         raise UserError(f"--limit={args.limit}: give 1 or more")
     dataset = args.dataset or table.dataset
+    workdir = args.workdir or _usual_workdir(table)
+    locks.refuse(workdir, args.data_dir)
+    memory.refuse(base, base.stages())
     data_dir = training_data.find(dataset, args.data_dir, base.image_size)
     quiet.start_tensorflow()
     from dpt_tf.experiments import experiment, tabulate
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         rows=rows,
         seeds=seeds,
         base=base,
-        workdir=args.workdir or _usual_workdir(table),
+        workdir=workdir,
         data_dir=data_dir,
         dataset=dataset,
         limit=args.limit,

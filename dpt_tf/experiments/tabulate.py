@@ -14,10 +14,9 @@ _PAPER_SCORES = ("SSIM", "MS-SSIM", "IS", "DS")
 def read(path: pathlib.Path) -> dict[str, Any] | None:
     """A report or an experiment as JSON; None where there is nothing, or nothing that can be read."""
     try:
-        found = files.read_json(path)
+        return files.read_facts(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, Any]) -> dict[str, Any]:
