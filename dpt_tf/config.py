@@ -110,6 +110,9 @@ class HParams:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it can be one of {', '.join(allowed)}")
 
+        if self.blending == "layers" and self.blocks not in ("warping", "full"):
+            raise ValueError(f"blending is 'layers' with blocks={self.blocks}; it takes blocks=warping or blocks=full")
+
     def replace(self, **changes: Any) -> "HParams":
         """The same hyper-parameters but for `changes`."""
         return dataclasses.replace(self, **changes)

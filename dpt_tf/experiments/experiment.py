@@ -111,8 +111,8 @@ def _compare(plan: Plan) -> None:
     begun = any(checkpoints.all_of(path) for path in plan.workdir.glob("*/*/checkpoints"))
     if theirs is None and begun:
         raise UserError(
-            f"{plan.workdir} has trained runs and no experiment.json that says of what; put the file back, or use another "
-            "--workdir"
+            f"{plan.workdir} has trained runs and no experiment.json that says of what; put the file back, or use "
+            "another --workdir"
         )
     if theirs is not None and begun:
         theirs = _of_an_earlier_version() | theirs
@@ -170,12 +170,7 @@ def _is_finished(one: Run, facts: dict[str, Any]) -> bool:
     report = tabulate.read(one.folder / "report.json")
     if report is None or any(report.get(key) != value for key, value in facts.items()):
         return False
-    tables_of = [report.get(name) for name in ("scores", "steps", "costs")]
-    if not all(isinstance(one, dict) for one in tables_of):
-        return False
-    if not all(type(score) in (int, float, str) for score in report["scores"].values()):
-        return False
-    return gallery.is_there(one.folder, facts["pairs"], one.shows_textures)
+    return tabulate.is_whole(report) and gallery.is_there(one.folder, facts["pairs"], one.shows_textures)
 
 
 def _train(one: Run, pace: Pace, say: Callable[[str], None]) -> None:

@@ -19,6 +19,14 @@ def read(path: pathlib.Path) -> dict[str, Any] | None:
         return None
 
 
+def is_whole(report: dict[str, Any]) -> bool:
+    """Whether a run's report has all that `compose` reads."""
+    tables = [report.get(name) for name in ("scores", "steps", "costs")]
+    if not all(isinstance(table, dict) for table in tables):
+        return False
+    return all(type(score) in (int, float, str) for score in report["scores"].values())
+
+
 def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, Any]) -> dict[str, Any]:
     """Everything that is known, for JSON.
 

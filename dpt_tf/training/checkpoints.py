@@ -93,9 +93,9 @@ def damage(path: pathlib.Path) -> str | None:
         listed = files.read_facts(path / _MANIFEST)["files"]
         if not {f"{_PREFIX}.index", f"{_PREFIX}.data-00000-of-00001"} <= listed.keys():
             return f"{_MANIFEST} lists no variables"
+        if any(not name.startswith(f"{_PREFIX}.") or name != pathlib.PurePath(name).name for name in listed):
+            return f"{_MANIFEST} names a file that is elsewhere"
         for name, described in listed.items():
-            if name != pathlib.PurePath(name).name:
-                return f"{_MANIFEST} names a file that is elsewhere"
             size = (path / name).stat().st_size
             if size != described["bytes"]:
                 return f"{name} has {size} of {described['bytes']} bytes"
