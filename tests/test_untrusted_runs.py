@@ -207,8 +207,8 @@ def test_few_pairs_are_told_to_be_few(copied, data_dir, tmp_path, capsys):
     flags = [f"--workdir={copied}", f"--data_dir={data_dir}", f"--output={tmp_path / 'out'}", "--limit=1"]
     assert guarded(lambda: dispatch(["evaluate", *flags])) == 0
     told = capsys.readouterr()
-    assert "1 pair is too few to compare by: hold out more" in told.err
-    assert "1 pair is too few" in (tmp_path / "out" / "report.md").read_text()
+    assert "1 pair: scores of fewer than 10 mean little; hold out more" in told.err
+    assert "1 pair: scores of fewer than 10 mean little" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_what_was_saved_is_what_is_read_however_it_is_written(copied):

@@ -1,15 +1,23 @@
 """`TF_CONFIG` is checked before anything starts, and a lost worker is one line."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
+import time
 
 import pytest
 import tensorflow as tf
+from toy import make_item
 
 from dpt_tf.commands.main import dispatch, guarded
+from dpt_tf.data import records
 from dpt_tf.system.errors import UserError, WorkerLost
-from dpt_tf.training import workers
+from dpt_tf.training import checkpoints, workers
 from dpt_tf.training.workers import Cluster
 
+SMALLEST = "image_size=32,atlas_size=32,width=4,residuals=1,batch_size=2,predictive_steps=99999"
 TWO = {"worker": ["a:1", "b:2"]}
 FIRST = {"type": "worker", "index": 0}
 
@@ -98,3 +106,44 @@ def test_other_errors_are_left_alone(together):
 def test_nobody_is_lost_who_trains_alone():
     with pytest.raises(tf.errors.UnavailableError), workers.told_of_losses(None, ""):
         raise tf.errors.UnavailableError(None, None, "Socket closed")
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_where_a_worker_is_killed_the_other_ends_in_one_line(tmp_path, killed):
+    items = [make_item(f"person{i}", 3, size=32) for i in range(4)]
+    records.write(tmp_path / "data", "toy", {"train": items}, 32, "toy")
+    flags = ["--dataset=folder", f"--data_dir={tmp_path / 'data'}", f"--workdir={tmp_path / 'run'}"]
+    flags += ["--stage=predictive", f"--hparams={SMALLEST}", "--save_every=5", "--pictures_every=0"]
+    addresses = [f"127.0.0.1:{_free_port()}" for _ in range(2)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "dpt_tf", "train", *flags],
+            env=os.environ | {"TF_CONFIG": said({"worker": addresses}, {"type": "worker", "index": index})},
+            stdout=subprocess.DEVNULL,
+            stderr=(tmp_path / f"errors{index}").open("w"),
+        )
+        for index in range(2)
+    ]
+    folder = tmp_path / "run" / "predictive" / "checkpoints"
+    try:
+        deadline = time.monotonic() + 200
+        while not checkpoints.all_of(folder) and time.monotonic() < deadline:
+            assert all(process.poll() is None for process in processes)
+            time.sleep(0.2)
+        processes[killed].kill()
+        assert processes[1 - killed].wait(timeout=120) == 75
+    finally:
+        for process in processes:
+            process.kill()
+    last = (tmp_path / f"errors{1 - killed}").read_text().strip().splitlines()[-1]
+    assert last == (
+        f"worker {killed} ({addresses[killed]}) is lost; the checkpoints in {folder} are whole: start all of them again"
+    )
+    assert "Traceback" not in (tmp_path / f"errors{1 - killed}").read_text()

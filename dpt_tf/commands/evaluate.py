@@ -16,7 +16,7 @@ from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError, say
 
 _BATCH = 8
-_FEW = 30  # pairs, below which another photo or two would change a mean visibly
+_FEW = 10  # pairs; of fewer one lucky one moves the mean, as `dpt prepare` says, too
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -170,8 +170,8 @@ def _write(report, facts: dict[str, Any], shown: dict[str, list], output: pathli
     facts |= {"pairs": report.pairs, "scores": _for_json(report.table), "left_out": report.left_out}
     few = ""
     if report.pairs < _FEW:
-        many = f"{report.pairs} pairs are" if report.pairs > 1 else "1 pair is"
-        few = f"{many} too few to compare by: hold out more views or people (dpt prepare --hold_out=)"
+        many = f"{report.pairs} pairs" if report.pairs > 1 else "1 pair"
+        few = f"{many}: scores of fewer than {_FEW} mean little; hold out more (dpt prepare --hold_out=), or add photos"
         text += f"\n{few}\n"
     facts["shown"] = {kind: [[case.name, case.score] for case in cases] for kind, cases in shown.items()}
     atomic.write_text(output / "report.md", text)
