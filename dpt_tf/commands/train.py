@@ -15,6 +15,7 @@ worker was lost and all are to be started again, and 130 or 143 when Ctrl-C or S
 """
 
 import math
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -83,6 +84,8 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--save_minutes={given.save_minutes}: give a number from 0")
     needed = hparams.needed(names)  # before people are made for nothing
     together = workers.cluster()
+    if together:  # or TensorFlow's own lines on a lost worker would stand around ours
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     memory.refuse(hparams, needed, len(together.workers) if together else 1)
     training_data.refuse_stages(given.dataset, names)
     if given.init:

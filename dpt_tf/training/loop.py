@@ -185,11 +185,16 @@ class _Keeper:
                 f"(the last is of step {self._saved_step}): free some space and run the same command again"
             ) from error
 
-    def others(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def others(self) -> Iterator[None]:
         """Says in one line that another worker is lost."""
-        there = checkpoints.all_of(self._folder)
-        kept = f"the checkpoints in {self._folder} are whole" if there else f"{self._folder} has no checkpoint yet"
-        return workers.told_of_losses(workers.cluster(), kept)
+
+        def kept() -> str:
+            there = checkpoints.all_of(self._folder)
+            return f"the checkpoints in {self._folder} are whole" if there else "there is no checkpoint yet"
+
+        with workers.told_of_losses(workers.cluster(), kept):
+            yield
 
     def _kept(self) -> str:
         there = checkpoints.all_of(self._folder)

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dpt_tf import bounds
@@ -88,8 +88,8 @@ def _index(named: dict[str, list[str]], task: Any) -> int:
 
 
 @contextlib.contextmanager
-def told_of_losses(together: Cluster | None, kept: str) -> Iterator[None]:
-    """Says in one line that another worker is lost; `kept` is what there is to go on from.
+def told_of_losses(together: Cluster | None, kept: Callable[[], str]) -> Iterator[None]:
+    """Says in one line that another worker is lost; `kept()` is what there is to go on from.
 
     Raises:
       WorkerLost: TensorFlow says that it hears no more of one, in whichever of its ways.
@@ -99,7 +99,7 @@ def told_of_losses(together: Cluster | None, kept: str) -> Iterator[None]:
     except Exception as error:
         if together is None or len(together.workers) < 2 or not _is_loss(error):
             raise
-        raise WorkerLost(f"{_lost(together, str(error))} is lost; {kept}: start all of them again") from error
+        raise WorkerLost(f"{_lost(together, str(error))} is lost; {kept()}: start all of them again") from error
 
 
 def _is_loss(error: Exception) -> bool:
