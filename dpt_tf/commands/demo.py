@@ -12,7 +12,7 @@ import sys
 import time
 
 from dpt_tf import config
-from dpt_tf.commands import training_data
+from dpt_tf.commands import folders, training_data
 from dpt_tf.system import locks, processor, quiet
 from dpt_tf.system.errors import UserError, say
 
@@ -55,8 +55,8 @@ QUICK = Scale(
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, help="the run; default runs/demo[-quick][-SEED]")
-    parser.add_argument("--data_dir", type=pathlib.Path, help="the people; default data/demo[-quick][-SEED]")
+    parser.add_argument("--workdir", type=folders.named, help="the run; default runs/demo[-quick][-SEED]")
+    parser.add_argument("--data_dir", type=folders.named, help="the people; default data/demo[-quick][-SEED]")
     parser.add_argument("--seed", type=int, default=0, help="of the people and of the networks")
     parser.add_argument(
         "--quick", action="store_true", help="a few people and steps, to see that all works; its pictures mean nothing"

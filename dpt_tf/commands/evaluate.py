@@ -11,7 +11,7 @@ import pathlib
 import sys
 from typing import Any
 
-from dpt_tf.commands import map_flags, score_flags
+from dpt_tf.commands import folders, map_flags, score_flags
 from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError, say
 
@@ -21,9 +21,11 @@ _FEW = 10  # pairs; of fewer one lucky one moves the mean, as `dpt prepare` says
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=_folder, help="the run's folder, or a shipped model")
-    parser.add_argument("--pictures", type=_folder, help="instead: a folder of generated pictures, SOURCE___TARGET.png")
-    parser.add_argument("--data_dir", type=_folder, help="a prepared data set")
+    parser.add_argument("--workdir", type=folders.named, help="the run's folder, or a shipped model")
+    parser.add_argument(
+        "--pictures", type=folders.named, help="instead: a folder of generated pictures, SOURCE___TARGET.png"
+    )
+    parser.add_argument("--data_dir", type=folders.named, help="a prepared data set")
     parser.add_argument("--dataset", help="instead of --data_dir: data/DATASET, for example deepfashion")
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="at most so many pairs, spread over the people")
@@ -31,18 +33,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     score_flags.add(parser)
     parser.add_argument(
         "--output",
-        type=_folder,
+        type=folders.named,
         help="folder of the report; default WORKDIR/evaluation (of a shipped model runs/NAME/evaluation), with what is "
         "unusual behind it",
     )
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
     map_flags.add(parser)
-
-
-def _folder(text: str) -> pathlib.Path:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("is empty; name a folder, or leave it out")
-    return pathlib.Path(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import errno
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -57,7 +58,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line rather than after a page of usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises what `guarded` prints."""
+        """Raises what `guarded` prints, of a word of pages its beginning."""
+        message = re.sub(r"\S{200,}", lambda word: f"{word[0][:40]}...", message)
         raise UserError(f"{self.prog}: {message}; {self.prog} --help lists the flags")
 
 

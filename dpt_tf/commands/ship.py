@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dpt_tf import shipped
-from dpt_tf.commands import training_data
+from dpt_tf.commands import folders, training_data
 from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError, say
 
@@ -23,10 +23,10 @@ MOST_BYTES = {"joint": 16 << 20, "pose": 8 << 20}  # of the weights, which a whe
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, required=True, help="the run's folder")
+    parser.add_argument("--workdir", type=folders.named, required=True, help="the run's folder")
     parser.add_argument("--name", default=shipped.DEFAULT, help="of the model (default %(default)s)")
-    parser.add_argument("--output", type=pathlib.Path, help="default: dpt_tf/shipped/NAME, to come with the package")
-    parser.add_argument("--data_dir", type=pathlib.Path, help="what it was trained on; default: where it lay then")
+    parser.add_argument("--output", type=folders.named, help="default: dpt_tf/shipped/NAME, to come with the package")
+    parser.add_argument("--data_dir", type=folders.named, help="what it was trained on; default: where it lay then")
     parser.add_argument(
         "--report",
         type=_labelled,

@@ -17,7 +17,7 @@ def refuse(*folders: pathlib.Path | None) -> None:
     """
     for folder in folders:
         for path in (folder, *folder.parents) if folder else ():
-            if path.exists() and not path.is_dir():
+            if (path.is_symlink() or path.exists()) and not path.is_dir():
                 raise UserError(f"{path}: a file stands in its place; name a folder to write to")
 
 
