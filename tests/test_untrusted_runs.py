@@ -165,6 +165,7 @@ def test_a_trained_run_without_its_hyper_parameters_is_given_none(copied, data_d
     line = refused(lambda: run.train(copied, data_dir, TINY.replace(batch_size=4, seed=5), ["joint"]))
     assert "has a trained joint stage and no hparams.json" in line and "put the file back" in line
     assert not (copied / "hparams.json").exists()
+    assert "put the file back" in refused(lambda: trained.load_generator(copied))
 
 
 def test_a_longer_stage_that_cooled_down_is_refused_by_its_cause(copied):

@@ -163,15 +163,9 @@ def _train_stage(
 def _compare(run_dir: pathlib.Path, hparams: HParams) -> None:
     """Refuses other hyper-parameters than those that stages of the run were trained with."""
     begun = [stage for stage in config.EVERY_STAGE if checkpoints.all_of(trained.folder(run_dir, stage))]
-    if not begun:
-        return
     there = trained.hparams_of(run_dir)
-    if there is None:
-        raise UserError(
-            f"{run_dir} has a trained {begun[-1]} stage and no hparams.json, so nobody can say whether these are its "
-            "hyper-parameters; put the file back (a copy of its numbers is in evaluation/report.json, once the run was "
-            "scored), or use another --workdir"
-        )
+    if not begun or there is None:
+        return
     theirs, ours = dataclasses.asdict(there), dataclasses.asdict(hparams)
     may_change = _LENGTHS - {"epochs", *(f"{stage}_steps" for stage in begun)} if hparams.cooldown else _LENGTHS
     differ = [name for name in ours if ours[name] != theirs[name] and name not in may_change]

@@ -113,11 +113,17 @@ def hparams_of(run_dir: pathlib.Path) -> HParams | None:
     """What a run wrote down as its hyper-parameters; None where there is no run.
 
     Raises:
-      UserError: the file is damaged, or another version's.
+      UserError: the file is damaged, or another version's, or it is gone and trained stages are there.
     """
     try:
         return config.load(run_dir / "hparams.json")
     except FileNotFoundError:
+        if begun := [stage for stage in config.EVERY_STAGE if checkpoints.all_of(folder(run_dir, stage))]:
+            raise UserError(
+                f"{run_dir} has a trained {begun[-1]} stage and no hparams.json, and nobody can say what its numbers "
+                "were; put the file back (once the run was scored they are in evaluation/report.json, too), or use "
+                "another --workdir"
+            ) from None
         return None
     except ValueError as error:
         raise UserError(str(error)) from None
