@@ -231,3 +231,14 @@ def test_whatever_stands_in_a_file_of_ours_it_is_read_or_refused(tmp_path, read,
 @given(data=FILES)
 def test_whatever_stands_in_a_file_of_ours_for_long(tmp_path, read, data):
     read(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    "flags", [["demo", "--workdir=file"], ["demo", "--data_dir=file/x"], ["train", "--workdir=file"]]
+)
+def test_a_file_in_a_folders_place_is_told_before_people_are_made(tmp_path, monkeypatch, capsys, flags):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert guarded(lambda: dispatch(flags)) == 2
+    assert capsys.readouterr().err == "file: a file stands in its place; name a folder to write to\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
