@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import errno
 import math
+import os
 import pathlib
 import signal
 import sys
@@ -20,7 +21,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from dpt_tf.system.errors import Interrupted, TrainingError
-from dpt_tf.training import checkpoints, stages, summaries, workers
+from dpt_tf.training import checkpoints, stages, summaries
 
 Batches = Callable[[int], tf.data.Dataset]  # k -> batches from batch k on
 Say = Callable[[str], None]
@@ -48,12 +49,8 @@ class Schedule:
 
 
 def strategy() -> tf.distribute.Strategy:
-    """One replica on each visible device; several workers where TF_CONFIG names them.
-
-    Raises:
-      UserError: TF_CONFIG cannot be used.
-    """
-    if workers.cluster():
+    """One replica on each visible device; several workers where TF_CONFIG names them."""
+    if os.environ.get("TF_CONFIG"):
         return tf.distribute.MultiWorkerMirroredStrategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:
@@ -107,8 +104,7 @@ def fit(
         mininterval=0.5 if sys.stderr.isatty() else 20,
         disable=not chief,
     )
-    diary = _Diary(stage, stage_dir, schedule, batches, chief)
-    with keeper.others(), progress, keeper.disk(), diary, _signals(say) as arrived:
+    with progress, keeper.disk(), _Diary(stage, stage_dir, schedule, batches, chief) as diary, _signals(say) as arrived:
         for step in range(start + 1, steps + 1):
             terms = {name: float(value) for name, value in train_step(*next(data)).items()}
             keeper.check(step, terms)
@@ -184,17 +180,6 @@ class _Keeper:
                 f"cannot write to {self._folder.parent}: no space left on the disk; the checkpoints there are intact "
                 f"(the last is of step {self._saved_step}): free some space and run the same command again"
             ) from error
-
-    @contextlib.contextmanager
-    def others(self) -> Iterator[None]:
-        """Says in one line that another worker is lost."""
-
-        def kept() -> str:
-            there = checkpoints.all_of(self._folder)
-            return f"the checkpoints in {self._folder} are whole" if there else "there is no checkpoint yet"
-
-        with workers.told_of_losses(workers.cluster(), kept):
-            yield
 
     def _kept(self) -> str:
         there = checkpoints.all_of(self._folder)
