@@ -247,4 +247,5 @@ def test_the_page_ends_in_seconds_however_many_clicks_wait(tmp_path):
             opened.sendall(b"GET /gradio_api/queue/data?session_hash=s7 HTTP/1.1\r\nHost: x\r\n\r\n")
             began = time.monotonic()
     assert time.monotonic() - began < 5
-    assert log.read_text().splitlines() == ["POST /gradio_api/run/predict: there is no such event"]
+    said = log.read_text(encoding="utf-8")  # TensorFlow's greetings before it
+    assert said.splitlines()[-1] == "POST /gradio_api/run/predict: there is no such event" and "Traceback" not in said
