@@ -47,23 +47,29 @@ class Sources:
             tuple(framing.within(one, composition.LARGEST, is_map=k == 1) for k, one in enumerate(each))
             for each in known
         ]
+        if len(known) > 1 and surface is None:
+            raise UserError("an export paints from one photo; several need the run it was made of")
         first = of_source(*(one[None] for one in within[0]))
         self._each: list[Mapping[str, Any]] = [first]
-        self._observed = [_shown(first, within[0][1])]
-        self._behind = _Behind(first, within[0][0])
         self.doubts: list[str] = []
         self._whose: np.ndarray | None = None
+        self.texture, self.observed = (first[name][0].numpy() for name in ("texture", "observed"))
+        if surface is not None and len(known) > 1:
+            self._join(of_source, surface, within)
+
+    def _join(self, of_source, surface, within):
+        """Of several photos, the first of which is known: all of them together."""
+        first = self._each[0]
+        self._observed = [_shown(first, within[0][1])]
+        self._behind = _Behind(first, within[0][0])
         for number, (photo, iuv, coverage) in enumerate(within[1:], 2):
             self._add(of_source, photo, iuv, coverage, number)
-        self.texture, self.observed = (self._each[0][name][0].numpy() for name in ("texture", "observed"))
-        if len(known) > 1:
-            if surface is None:
-                raise UserError("an export paints from one photo; several need the run it was made of")
-            merged = several.merge(self._observed)
-            whole = surface(tf.constant(merged.texture[None]), tf.constant(merged.observed[None]))
-            self.texture, self.observed = whole["texture"][0].numpy(), whole["observed"][0].numpy()
-            self._each = [dict(each) | dict(whole) | self._behind.backdrops() for each in self._each]
-            self._whose = merged.photo
+        merged = several.merge(self._observed)
+        whole = surface(tf.constant(merged.texture[None]), tf.constant(merged.observed[None]))
+        self.texture, self.observed = whole["texture"][0].numpy(), whole["observed"][0].numpy()
+        of_all = dict(whole) | self._behind.backdrops()
+        self._each = [dict(each) | of_all for each in self._each]
+        self._whose = merged.photo
 
     def _add(self, of_source, photo, iuv, coverage, number):
         there = of_source(photo[None], iuv[None], coverage[None])
