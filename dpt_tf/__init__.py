@@ -22,6 +22,9 @@ _MODULES = (
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("load", "pose"):
+        quiet = importlib.import_module("dpt_tf.system.quiet")
+        quiet.start_tensorflow()  # before anything imports it with its greetings
     if name == "load":
         return importlib.import_module("dpt_tf.transfer.painter").load
     if name == "pose":

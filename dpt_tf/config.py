@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Container, Sequence
 from typing import Any
 
+from dpt_tf import bounds
 from dpt_tf.system import atomic, files
 
 STAGES = ("predictive", "inpainting", "joint")
@@ -19,7 +20,7 @@ POSES = ("densepose", "densepose_onehot", "segmentation", "mask", "keypoints")
 BLOCKS = ("predictive", "refinement", "warping", "full")
 BLENDINGS = ("residual", "layers")
 PRECISIONS = ("float32", "bfloat16")
-LARGEST_SEED = 2**32 - 1  # of NumPy
+LARGEST_SEED = bounds.LARGEST_SEED
 # What decides on the shapes of a generator's weights. Not `image_size`: whatever looks at pictures is convolutional.
 NETWORKS = (
     *("atlas_size", "source_pose", "target_pose", "blocks", "width", "residuals", "coder_width", "context_size"),
@@ -99,27 +100,18 @@ class HParams:
         Raises:
           ValueError: names the hyper-parameter, its value and what it may be.
         """
+        for field in dataclasses.fields(self):
+            assert isinstance(field.type, type)
+            if fault := bounds.fault(field.name, field.type, getattr(self, field.name)):
+                raise ValueError(fault)
         choices = {"source_pose": POSES, "target_pose": POSES, "blocks": BLOCKS}
         choices |= {"blending": BLENDINGS, "mixed_precision": PRECISIONS}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it can be one of {', '.join(allowed)}")
-        for name, multiple in (("image_size", 16), ("atlas_size", 16)):
-            value = getattr(self, name)
-            if value < 2 * multiple or value % multiple:
-                raise ValueError(f"{name} is {value}; it must be a multiple of {multiple}, at least {2 * multiple}")
-        for name in ("palette", "surface_prior", "augment"):
-            if getattr(self, name) not in (0, 1):
-                raise ValueError(f"{name} is {getattr(self, name)}; it is 1, or 0 as in the paper")
-        if self.seed > LARGEST_SEED:
-            raise ValueError(f"seed is {self.seed}; the largest is {LARGEST_SEED}")
-        if self.cooldown > 1:
-            raise ValueError(f"cooldown is {self.cooldown}; it is a share of a stage, at most 1")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type in (int, float) and not (value > 0 or (value == 0 and field.name in _MAY_BE_ZERO)):
-                least = "0 or more" if field.name in _MAY_BE_ZERO else "above 0"
-                raise ValueError(f"{field.name} is {value}; it must be {least}")
+
+        if self.blending == "layers" and self.blocks not in ("warping", "full"):
+            raise ValueError(f"blending is 'layers' with blocks={self.blocks}; it takes blocks=warping or blocks=full")
 
     def replace(self, **changes: Any) -> "HParams":
         """The same hyper-parameters but for `changes`."""
@@ -149,8 +141,17 @@ class HParams:
         return needed
 
     def stage_steps(self, stage: str, steps_per_epoch: int) -> int:
-        """How many optimiser steps `stage` lasts on a data set of `steps_per_epoch`."""
-        return getattr(self, f"{stage}_steps") or self.epochs * steps_per_epoch
+        """How many optimiser steps `stage` lasts on a data set of `steps_per_epoch`.
+
+        Raises:
+          ValueError: more than a checkpoint's name has digits for.
+        """
+        steps = getattr(self, f"{stage}_steps") or self.epochs * steps_per_epoch
+        if steps > bounds.MOST_STEPS:
+            raise ValueError(
+                f"epochs is {self.epochs}, of {steps_per_epoch} steps each; a stage lasts {bounds.MOST_STEPS} at most"
+            )
+        return steps
 
     def keypoints_needed(self) -> bool:
         """Whether a conditioning of these hyper-parameters reads keypoints."""
@@ -160,14 +161,6 @@ class HParams:
         """Writes them as JSON, whole or not at all."""
         atomic.write_json(path, dataclasses.asdict(self))
 
-
-# Fields that may be 0; every other number must be positive.
-_MAY_BE_ZERO = frozenset(
-    {"residuals", "blending_residuals", "l1_weight", "perceptual_weight", "style_weight", "gan_weight"}
-    | {"beta_1", "beta_2", "cooldown", "predictive_steps", "inpainting_steps", "joint_steps", "pose_steps", "seed"}
-    | {"palette", "surface_prior", "augment", "ssim_weight", "predicted_weight", "matte_weight"}
-    | {"coordinates_weight", "person_weight", "head_weight", "facing_weight"}
-)
 
 _LAYERS: dict[str, Any] = {
     "palette": 1,
@@ -256,7 +249,7 @@ def override(hparams: HParams, text: str) -> HParams:
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         key, equals, value = part.partition("=")
         if not equals:
-            raise ValueError(f"--hparams wants key=value, got {part!r}")
+            raise ValueError(f"--hparams wants key=value, got {bounds.shown(part)}")
         if key not in types:
             raise ValueError(f"no such hyper-parameter: {key}; have {', '.join(sorted(types))}")
         kind = types[key]
@@ -264,7 +257,8 @@ def override(hparams: HParams, text: str) -> HParams:
         try:
             changes[key] = kind(value)
         except ValueError:
-            raise ValueError(f"hyper-parameter {key} wants {kind.__name__}, got {value!r}") from None
+            wants = f"hyper-parameter {key} wants {kind.__name__}, got {bounds.shown(value)}"
+            raise ValueError(wants) from None
     return hparams.replace(**changes)
 
 
@@ -276,9 +270,10 @@ def load(path: pathlib.Path) -> HParams:
       FileNotFoundError: there is none.
     """
     try:
-        values = files.read_json(path)
-        return HParams(**values)
+        return HParams(**files.read_facts(path))
     except (ValueError, TypeError) as error:
+        # TypeError: a name of which there is no field.
         raise ValueError(
-            f"{path} does not hold hyper-parameters of this version ({error}); train the run anew"
+            f"{path} does not hold hyper-parameters of this version ({error}); put the file back as the run wrote it, "
+            "or train the run anew"
         ) from None

@@ -1,7 +1,5 @@
 """`--init`: a run that begins with trained weights, of a shipped model or of another run."""
 
-import pathlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +8,7 @@ from test_train_command import command, kill_at, mistaken, run
 from toy import TINY, make_item
 
 from dpt_tf import config
+from dpt_tf.commands import train
 from dpt_tf.data import records
 from dpt_tf.shipped import fitting, weights
 from dpt_tf.system.errors import UserError
@@ -80,7 +79,7 @@ def test_every_hyper_parameter_that_a_generator_is_built_from_is_compared():
             return getattr(LAYERS, name)
 
     networks.generator_of(Recorder())
-    assert read - {"image_size"} == set(config.NETWORKS)
+    assert read - {"image_size", "inpaints"} == set(config.NETWORKS)  # which asks for `blocks` itself
 
 
 def test_an_init_that_does_not_fit_is_one_line_before_anything_starts(tmp_path, monkeypatch, capsys, made):
@@ -98,17 +97,9 @@ def test_an_init_that_does_not_fit_is_one_line_before_anything_starts(tmp_path, 
     assert not (tmp_path / "run").exists()
 
 
-def test_without_a_preset_the_networks_and_losses_are_those_of_the_weights(monkeypatch, tmp_path):
-    from absl import flags as absl_flags
-    from absl.testing import flagsaver
-
-    monkeypatch.syspath_prepend(str(pathlib.Path(__file__).resolve().parents[1]))
-    import train
-
+def test_without_a_preset_the_networks_and_losses_are_those_of_the_weights():
     theirs = fitting.hparams_of("people")
-    with flagsaver.flagsaver():
-        absl_flags.FLAGS.unparse_flags()
-        ours = train._parse(["train.py", "--init=people", "--hparams=joint_steps=9"])
+    ours = train._hparams(train._parse(["--init=people", "--hparams=joint_steps=9"]))
     assert ours == config.beginning_with(theirs).replace(joint_steps=9)
     assert ours.image_size == theirs.image_size and not config.unlike(ours, theirs)
 

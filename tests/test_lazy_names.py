@@ -1,6 +1,7 @@
 """Packages whose names resolve when they are first used: all of them do, and importing the package loads nothing."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import sys
 import pytest
 
 import dpt_tf
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 ASK = """
 import importlib, json, sys
@@ -47,3 +50,10 @@ def test_every_name_of_the_library_itself_resolves(asked):
 def test_a_name_that_is_none_is_an_attribute_error():
     with pytest.raises(AttributeError, match=r"module 'dpt_tf.models' has no attribute 'painting'"):
         dpt_tf.models.painting  # noqa: B018
+
+
+def test_nobody_who_loads_a_model_reads_tensorflows_greetings(tmp_path):
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | {"PYTHONPATH": str(ROOT)}
+    code = "import dpt_tf; dpt_tf.load; dpt_tf.pose"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -16,8 +16,11 @@ import sys
 
 from absl import logging as absl_logging
 
-from dpt_tf.system import atomic
+from dpt_tf import config
+from dpt_tf.system import atomic, locks
 from dpt_tf.system.errors import UserError, say
+
+_MOST_WORKERS, _MOST_ITEMS = 256, 2**31 - 1
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -93,14 +96,23 @@ def _check(args: argparse.Namespace) -> None:
         )
     if "://" in args.manual_dir:
         raise UserError(f"{args.manual_dir}: pictures are read as files; mount it and give --manual_dir the folder")
+    for flag, folder in (("manual_dir", args.manual_dir), ("data_dir", args.data_dir)):
+        if not folder.strip():
+            raise UserError(f"--{flag} is empty; name a folder")
     if not pathlib.Path(args.manual_dir).is_dir():
         raise UserError(f"{args.manual_dir}: no such folder; give --manual_dir the folder of the pictures")
+    if not any(pathlib.Path(args.manual_dir).iterdir()):
+        raise UserError(f"{args.manual_dir}: an empty folder; give --manual_dir the folder of the pictures")
+    if "://" not in args.data_dir:
+        locks.refuse(pathlib.Path(args.data_dir))
     if args.size < 16 or args.size > 4096:
         raise UserError(f"--size={args.size}: give 16 to 4096 pixels")
-    if args.workers < 1:
-        raise UserError(f"--workers={args.workers}: give 1 or more")
-    if args.max_items is not None and args.max_items < 1:
-        raise UserError(f"--max_items={args.max_items}: give 1 or more")
+    if not 0 <= args.seed <= config.LARGEST_SEED:
+        raise UserError(f"--seed={args.seed}: give a whole number from 0 to {config.LARGEST_SEED}")
+    if not 1 <= args.workers <= _MOST_WORKERS:
+        raise UserError(f"--workers={args.workers}: give 1 or more, {_MOST_WORKERS} at most")
+    if args.max_items is not None and not 1 <= args.max_items <= _MOST_ITEMS:
+        raise UserError(f"--max_items={args.max_items}: give 1 or more, {_MOST_ITEMS} at most")
     if importlib.util.find_spec("apache_beam") is None:
         raise UserError("building a collection needs Apache Beam: pip install 'dpt_tf[data]'")
 

@@ -12,8 +12,8 @@ import sys
 import time
 
 from dpt_tf import config
-from dpt_tf.commands import training_data
-from dpt_tf.system import processor, quiet
+from dpt_tf.commands import folders, training_data
+from dpt_tf.system import locks, processor, quiet
 from dpt_tf.system.errors import UserError, say
 
 EXAMPLES = "examples"
@@ -55,8 +55,8 @@ QUICK = Scale(
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, help="the run; default runs/demo[-quick][-SEED]")
-    parser.add_argument("--data_dir", type=pathlib.Path, help="the people; default data/demo[-quick][-SEED]")
+    parser.add_argument("--workdir", type=folders.named, help="the run; default runs/demo[-quick][-SEED]")
+    parser.add_argument("--data_dir", type=folders.named, help="the people; default data/demo[-quick][-SEED]")
     parser.add_argument("--seed", type=int, default=0, help="of the people and of the networks")
     parser.add_argument(
         "--quick", action="store_true", help="a few people and steps, to see that all works; its pictures mean nothing"
@@ -66,12 +66,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Data, the three stages, the table and the sheet, files to try; goes on where an earlier call was stopped."""
     training_data.check_synthetic()
+    if not 0 <= args.seed <= config.LARGEST_SEED:
+        raise UserError(f"--seed={args.seed}: give a whole number from 0 to {config.LARGEST_SEED}")
     scale, name = (QUICK, "demo-quick") if args.quick else (FULL, "demo")
     name += f"-{args.seed}" if args.seed else ""
     workdir, data_dir = args.workdir or pathlib.Path("runs", name), args.data_dir or pathlib.Path("data", name)
-    for flag, folder in (("workdir", workdir), ("data_dir", data_dir)):
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"--{flag}={folder} is a file; name a folder to write to")
+    locks.refuse(workdir, data_dir)  # before people are made for nothing
     quiet.start_tensorflow()
     from dpt_tf.commands import evaluate
     from dpt_tf.synthetic import examples

@@ -8,20 +8,26 @@ import argparse
 import dataclasses
 import math
 import pathlib
+import re
+import sys
 from typing import Any
 
-from dpt_tf.commands import map_flags, score_flags
-from dpt_tf.system import atomic, quiet
+from dpt_tf import config
+from dpt_tf.commands import folders, map_flags, score_flags
+from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError, say
 
 _BATCH = 8
+_FEW = 10  # pairs; of fewer one lucky one moves the mean, as `dpt prepare` says, too
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=_folder, help="the run's folder, or a shipped model")
-    parser.add_argument("--pictures", type=_folder, help="instead: a folder of generated pictures, SOURCE___TARGET.png")
-    parser.add_argument("--data_dir", type=_folder, help="a prepared data set")
+    parser.add_argument("--workdir", type=folders.named, help="the run's folder, or a shipped model")
+    parser.add_argument(
+        "--pictures", type=folders.named, help="instead: a folder of generated pictures, SOURCE___TARGET.png"
+    )
+    parser.add_argument("--data_dir", type=folders.named, help="a prepared data set")
     parser.add_argument("--dataset", help="instead of --data_dir: data/DATASET, for example deepfashion")
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, help="at most so many pairs, spread over the people")
@@ -29,18 +35,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     score_flags.add(parser)
     parser.add_argument(
         "--output",
-        type=_folder,
+        type=folders.named,
         help="folder of the report; default WORKDIR/evaluation (of a shipped model runs/NAME/evaluation), with what is "
         "unusual behind it",
     )
     parser.add_argument("--save_pictures", action="store_true", help="also write every result to OUTPUT/pictures")
     map_flags.add(parser)
-
-
-def _folder(text: str) -> pathlib.Path:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("is empty; name a folder, or leave it out")
-    return pathlib.Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,14 +53,17 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("dpt evaluate: give --data_dir=DIR or --dataset=NAME, one of them")
     if args.limit is not None and args.limit < 1:
         raise UserError(f"--limit={args.limit}: give 1 or more")
-    if args.seed < 0:
-        raise UserError(f"--seed={args.seed}: give 0 or more")
+    if not 0 <= args.seed <= config.LARGEST_SEED:
+        raise UserError(f"--seed={args.seed}: give 0 or more, {config.LARGEST_SEED} at most")
+    if not re.fullmatch(r"\w[\w-]*", args.split):
+        raise UserError(f"--split={args.split}: give the name of a split, such as test or train")
     if args.pictures and args.output and args.output.resolve().is_relative_to(args.pictures.resolve()):
         raise UserError(
             f"--output={args.output} is in the folder of pictures, and sheets are no results; put it elsewhere"
         )
     if args.pictures is not None and args.save_pictures:
         raise UserError("--save_pictures would copy the pictures that --pictures names; leave it out")
+    locks.refuse(args.output)
     quiet.start_tensorflow()
     evaluate(
         args.workdir,
@@ -97,10 +100,9 @@ def evaluate(
     With a data set of the same people in a larger size, `larger`, the shipped model stands beside the run.
     """
     quiet.start_tensorflow()
-    from dpt_tf import config, shipped
+    from dpt_tf import shipped
     from dpt_tf.data import fingerprint, read, records
     from dpt_tf.evaluation import digests, places, ready_pictures, real_set, score_set, scoring, side_by_side
-    from dpt_tf.system import locks
     from dpt_tf.training import trained
 
     networks = networks or score_set.Networks()
@@ -166,10 +168,17 @@ def _write(report, facts: dict[str, Any], shown: dict[str, list], output: pathli
     text = f"{title}\n({notes})\n\n{report.markdown()}\n"
     text += "".join(f"{name}: {label}\n" for name, label in facts["networks"].items())
     facts |= {"pairs": report.pairs, "scores": _for_json(report.table), "left_out": report.left_out}
+    few = ""
+    if report.pairs < _FEW:
+        many = f"{report.pairs} pairs" if report.pairs > 1 else "1 pair"
+        few = f"{many}: scores of fewer than {_FEW} mean little; hold out more (dpt prepare --hold_out=), or add photos"
+        text += f"\n{few}\n"
     facts["shown"] = {kind: [[case.name, case.score] for case in cases] for kind, cases in shown.items()}
     atomic.write_text(output / "report.md", text)
     atomic.write_json(output / "report.json", facts)
     print(f"\n{text}")
+    if few:
+        print(few, file=sys.stderr)
     say(f"contact sheet: {output / 'sheet.png'} (best, median and worst by {_main(report)})")
     say(f"report:        {output / 'report.json'}, every pair's scores in {output / 'pairs.csv'}")
 

@@ -9,11 +9,12 @@ import dataclasses
 import pathlib
 
 from dpt_tf import config
-from dpt_tf.commands import score_flags, training_data
+from dpt_tf.commands import folders, score_flags, training_data
 from dpt_tf.config import HParams
 from dpt_tf.experiments import tables
-from dpt_tf.system import quiet
+from dpt_tf.system import locks, quiet
 from dpt_tf.system.errors import UserError, say
+from dpt_tf.training import memory
 
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc")
 
@@ -26,11 +27,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", default="", help="only these, by number from 1 or by name: 1,3 or mask,keypoints")
     parser.add_argument("--seeds", default="0", help="train every row once with each: 0,1,2")
     parser.add_argument("--dataset", choices=DATASETS, help="default: deepfashion in Table 1, mvc in 8, else synthetic")
-    parser.add_argument("--data_dir", type=pathlib.Path, help="the prepared data set; synthetic: where to keep it")
+    parser.add_argument("--data_dir", type=folders.named, help="the prepared data set; synthetic: where to keep it")
     parser.add_argument("--preset", default="paper", help="the hyper-parameters to begin with: paper or small")
     parser.add_argument("--hparams", default="", help="single hyper-parameters of all rows: key=value,key=value")
     parser.add_argument(
-        "--workdir", type=pathlib.Path, help="folder of the runs and the report; default runs/tableN, runs/beyond"
+        "--workdir", type=folders.named, help="folder of the runs and the report; default runs/tableN, runs/beyond"
     )
     parser.add_argument(
         "--beside", default="", help="folders of other tables on the same data: equal rows are not trained again"
@@ -48,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
     if args.limit is not None and args.limit < 1:
         raise UserError(f"--limit={args.limit}: give 1 or more")
     dataset = args.dataset or table.dataset
+    workdir = args.workdir or _usual_workdir(table)
+    locks.refuse(workdir, args.data_dir)
+    memory.refuse(base, base.stages())
     data_dir = training_data.find(dataset, args.data_dir, base.image_size)
     quiet.start_tensorflow()
     from dpt_tf.experiments import experiment, tabulate
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         rows=rows,
         seeds=seeds,
         base=base,
-        workdir=args.workdir or _usual_workdir(table),
+        workdir=workdir,
         data_dir=data_dir,
         dataset=dataset,
         limit=args.limit,

@@ -1,17 +1,17 @@
 """`dpt export`: a trained run -> the next version of a model that TensorFlow Serving, or any TensorFlow, loads."""
 
 import argparse
-import pathlib
 
+from dpt_tf.commands import folders
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import say
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, required=True, help="the run's folder, or a shipped model")
+    parser.add_argument("--workdir", type=folders.named, required=True, help="the run's folder, or a shipped model")
     parser.add_argument(
-        "--export_dir", type=pathlib.Path, required=True, help="holds the model's versions, for example models/dpt"
+        "--export_dir", type=folders.named, required=True, help="holds the model's versions, for example models/dpt"
     )
     parser.add_argument("--version", type=int, help="a whole number from 1; default: one more than the highest there")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """The `dpt` command: finds the verb, runs it, and says in one line what a user can do about an error.
 
 Exit codes: 0 done; 1 the machine failed (disk full), training broke down, or the verb's own answer is no; 2 the user
-can repair it; 130 or 143 stopped by a signal.
+can repair it; 75 another worker of a training was lost, start all of them again; 130 or 143 stopped by a signal.
 """
 
 import argparse
@@ -9,16 +9,20 @@ import errno
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from dpt_tf.system.errors import Interrupted, TrainingError, UserError, one_line
+from dpt_tf.system.errors import Interrupted, TrainingError, UserError, WorkerLost, one_line
+
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 
 VERBS = {
     "demo": "from nothing to people painted in new poses: data, training, scores and a sheet of pictures",
     "prepare": "photos with their IUV files -> a prepared data set to train on",
     "build": "DeepFashion or MVC -> a prepared data set to train on",
+    "train": "a prepared data set -> a run; train.py in the checkout is the same",
     "inspect": "what is this file? form, order, parts, people, faults",
     "pose": "photos or a video -> DensePose maps, to paint from, to paint in, to train on",
     "transfer": "paint the person of a photo in other poses",
@@ -43,6 +47,8 @@ def dispatch(argv: Sequence[str]) -> int:
     if verb not in VERBS:
         raise UserError(f"dpt: no such verb: {verb}; have {', '.join(VERBS)}")
     module = importlib.import_module(f"dpt_tf.commands.{verb}")
+    if hasattr(module, "main"):  # it reads its flags itself
+        return module.main(rest)
     parser = _Parser(prog=f"dpt {verb}", description=VERBS[verb], allow_abbrev=False)
     module.add_flags(parser)
     return module.run(parser.parse_args(rest))
@@ -52,7 +58,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line rather than after a page of usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises what `guarded` prints."""
+        """Raises what `guarded` prints, of a word of pages its beginning."""
+        message = re.sub(r"\S{200,}", lambda word: f"{word[0][:40]}...", message)
         raise UserError(f"{self.prog}: {message}; {self.prog} --help lists the flags")
 
 
@@ -73,6 +80,8 @@ def guarded(run: Callable[[], int]) -> int:
         return _say("interrupted", 130)
     except UserError as error:
         return _say("\n".join(one_line(str(line)) for line in error.args), 2)
+    except WorkerLost as error:
+        _leave(_say(one_line(str(error)), TRY_AGAIN))
     except TrainingError as error:
         return _say(one_line(str(error)), 1)
     except Interrupted as stopped:
@@ -106,6 +115,13 @@ def _spell_out() -> None:
     """A letter that stdout's encoding has not (a file's name in a Windows pipe) is spelt out, as stderr does it."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends at once: TensorFlow, on its way out, would wait for the lost worker and then complain."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _say(text: str, code: int) -> int:

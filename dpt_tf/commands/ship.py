@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from dpt_tf import shipped
-from dpt_tf.commands import training_data
-from dpt_tf.system import atomic, quiet
+from dpt_tf.commands import folders, training_data
+from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError, say
 
 MOST_BYTES = {"joint": 16 << 20, "pose": 8 << 20}  # of the weights, which a wheel has to carry
@@ -23,10 +23,10 @@ MOST_BYTES = {"joint": 16 << 20, "pose": 8 << 20}  # of the weights, which a whe
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("--workdir", type=pathlib.Path, required=True, help="the run's folder")
+    parser.add_argument("--workdir", type=folders.named, required=True, help="the run's folder")
     parser.add_argument("--name", default=shipped.DEFAULT, help="of the model (default %(default)s)")
-    parser.add_argument("--output", type=pathlib.Path, help="default: dpt_tf/shipped/NAME, to come with the package")
-    parser.add_argument("--data_dir", type=pathlib.Path, help="what it was trained on; default: where it lay then")
+    parser.add_argument("--output", type=folders.named, help="default: dpt_tf/shipped/NAME, to come with the package")
+    parser.add_argument("--data_dir", type=folders.named, help="what it was trained on; default: where it lay then")
     parser.add_argument(
         "--report",
         type=_labelled,
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if not re.fullmatch("[a-z][a-z0-9_]*", args.name):
         raise UserError(f"--name={args.name}: give small letters, digits and _, beginning with a letter")
     training_data.check_synthetic()
+    locks.refuse(args.workdir, args.output)
     quiet.start_tensorflow()
     from dpt_tf.evaluation import card, digests
     from dpt_tf.shipped import weights
@@ -59,9 +60,10 @@ def run(args: argparse.Namespace) -> int:
     stage = "pose" if maps else "joint"
     network, hparams, facts = (trained.load_fcn if maps else trained.load_generator)(args.workdir)
     noted = trained.provenance(args.workdir, stage)
-    if not noted:
+    if lacking := {"dataset", "data_dir", "data", "vgg"} - noted.keys():
         raise UserError(
-            f"{args.workdir} wrote no provenance of its {stage} stage; train it with this version of dpt_tf"
+            f"{args.workdir} wrote no provenance of its {stage} stage ({', '.join(sorted(lacking))} is missing); train "
+            "it with this version of dpt_tf"
         )
     made = card.facts(
         args.name,

@@ -168,7 +168,7 @@ def _command(hparams: config.HParams, provenance: Mapping[str, Any], stage: str)
 def _scores(path: pathlib.Path, weights: str) -> dict[str, Any]:
     """A report's table and what it is of."""
     try:
-        report = files.read_json(path)
+        report = files.read_facts(path)
         scored, table = report["digests"].get("weights"), {}
         for row, scores in report["scores"].items():  # a text says why there is no number
             table[row] = {name: value for name, value in scores.items() if not isinstance(value, str)}

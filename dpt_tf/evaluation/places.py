@@ -67,7 +67,7 @@ def refuse_another(output: pathlib.Path, facts: dict[str, Any]) -> None:
 def _scored(folder: pathlib.Path) -> dict[str, str]:
     """Digest of the data set, split and protocols of the report in a folder; what is not known is left out."""
     try:
-        report = files.read_json(folder / "report.json")
+        report = files.read_facts(folder / "report.json")
         found = {"data": report["digests"].get("data"), **{key: report.get(key) for key in _NAMED}}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -109,6 +109,11 @@ def _compare(plan: Plan) -> None:
     path = plan.workdir / "experiment.json"
     theirs = tabulate.read(path)
     begun = any(checkpoints.all_of(path) for path in plan.workdir.glob("*/*/checkpoints"))
+    if theirs is None and begun:
+        raise UserError(
+            f"{plan.workdir} has trained runs and no experiment.json that says of what; put the file back, or use "
+            "another --workdir"
+        )
     if theirs is not None and begun:
         theirs = _of_an_earlier_version() | theirs
         differ = [key for key in ours if theirs.get(key) != ours[key]]
@@ -136,7 +141,7 @@ def beside(plan: Plan, folder: pathlib.Path) -> Plan:
       UserError: there is none, or it was made on other data or with other hyper-parameters.
     """
     found = tabulate.read(folder / "experiment.json")
-    if found is None or found.get("table") not in tables.TABLES:
+    if found is None or found.get("table") not in tuple(tables.TABLES):
         raise UserError(f"--beside={folder}: no experiment is there; give the --workdir of an earlier dpt experiment")
     table = tables.TABLES[found["table"]]
     other = dataclasses.replace(plan, table=table, rows=table.rows, workdir=folder, beside=())
@@ -165,7 +170,7 @@ def _is_finished(one: Run, facts: dict[str, Any]) -> bool:
     report = tabulate.read(one.folder / "report.json")
     if report is None or any(report.get(key) != value for key, value in facts.items()):
         return False
-    return gallery.is_there(one.folder, facts["pairs"], one.shows_textures)
+    return tabulate.is_whole(report) and gallery.is_there(one.folder, facts["pairs"], one.shows_textures)
 
 
 def _train(one: Run, pace: Pace, say: Callable[[str], None]) -> None:

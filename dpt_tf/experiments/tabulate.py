@@ -14,10 +14,17 @@ _PAPER_SCORES = ("SSIM", "MS-SSIM", "IS", "DS")
 def read(path: pathlib.Path) -> dict[str, Any] | None:
     """A report or an experiment as JSON; None where there is nothing, or nothing that can be read."""
     try:
-        found = files.read_json(path)
+        return files.read_facts(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+
+
+def is_whole(report: dict[str, Any]) -> bool:
+    """Whether a run's report has all that `compose` reads."""
+    tables = [report.get(name) for name in ("scores", "steps", "costs")]
+    if not all(isinstance(table, dict) for table in tables):
+        return False
+    return all(type(score) in (int, float, str) for score in report["scores"].values())
 
 
 def compose(table: Table, reports: Sequence[dict[str, Any]], facts: dict[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import pathlib
 import shutil
 from collections.abc import Callable
 
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, locks
 from dpt_tf.system.errors import UserError
 
 _ASIDE = "export"
+_MOST = 2**63 - 1  # a server counts versions in 64 bits
 
 
 def all_of(folder: pathlib.Path) -> list[int]:
@@ -30,10 +31,13 @@ def refuse(folder: pathlib.Path, version: int | None) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a folder for the versions of the model")
+    locks.refuse(folder)
     if (folder / "saved_model.pb").exists():
         raise UserError(f"{folder} is a SavedModel itself; give the folder above it, which holds its versions")
-    if version is not None and version < 1:
-        raise UserError(f"--version={version}: versions count from 1")
+    if version is not None and not 1 <= version <= _MOST:
+        raise UserError(f"--version={version}: versions count from 1 to {_MOST}")
+    if version is None and max(all_of(folder), default=0) >= _MOST:
+        raise UserError(f"{folder} holds version {max(all_of(folder))}, after which there is none; give --version")
     if version in all_of(folder):
         raise _taken(folder, version)
 

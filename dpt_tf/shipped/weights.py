@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dpt_tf import config
+from dpt_tf import bounds, config
 from dpt_tf.shipped import CARD, HPARAMS, WEIGHTS
 from dpt_tf.system import atomic, files
 from dpt_tf.system.errors import UserError
@@ -89,7 +89,7 @@ def read(folder: pathlib.Path) -> Model:
     card = read_card(folder)
     path = folder / HPARAMS
     try:
-        hparams, values = config.load(path), files.read_json(path)
+        hparams, values = config.load(path), files.read_facts(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({_reason(error)}); {_ANEW}") from None
     path = folder / WEIGHTS
@@ -111,7 +111,7 @@ def read_card(folder: pathlib.Path) -> dict[str, Any]:
     """
     path = folder / CARD
     try:
-        card = files.read_json(path)
+        card = files.read_facts(path)
         version = card["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read ({_reason(error)}); {_ANEW}") from None
@@ -120,6 +120,11 @@ def read_card(folder: pathlib.Path) -> dict[str, Any]:
             f"{path} is of format {version}, and this version of dpt_tf reads format {FORMAT}: use the version of "
             f"dpt_tf that wrote it, or write it again with `dpt ship`"
         )
+    steps = card.get("steps")
+    if not (isinstance(steps, dict) and all(type(count) is int for count in steps.values())):
+        raise UserError(f"{path} cannot be read (steps is {bounds.shown(steps)}); {_ANEW}")
+    if not isinstance(card.get("provenance"), dict):
+        raise UserError(f"{path} cannot be read (it has no provenance); {_ANEW}")
     return card
 
 

@@ -29,6 +29,10 @@ class TrainingError(Exception):
     """Training cannot go on, through no mistake in the command. `str()` of it is the whole line."""
 
 
+class WorkerLost(TrainingError):
+    """Another machine of a training is gone; the same command on all of them goes on. `str()` of it is the line."""
+
+
 class Interrupted(Exception):
     """A signal ended a training, after it had saved."""
 

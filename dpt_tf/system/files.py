@@ -21,6 +21,9 @@ MOST_BYTES = 1 << 29
 MOST_FACTS = 1 << 26
 """The largest JSON: its objects take twenty times as much."""
 
+DEEPEST = 16
+"""How deep what a program of ours wrote down may be nested: a report's tables are five deep."""
+
 
 class NotAFile(UserError):
     """Something else stands where a file should: `what`, in a few words. `str()` of it is the whole line."""
@@ -107,3 +110,36 @@ def read_json(path: str | os.PathLike) -> Any:
         return json.loads(read(path, MOST_FACTS))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def read_facts(path: str | os.PathLike) -> dict[str, Any]:
+    """What a program of ours wrote down about something, as a JSON object.
+
+    Its texts can be written again, and its depth is `DEEPEST` at most, so whoever walks through it comes back. Which
+    names it has, and what they stand for, is for the reader to check.
+
+    Raises:
+      NotAFile, OSError: as `read` does, for more than `MOST_FACTS` bytes.
+      ValueError: it is none of this; the reason in a few words.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds {type(found).__name__}, not names and values")
+    level: list[Any] = [found]
+    for _ in range(DEEPEST):
+        names = [key for one in level if isinstance(one, dict) for key in one]
+        if any("\0" in text or not _is_text(text) for text in (*names, *(x for x in level if isinstance(x, str)))):
+            raise ValueError("a text in it is none")
+        level = [below for one in level for below in _below(one)]
+        if not level:
+            return found
+    raise ValueError("nested too deeply")
+
+
+def _below(one: Any) -> list[Any]:
+    return list(one.values()) if isinstance(one, dict) else one if isinstance(one, list) else []
+
+
+def _is_text(text: str) -> bool:
+    """Whether UTF-8 has it: JSON can name half a letter."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

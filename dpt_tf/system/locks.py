@@ -9,6 +9,18 @@ import filelock
 from dpt_tf.system.errors import UserError
 
 
+def refuse(*folders: pathlib.Path | None) -> None:
+    """Says before any work that a file stands where a folder, or one above it, is to be made.
+
+    Raises:
+      UserError: it does.
+    """
+    for folder in folders:
+        for path in (folder, *folder.parents) if folder else ():
+            if (path.is_symlink() or path.exists()) and not path.is_dir():
+                raise UserError(f"{path}: a file stands in its place; name a folder to write to")
+
+
 @contextlib.contextmanager
 def claimed(folder: pathlib.Path, wait: float = 0) -> Iterator[None]:
     """Makes `folder`, and keeps other programs out of it. The system lets go of the lock however the program ends.
@@ -18,10 +30,8 @@ def claimed(folder: pathlib.Path, wait: float = 0) -> Iterator[None]:
     Raises:
       UserError: another program is at work there, or a file stands in its place.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise UserError(f"{folder}: a file stands in its place; name a folder to write to") from None
+    refuse(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock", timeout=wait)
     try:
         held = lock.acquire()

@@ -90,7 +90,11 @@ def latest(folder: pathlib.Path, say: Callable[[str], None] = print) -> pathlib.
 def damage(path: pathlib.Path) -> str | None:
     """What is wrong with a checkpoint's files, or None. Reads them all."""
     try:
-        listed = files.read_json(path / _MANIFEST)["files"]
+        listed = files.read_facts(path / _MANIFEST)["files"]
+        if not {f"{_PREFIX}.index", f"{_PREFIX}.data-00000-of-00001"} <= listed.keys():
+            return f"{_MANIFEST} lists no variables"
+        if any(not name.startswith(f"{_PREFIX}.") or name != pathlib.PurePath(name).name for name in listed):
+            return f"{_MANIFEST} names a file that is elsewhere"
         for name, described in listed.items():
             size = (path / name).stat().st_size
             if size != described["bytes"]:
@@ -104,6 +108,11 @@ def damage(path: pathlib.Path) -> str | None:
     return None
 
 
+def most_weights(path: pathlib.Path) -> int:
+    """How many numbers a checkpoint can hold, by the size of its files."""
+    return sum(file.stat().st_size for file in path.glob(f"{_PREFIX}.data-*")) // 4
+
+
 def restore(path: pathlib.Path, variables: Variables) -> None:
     """Loads the groups named in `variables` from a whole checkpoint; other groups of it are left alone.
 
@@ -111,7 +120,11 @@ def restore(path: pathlib.Path, variables: Variables) -> None:
       UserError: it holds other networks than these.
     """
     prefix = str(path / _PREFIX)
-    stored = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+    try:
+        stored = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{path} is no checkpoint of TensorFlow's ({reason}); remove it to go on without it") from None
     for group, members in variables.items():
         shapes = {i: stored.get(f"{group}/{i}/.ATTRIBUTES/VARIABLE_VALUE") for i in range(len(members) + 1)}
         for i, variable in enumerate(members):

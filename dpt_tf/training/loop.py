@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import errno
 import math
-import os
 import pathlib
 import signal
 import sys
@@ -21,7 +20,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from dpt_tf.system.errors import Interrupted, TrainingError
-from dpt_tf.training import checkpoints, stages, summaries
+from dpt_tf.training import checkpoints, stages, summaries, workers
 
 Batches = Callable[[int], tf.data.Dataset]  # k -> batches from batch k on
 Say = Callable[[str], None]
@@ -49,8 +48,12 @@ class Schedule:
 
 
 def strategy() -> tf.distribute.Strategy:
-    """One replica on each visible device; several workers where TF_CONFIG names them."""
-    if os.environ.get("TF_CONFIG"):
+    """One replica on each visible device; several workers where TF_CONFIG names them.
+
+    Raises:
+      UserError: TF_CONFIG cannot be used.
+    """
+    if workers.cluster():
         return tf.distribute.MultiWorkerMirroredStrategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:
@@ -104,7 +107,8 @@ def fit(
         mininterval=0.5 if sys.stderr.isatty() else 20,
         disable=not chief,
     )
-    with progress, keeper.disk(), _Diary(stage, stage_dir, schedule, batches, chief) as diary, _signals(say) as arrived:
+    diary = _Diary(stage, stage_dir, schedule, batches, chief)
+    with keeper.others(), progress, keeper.disk(), diary, _signals(say) as arrived:
         for step in range(start + 1, steps + 1):
             terms = {name: float(value) for name, value in train_step(*next(data)).items()}
             keeper.check(step, terms)
@@ -180,6 +184,17 @@ class _Keeper:
                 f"cannot write to {self._folder.parent}: no space left on the disk; the checkpoints there are intact "
                 f"(the last is of step {self._saved_step}): free some space and run the same command again"
             ) from error
+
+    @contextlib.contextmanager
+    def others(self) -> Iterator[None]:
+        """Says in one line that another worker is lost."""
+
+        def kept() -> str:
+            there = checkpoints.all_of(self._folder)
+            return f"the checkpoints in {self._folder} are whole" if there else "there is no checkpoint yet"
+
+        with workers.told_of_losses(workers.cluster(), kept):
+            yield
 
     def _kept(self) -> str:
         there = checkpoints.all_of(self._folder)

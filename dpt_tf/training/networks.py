@@ -5,12 +5,19 @@ from collections.abc import Iterator
 
 import keras
 
-from dpt_tf import models
+from dpt_tf import config, models
 from dpt_tf.config import HParams
+from dpt_tf.system.errors import UserError
+from dpt_tf.training import memory
 
 
 def generator_of(hparams: HParams) -> keras.Model:
-    """The generator of these sizes, with fresh weights."""
+    """The generator of these sizes, with fresh weights.
+
+    Raises:
+      UserError: this machine could not hold it.
+    """
+    memory.refuse_weights(hparams, "joint")
     return models.generator.build(
         hparams.image_size,
         hparams.atlas_size,
@@ -30,9 +37,20 @@ def generator_of(hparams: HParams) -> keras.Model:
 
 
 def fcn_of(hparams: HParams) -> keras.Model:
-    """The network that finds maps of these sizes, with fresh weights."""
-    reduced = hparams.fcn_reduced
-    return models.fcn.build(hparams.image_size, hparams.fcn_backbone, hparams.fcn_width, reduced=reduced)
+    """The network that finds maps of these sizes, with fresh weights.
+
+    Raises:
+      UserError: this machine could not hold it, or there is no such backbone, or none for pictures of this size.
+    """
+    memory.refuse_weights(hparams, config.MAP_STAGE)
+    size, backbone, reduced = hparams.image_size, hparams.fcn_backbone, hparams.fcn_reduced
+    try:
+        return models.fcn.build(size, backbone, hparams.fcn_width, reduced=reduced)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"fcn_backbone={backbone} with image_size={size} and fcn_reduced={reduced} makes no network "
+            f"({str(error).partition(chr(10))[0]}); change one of them"
+        ) from error
 
 
 @contextlib.contextmanager

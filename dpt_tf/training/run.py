@@ -22,7 +22,7 @@ from dpt_tf.data import fingerprint, read
 from dpt_tf.models import vgg
 from dpt_tf.system import atomic, locks, processor, quiet
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import beginning, checkpoints, loop, stages, trained
+from dpt_tf.training import beginning, checkpoints, loop, memory, stages, trained, workers
 
 # More of the same changes nothing of what went before, unless the learning rate was to cool down by then.
 _LENGTHS = frozenset(["epochs", *(f"{stage}_steps" for stage in config.EVERY_STAGE)])
@@ -66,6 +66,8 @@ def train(
       TrainingError, Interrupted: as `loop.fit`.
     """
     names = _needed(names, hparams, say)
+    together = workers.cluster()
+    memory.refuse(hparams, names, len(together.workers) if together else 1)
     distribution = loop.strategy()
     if hparams.batch_size < distribution.num_replicas_in_sync:
         raise UserError(
@@ -161,15 +163,25 @@ def _train_stage(
 def _compare(run_dir: pathlib.Path, hparams: HParams) -> None:
     """Refuses other hyper-parameters than those that stages of the run were trained with."""
     begun = [stage for stage in config.EVERY_STAGE if checkpoints.all_of(trained.folder(run_dir, stage))]
-    there = trained.hparams_of(run_dir) if begun else None
-    if there is None:
+    there = trained.hparams_of(run_dir)
+    if not begun or there is None:
         return
     theirs, ours = dataclasses.asdict(there), dataclasses.asdict(hparams)
     may_change = _LENGTHS - {"epochs", *(f"{stage}_steps" for stage in begun)} if hparams.cooldown else _LENGTHS
     differ = [name for name in ours if ours[name] != theirs[name] and name not in may_change]
     if differ:
         values = ", ".join(f"{name} is {theirs[name]} there and {ours[name]} here" for name in differ)
-        raise UserError(f"{run_dir} was trained differently: {values}; use the same values, or another --workdir")
+        told = "" if _LENGTHS.isdisjoint(differ) else _why_no_longer(hparams)
+        raise UserError(f"{run_dir} was trained differently: {values}{told}; use the same values, or another --workdir")
+
+
+def _why_no_longer(hparams: HParams) -> str:
+    """Why a stage that has begun cannot be made longer, and how to train longer all the same."""
+    return (
+        f" (cooldown={hparams.cooldown:g} lets the learning rate fall towards the last step, so a stage keeps the "
+        "length that it began with; to train longer, begin another run with these weights: --init=RUN "
+        "--workdir=ANOTHER)"
+    )
 
 
 def _facts(name: str, hparams: HParams, vgg_weights: str) -> dict[str, Any]:

@@ -234,10 +234,10 @@ def _newest(folder: pathlib.Path) -> pathlib.Path:
 def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator | None) -> Transfer:
     try:
         loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        said = str(error).strip().partition("\n")[0]
+        signatures = loaded.signatures
+    except Exception as error:  # damage comes to light anywhere in TensorFlow and protobuf, which have their own errors
+        said = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(f"{folder} cannot be loaded ({said}); export it anew with `dpt export`") from error
-    signatures = loaded.signatures
     for name in ("tensors", "texture", "render"):
         if name not in signatures:
             have = ", ".join(sorted(signatures)) or "none"
@@ -248,7 +248,12 @@ def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator 
         unwrapped = signatures["texture"](source=x["source"], source_iuv=x["source_iuv"])
         return unwrapped | signatures["render"](**unwrapped, target_iuv=x["target_iuv"])
 
-    sizes = {name: signatures[name].structured_input_signature[1]["source"].shape for name in ("tensors", "texture")}
+    try:
+        sizes = {
+            name: signatures[name].structured_input_signature[1]["source"].shape for name in ("tensors", "texture")
+        }
+    except KeyError:
+        raise UserError(f"{folder} has signatures of another program; export it with `dpt export`") from None
     halves = None
     if sizes["texture"][1] is None:  # an export that composes pictures of any size
         halves = composing(
@@ -256,7 +261,10 @@ def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator 
             lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
         )
     noted = folder / "assets.extra" / "provenance.json"
-    provenance = files.read_json(noted) if noted.is_file() else {}
+    try:
+        provenance = trained.checked(files.read_facts(noted)) if noted.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{noted} is damaged ({error}); remove it, nothing else depends on it") from None
     return Transfer(function, sizes["tensors"][1], {"saved_model": str(folder)} | provenance, loaded, halves, pose)
 
 

@@ -1,0 +1,147 @@
+"""`TF_CONFIG` is checked before anything starts, and a lost worker is one line."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import tensorflow as tf
+from toy import make_item
+
+from dpt_tf.commands.main import dispatch, guarded
+from dpt_tf.data import records
+from dpt_tf.system.errors import UserError, WorkerLost
+from dpt_tf.training import checkpoints, workers
+from dpt_tf.training.workers import Cluster
+
+SMALLEST = "image_size=32,atlas_size=32,width=4,residuals=1,batch_size=2,predictive_steps=99999"
+TWO = {"worker": ["a:1", "b:2"]}
+FIRST = {"type": "worker", "index": 0}
+
+
+def said(cluster=TWO, task=FIRST) -> str:
+    return json.dumps({"cluster": cluster, "task": task})
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("{", "TF_CONFIG is not JSON"),
+        ("[" * 100_000, "must be an object of cluster and task"),
+        ("[" * 50_000, "TF_CONFIG is not JSON"),
+        ("[]", "must be an object of cluster and task"),
+        ("{}", "cluster is None"),
+        (said(cluster=[]), r"cluster is \[\]"),
+        (said(cluster={"worker": []}), r"worker is \[\]; it must be a list of addresses, one at least"),
+        (said(cluster={"worker": "a:1"}), "worker is 'a:1'"),
+        (said(cluster={"ps": ["a:1"]}), "an object of worker, a list, and at most chief"),
+        (said(cluster={**TWO, "ps": ["c:3"]}), "an object of worker, a list, and at most chief"),
+        (said(cluster={**TWO, "chief": ["c:3", "d:4"]}), "chief is .* a list of one address"),
+        (said(cluster={"worker": [3]}), "worker 3 is no address; give host:port"),
+        (said(cluster={"worker": ["a"]}), "worker 'a' is no address; give host:port"),
+        (said(cluster={"worker": ["a b:1"]}), "worker 'a b:1' is no address"),
+        (said(cluster={"worker": [":1"]}), "worker ':1' is no address"),
+        (said(cluster={"worker": ["a:x"]}), "worker 'a:x' is no address"),
+        (said(cluster={"worker": ["a:999999"]}), "worker 'a:999999' is no address"),
+        (said(cluster={"worker": ["a:99999"]}), "has port 99999; ports are 1 to 65535"),
+        (said(cluster={"worker": ["a:0"]}), "has port 0; ports are 1 to 65535"),
+        (said(cluster={"worker": ["a:1", "a:1"]}), "two workers have one address"),
+        (said(task={"type": "worker", "index": 5}), "index of the task is 5; of 2 worker it is 0 to 1"),
+        (said(task={"type": "worker", "index": -1}), "index of the task is -1"),
+        (said(task={"type": "worker", "index": True}), "index of the task is True"),
+        (said(task={"type": "worker", "index": "0"}), "index of the task is '0'"),
+        (said(task={"type": "ps", "index": 0}), "it must be an object of type, one of worker, and index"),
+        (said(task={"type": ["worker"], "index": 0}), "it must be an object of type, one of worker"),
+        (said(task=None), "task is None"),
+    ],
+)
+def test_what_cannot_be_a_cluster_is_one_line_before_anything_starts(monkeypatch, tmp_path, capsys, text, line):
+    monkeypatch.setenv("TF_CONFIG", text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=line):
+        workers.cluster()
+    assert guarded(lambda: dispatch(["train", "--preset=small", "--dataset=folder", "--data_dir=x"])) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("TF_CONFIG") and error.count("\n") == 1 and len(error) < 300
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_is_its_workers_behind_the_chief(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert workers.cluster() is None
+    monkeypatch.setenv("TF_CONFIG", said(task={"type": "worker", "index": 1}))
+    assert workers.cluster() == Cluster(("a:1", "b:2"), 1)
+    monkeypatch.setenv("TF_CONFIG", said(cluster={**TWO, "chief": ["[::1]:3"]}, task={"type": "worker", "index": 1}))
+    assert workers.cluster() == Cluster(("[::1]:3", "a:1", "b:2"), 2)
+
+
+THREE = Cluster(("a:1", "b:2", "c:3"), 0)
+
+
+@pytest.mark.parametrize(
+    ("together", "error", "who"),
+    [
+        (Cluster(("a:1", "b:2"), 0), tf.errors.UnavailableError(None, None, "Socket closed"), r"worker 1 \(b:2\)"),
+        (Cluster(("a:1", "b:2"), 1), tf.errors.AbortedError(None, None, "aborted"), r"worker 0 \(a:1\)"),
+        (THREE, tf.errors.UnavailableError(None, None, "/job:worker/replica:0/task:2 heartbeat"), r"worker 2 \(c:3\)"),
+        (THREE, tf.errors.InternalError(None, None, "Collective ops is aborted by: x"), "one of the workers b:2, c:3"),
+        (THREE, RuntimeError("Connection reset"), "one of the workers b:2, c:3"),
+    ],
+)
+def test_a_lost_worker_is_named_with_what_is_kept_and_what_to_do(together, error, who):
+    line = f"{who} is lost; the checkpoints are whole: start all of them again"
+    with pytest.raises(WorkerLost, match=line), workers.told_of_losses(together, lambda: "the checkpoints are whole"):
+        raise error
+
+
+@pytest.mark.parametrize("together", [None, Cluster(("a:1",), 0), THREE])
+def test_other_errors_are_left_alone(together):
+    with pytest.raises(ValueError), workers.told_of_losses(together, str):
+        raise ValueError("ours")
+
+
+def test_nobody_is_lost_who_trains_alone():
+    with pytest.raises(tf.errors.UnavailableError), workers.told_of_losses(None, str):
+        raise tf.errors.UnavailableError(None, None, "Socket closed")
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_where_a_worker_is_killed_the_other_ends_in_one_line(tmp_path, killed):
+    items = [make_item(f"person{i}", 3, size=32) for i in range(4)]
+    records.write(tmp_path / "data", "toy", {"train": items}, 32, "toy")
+    flags = ["--dataset=folder", f"--data_dir={tmp_path / 'data'}", f"--workdir={tmp_path / 'run'}"]
+    flags += ["--stage=predictive", f"--hparams={SMALLEST}", "--save_every=5", "--pictures_every=0"]
+    addresses = [f"127.0.0.1:{_free_port()}" for _ in range(2)]
+    processes = []
+    for index in range(2):
+        with (tmp_path / f"errors{index}").open("w") as errors:
+            env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+            env["TF_CONFIG"] = said({"worker": addresses}, {"type": "worker", "index": index})
+            command = [sys.executable, "-m", "dpt_tf", "train", *flags]
+            processes.append(subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors))
+    folder = tmp_path / "run" / "predictive" / "checkpoints"
+    try:
+        deadline = time.monotonic() + 200
+        while not checkpoints.all_of(folder) and time.monotonic() < deadline:
+            assert all(process.poll() is None for process in processes)
+            time.sleep(0.2)
+        processes[killed].kill()
+        assert processes[1 - killed].wait(timeout=120) == 75
+    finally:
+        for process in processes:
+            process.kill()
+    told = [line for line in (tmp_path / f"errors{1 - killed}").read_text().splitlines() if "it/s]" not in line]
+    assert told[-1] == (
+        f"worker {killed} ({addresses[killed]}) is lost; the checkpoints in {folder} are whole: start all of them again"
+    )
+    assert not [line for line in told[:-1] if line and "step" not in line]
