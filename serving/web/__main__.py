@@ -5,6 +5,7 @@ SIGINT or SIGTERM ends it. Exit codes: 0 stopped; 2 it could not start, and one 
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import pathlib
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from serving.web.estimating import Maps
 
 _EXAMPLES = 256  # pixels, at least, of the people and poses that are ready: photos to look at
-_PATIENCE = 2  # seconds that an open answer has, once the page is told to end
+_PATIENCE = 1  # seconds that an open answer has, once the page is told to end
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -31,11 +32,18 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     from dpt_tf.system.errors import UserError
 
     try:
-        with _bound(args.host, args.port) as listening, tempfile.TemporaryDirectory(prefix="dpt_web_") as folder:
+        with (
+            _bound(args.host, args.port) as listening,
+            tempfile.TemporaryDirectory(prefix="dpt_web_", ignore_cleanup_errors=True) as folder,
+            contextlib.suppress(SystemExit),  # of a signal
+        ):
             _show(args, listening, pathlib.Path(folder))
     except UserError as error:
         _refuse(str(error))
-    sys.exit(0)
+    # A picture may be painted in a thread, which can neither be stopped nor outlive the interpreter.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Path) -> None:
@@ -69,6 +77,7 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
         async def shutdown(self, sockets=None) -> None:
             """Ends; that open answers are cut off is no error then."""
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            await app.leave()
             await super().shutdown(sockets)
 
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_PATIENCE)

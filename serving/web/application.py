@@ -8,15 +8,19 @@ from gradio import processing_utils
 
 from serving.web import layout
 from serving.web.clicks import Clicks
+from serving.web.gate import Gate
 
 DOWNLOADS = ("async_ssrf_protected_download", "ssrf_protected_download", "save_url_to_cache")
 
 
-def build(clicks: Clicks, host: str = "127.0.0.1", port: int = 7860) -> fastapi.FastAPI:
+MOST_TOGETHER = 4  # uploads of the largest size that one request may bring
+
+
+def build(clicks: Clicks, host: str = "127.0.0.1", port: int = 7860) -> Gate:
     """The application; a file larger than `layout.MOST_BYTES` is refused while it comes in."""
     page = layout.build(clicks)
     _close(page)
-    return gradio.mount_gradio_app(
+    app = gradio.mount_gradio_app(
         fastapi.FastAPI(openapi_url=None),
         page,
         path="/",
@@ -29,6 +33,7 @@ def build(clicks: Clicks, host: str = "127.0.0.1", port: int = 7860) -> fastapi.
         show_error=True,
         **layout.appearance(clicks),
     )
+    return Gate(app, page, MOST_TOGETHER * layout.MOST_BYTES)
 
 
 def _close(page: gradio.Blocks) -> None:
