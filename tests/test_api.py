@@ -43,4 +43,4 @@ def test_every_folder_of_the_house_says_in_a_line_what_it_is():
 
 def test_only_the_numbers_and_the_losses_stand_loose_at_the_top():
     loose = {path.name for path in pathlib.Path(dpt_tf.__file__).parent.glob("*.py")}
-    assert loose == {"__init__.py", "__main__.py", "config.py", "losses.py"}
+    assert loose == {"__init__.py", "__main__.py", "bounds.py", "config.py", "losses.py"}

@@ -137,7 +137,7 @@ def test_the_report_of_a_folder_lies_beside_it_however_it_is_called(theirs, monk
         (["--output={theirs}"], "theirs is in the folder of pictures"),
         (["--output={theirs}/report"], "report is in the folder of pictures"),
         (["--output={file}"], "file: a file stands in its place"),
-        (["--output={file}/below"], "below: a file stands in its place"),
+        (["--output={file}/below"], "file: a file stands in its place"),
         (["--protocol=dsc+dsc"], "--protocol=dsc+dsc: name each protocol once"),
         (["--inception=absent"], "mean over 10 splits and needs as many pairs, here are 6"),
         (["--fid=train@512"], "--fid=train@512: no such protocol: 'train@512'; have, joined by +: test, test.png, "),

@@ -101,8 +101,6 @@ def _check(args: argparse.Namespace) -> None:
             raise UserError(f"--{flag} is empty; name a folder")
     if not pathlib.Path(args.manual_dir).is_dir():
         raise UserError(f"{args.manual_dir}: no such folder; give --manual_dir the folder of the pictures")
-    if not any(pathlib.Path(args.manual_dir).iterdir()):
-        raise UserError(f"{args.manual_dir}: an empty folder; give --manual_dir the folder of the pictures")
     if "://" not in args.data_dir:
         locks.refuse(pathlib.Path(args.data_dir))
     if args.size < 16 or args.size > 4096:

@@ -51,6 +51,7 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
     from dpt_tf.system import quiet
     from dpt_tf.system.errors import UserError
 
+    tempfile.tempdir = str(folder)  # what is still being uploaded when the page ends goes with it
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(folder / "uploads"), "DO_NOT_TRACK": "1"}
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     try:
