@@ -111,6 +111,16 @@ def matte(alpha, logit):
     return _mean(tf.nn.sigmoid_cross_entropy_with_logits(alpha, logit))
 
 
+def silhouette(alpha, layers):
+    """Cross entropy of a matte in 0..1 with all but the last of `layers`, averaged: `[B, H, W, 1 and n]` -> `[B]`.
+
+    `layers` are weights that add up to 1, the last is the backdrop's.
+    """
+    alpha, layers = _float32(alpha, layers)
+    person, behind = (tf.clip_by_value(w, 1e-6, 1.0) for w in (1 - layers[..., -1:], layers[..., -1:]))
+    return -_mean(alpha * tf.math.log(person) + (1 - alpha) * tf.math.log(behind))
+
+
 def generator(fake):
     """1/2 E (D(z, y_hat) - 1)^2, the generator's half of Eq. 4. Scores `[B, h, w, 1] -> [B]`."""
     (fake,) = _float32(fake)

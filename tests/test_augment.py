@@ -88,22 +88,24 @@ def test_another_seed_varies_otherwise():
 
 
 @pytest.mark.parametrize("stage", ["joint", "inpainting"])
-def test_mattes_add_two_inputs_of_pairs_and_change_nothing_else(prepared, stage):
+def test_mattes_add_four_inputs_of_pairs_and_change_nothing_else(prepared, stage):
     for plain, matted in zip(
         batches(prepared, PLAIN, stage), batches(prepared, PLAIN.replace(matte_weight=1.0), stage), strict=True
     ):
         added = {name: matted[0].pop(name) for name in set(matted[0]) - set(plain[0])}
-        assert set(added) == ({"source_matte", "source_has_matte"} if stage == "joint" else set())
+        mattes = {"source_matte", "source_has_matte", "target_matte", "target_has_matte"}
+        assert set(added) == (mattes if stage == "joint" else set())
         tf.nest.map_structure(np.testing.assert_array_equal, plain, matted)
 
 
-def test_a_matte_is_the_alpha_where_the_stored_picture_has_one(prepared):
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_matte_is_the_alpha_where_the_stored_picture_has_one(prepared, side):
     alphas = {scene(shift)[0][..., 3].tobytes() for shift in (-1, 0, 1)}
     having = 0
     for inputs, _ in batches(prepared, PLAIN.replace(matte_weight=1.0)):
-        assert inputs["source_matte"].shape == (4, SIZE, SIZE, 1)
-        assert inputs["source_matte"].dtype == np.uint8
-        for matte, has in zip(inputs["source_matte"], inputs["source_has_matte"], strict=True):
+        assert inputs[f"{side}_matte"].shape == (4, SIZE, SIZE, 1)
+        assert inputs[f"{side}_matte"].dtype == np.uint8
+        for matte, has in zip(inputs[f"{side}_matte"], inputs[f"{side}_has_matte"], strict=True):
             having += has
             assert matte.tobytes() in alphas if has else not matte.any()
     assert 0 < having < 28

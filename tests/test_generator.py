@@ -178,6 +178,7 @@ def test_before_any_training_layers_show_the_person_before_the_backdrop():
     assert outputs["layers"][body][:, 1].min() > 0.9
     bare = ~body & (outputs["overhang"][..., 0] < 0.02)
     assert outputs["layers"][bare][:, 2].min() > 0.9
+    outputs["warped"] = np.where(body[..., None], outputs["warped"], outputs["carried"])
     whole = layered.composite(
         *(outputs[name] for name in ("predicted", "warped", "carried", "backdrop", "layers", "drape", "residual"))
     )

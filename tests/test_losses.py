@@ -24,6 +24,7 @@ LOSSES = {
     "masked_l1": lambda b: losses.masked_l1(texture(0, 2, 3, 2, 4, 4, 3)[:b], MASK[:b], texture(1, 2, 2, 4, 4, 3)[:b]),
     "dissimilarity": lambda b: losses.dissimilarity(texture(0, 2, 9, 8, 3)[:b], texture(1, 2, 9, 8, 3)[:b]),
     "matte": lambda b: losses.matte(MASK[:b, 0, 0], texture(1, 2, 4, 4, 1)[:b]),
+    "silhouette": lambda b: losses.silhouette(MASK[:b, 0, 0], tf.nn.softmax(texture(1, 2, 4, 4, 3)[:b])),
     "generator": lambda b: losses.generator(texture(0, 2, 4, 4, 1)[:b]),
     "discriminator": lambda b: losses.discriminator(texture(0, 2, 4, 4, 1)[:b], texture(1, 2, 4, 4, 1)[:b]),
 }
@@ -137,6 +138,14 @@ def test_dissimilarity_is_1_minus_ssim_by_hand():
 def test_matte_by_hand():
     logit = tf.constant([0.0, 100.0], shape=[1, 1, 2, 1])
     np.testing.assert_allclose(losses.matte(tf.constant([0.5, 1.0], shape=[1, 1, 2, 1]), logit), [np.log(2) / 2])
+
+
+def test_silhouette_by_hand():
+    layers = tf.constant([[[[0.25, 0.25, 0.5], [0.0, 0.2, 0.8]]]])
+    expected = -(np.log(0.5) + 0.5 * np.log(0.2) + 0.5 * np.log(0.8)) / 2
+    np.testing.assert_allclose(losses.silhouette(tf.constant([1.0, 0.5], shape=[1, 1, 2, 1]), layers), [expected], 1e-5)
+    sure = losses.silhouette(tf.ones([1, 1, 1, 1]), tf.constant([0.0, 0.0, 1.0], shape=[1, 1, 1, 3]))
+    assert 10 < sure.numpy()[0] < 20
 
 
 def certain(part, logit=30.0):

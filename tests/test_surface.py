@@ -220,7 +220,35 @@ def test_a_skirt_beside_the_body_comes_along_and_the_wall_does_not():
     photo[0, 12:18, 8:20] = -1
     matte[0, 6:18, 10:18], matte[0, 12:18, 8:20] = 1, 1
     field = surroundings.field(surroundings.places(source, R), target)
-    colour, share = surroundings.overhang(tf.constant(photo), tf.constant(matte), source, target, field)
+    colour, share, left = surroundings.overhang(tf.constant(photo), tf.constant(matte), source, target, field)
     assert share.numpy()[0, 14:16, 15].min() > 0.9 and share.numpy()[0, 14:16, 24].min() > 0.9
     np.testing.assert_allclose(colour[0, 14:16, 15], np.full([2, 3], -1.0), atol=0.01)
     assert share.numpy()[0, :, 27:].max() < 0.05 and share.numpy()[0, 6:18, 16:24].max() == 0
+    assert not left.numpy().any()
+
+
+def test_between_the_legs_it_is_left_open_whether_cloth_hangs_there():
+    source, target = np.zeros([1, S, S, 3], np.uint8), np.zeros([1, S, S, 3], np.uint8)
+    for pose, apart in ((source, 0), (target, 4)):
+        pose[0, 8:24, 8 - apart : 16 - apart] = (9, 100, 100)
+        pose[0, 8:24, 16 + apart : 24 + apart] = (10, 100, 100)
+        pose[0, 8:24, :, 2] = np.arange(16, dtype=np.uint8)[:, None] * 15
+    source, target = tf.constant(source), tf.constant(target)
+    photo, matte = tf.where(source[..., :1] > 0, tf.ones([1, S, S, 3]) * 0.5, -1.0), backdrop.body_of(source)
+    field = surroundings.field(surroundings.places(source, R), target)
+    colour, share, left = surroundings.overhang(photo, matte, source, target, field)
+    assert left.numpy()[0, 12:20, 14:18].min() > 0.9 and share.numpy()[0, 12:20, 14:18].max() < 0.1
+    np.testing.assert_allclose(colour[0, 12:20, 14:18], np.full([8, 4, 3], 0.5), atol=0.01)
+    assert left.numpy()[0, :, 30:].max() < 0.1
+
+
+def test_a_hem_far_from_the_body_was_far_from_it():
+    source, target = shifted(0, 0)
+    matte = np.zeros([1, S, S, 1], np.float32)
+    matte[0, 10:16, 18:21] = 1
+    field = surroundings.field(surroundings.places(source, R), target)
+    field += tf.constant([-4 / S, 0.0]) * tf.cast(tf.range(S)[None, None, :, None] > 20, tf.float32)
+    photo = tf.zeros([1, S, S, 3])
+    _, share, left = surroundings.overhang(photo, tf.constant(matte), source, target, field)
+    assert share.numpy()[0, 12, 18:20].min() > 0.9  # where it was
+    assert share.numpy()[0, 12, 22] < 0.1 < 0.9 < left.numpy()[0, 12, 22]  # the same cloth, one pixel from the body

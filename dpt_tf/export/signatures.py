@@ -129,9 +129,10 @@ class Signatures:
         image = predicted
         if self._layers and self._blend:  # as `models.generator` puts them together
             matted = self._layers["matting"]({"source": source, "source_iuv": source_iuv})
-            carried, overhang = self._layers["surroundings"](source, matted["matte"], source_iuv, target_iuv)
-            warped = self._layers["beside"](warped, carried, target_iuv)
-            seen |= {"warped": warped, "carried": carried, "overhang": overhang, "backdrop": matted["backdrop"]}
+            carried, overhang, left = self._layers["surroundings"](source, matted["matte"], source_iuv, target_iuv)
+            whole, warped = self._layers["beside"](warped, carried, overhang, target_iuv)
+            seen |= {"warped": whole, "carried": carried, "overhang": overhang, "left": left}
+            seen["backdrop"] = matted["backdrop"]
             image = self._blend({name: seen[name] for name in self._blend.input})["image"]
         elif self._blend is not None:
             image = self._blend({name: seen[name] for name in self._blend.input})

@@ -66,8 +66,8 @@ class Matte(Float32Layer):
 class Surroundings(Float32Layer):
     """Hair and cloth beside the body, carried along with it (`ops.surroundings`).
 
-    `(photo, matte, source_iuv, target_iuv) -> (carried [B, S, S, 3], overhang [B, S, S, 1])`: what stands there in the
-    photo at the places that move along, and how much of it, beside the target's body, is the person.
+    `(photo, matte, source_iuv, target_iuv) -> (carried [B, S, S, 3], overhang, left [B, S, S, 1])`: what stands there
+    in the photo at the places that move along, and how much of it, beside the target's body, is the person, or may be.
     """
 
     def __init__(self, resolution, **kwargs):

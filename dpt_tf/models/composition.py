@@ -157,6 +157,7 @@ class Composition:
         predicted += seen * trusted * detail
         image = layered.composite(predicted, coarse, coarse_carried, behind, weights, drape, residual)
         image += weights[..., 1:2] * detail
+        warped = tf.where(surroundings.is_person(overhang, target_iuv), warped, 0.0)
         pictures = {"image": image, "warped": warped, "predicted": predicted, "backdrop": behind}
         outputs = {name: levels.grey(picture) for name, picture in pictures.items()}
         return outputs | {"provenance": levels.share(seen), "layers": levels.share(weights)}
@@ -165,13 +166,13 @@ class Composition:
         """What the networks say at S x S."""
         field = surroundings.field(source["places"], target_iuv)
         photo, source_iuv = source["small_source"], source["small_iuv"]
-        carried, overhang = surroundings.overhang(photo, source["small_matte"], source_iuv, target_iuv, field)
+        carried, overhang, left = surroundings.overhang(photo, source["small_matte"], source_iuv, target_iuv, field)
         warped = tf.where(target_iuv[..., :1] > 0, atlas.sample(source["small_texture"], target_iuv), carried)
         inputs = {"source": photo, "source_iuv": source_iuv, "target_iuv": target_iuv}
         predicted = self._predict(inputs)
         seen = {"predicted": predicted, "warped": warped, "carried": carried, "backdrop": source["small_backdrop"]}
         seen |= {"provenance": atlas.sample(source["small_observed"], target_iuv), "target_iuv": target_iuv}
-        seen["overhang"] = overhang
+        seen |= {"overhang": overhang, "left": left}
         said = {"predicted": predicted, "warped": warped, "carried": carried, "decision": self._decide(seen)}
         return said | {"field": field}
 
@@ -186,17 +187,17 @@ class Composition:
     def _carried(self, source, target_iuv, small):
         """What is carried along, and how much of it is the person beside the body: `overhang` of full size."""
         height, width = tf.shape(target_iuv)[1], tf.shape(target_iuv)[2]
-        rim, near = surroundings.reach(frame.square_map(target_iuv, self.size))
-        enlarged = frame.unsquare(tf.concat([rim, near], -1), height, width)
+        reach = surroundings.reach(source["small_iuv"], frame.square_map(target_iuv, self.size), small["field"])
+        enlarged = frame.unsquare(tf.concat(reach, -1), height, width)
         body = on_body(target_iuv)
         where = tf.where(body | (enlarged[..., 1] > 0))
-        rim, near = tf.split(tf.gather_nd(enlarged, where), 2, -1)
+        rim, near, kept = tf.split(tf.gather_nd(enlarged, where), 3, -1)
         beside = 1 - tf.cast(tf.gather_nd(body, where), tf.float32)[:, None]
         here = tf.gather_nd(frame.shares(height, width)[0], where[:, 1:])
         field = surroundings.field_at(small["field"], where[:, 0], here)
         colour, share, was_body = surroundings.carried_at(source["person"], where[:, 0], field)
-        overhang = share * beside * near * (1 - was_body * (1 - rim))
-        shown = tf.maximum(overhang, share * (1 - beside)) > surroundings.FAINTEST
+        overhang = share * beside * near * kept * (1 - was_body * (1 - rim))
+        shown = share * tf.maximum(near, 1 - beside) > surroundings.FAINTEST
         return _scattered(where, tf.concat([tf.where(shown, colour, 0.0), overhang], -1), target_iuv)
 
 

@@ -17,6 +17,7 @@ from dpt_tf.config import BLENDINGS, BLOCKS
 from dpt_tf.layers import Float32Layer, Surroundings
 from dpt_tf.models import blending as residual_blending
 from dpt_tf.models import completion, conditioning, inpainting, layered, matting, predictive, warping
+from dpt_tf.ops import surroundings
 
 
 def build(
@@ -76,19 +77,23 @@ def _layers(inputs, predicted, warped, atlas_size, width):
     size = inputs["source"].shape[1]
     of_source = {name: inputs[name] for name in ("source", "source_iuv")}
     matted = matting.build(size)(of_source)
-    carried, overhang = Surroundings(atlas_size, name="surroundings")(
+    carried, overhang, left = Surroundings(atlas_size, name="surroundings")(
         inputs["source"], matted["matte"], inputs["source_iuv"], inputs["target_iuv"]
     )
-    warped = warped | {"warped": Beside(name="beside")(warped["warped"], carried, inputs["target_iuv"])}
-    seen = {"predicted": predicted, "warped": warped["warped"], "carried": carried, "backdrop": matted["backdrop"]}
-    seen |= {"overhang": overhang, "provenance": warped["provenance"], "target_iuv": inputs["target_iuv"]}
+    whole, shown = Beside(name="beside")(warped["warped"], carried, overhang, inputs["target_iuv"])
+    seen = {"predicted": predicted, "warped": whole, "carried": carried, "backdrop": matted["backdrop"]}
+    seen |= {"overhang": overhang, "left": left, "provenance": warped["provenance"], "target_iuv": inputs["target_iuv"]}
     blended = layered.build(size, width)(seen)
-    return blended | {"predicted": predicted, "carried": carried, "overhang": overhang} | warped | matted
+    outputs = blended | warped | matted | {"predicted": predicted, "warped": shown, "carried": carried}
+    return outputs | {"overhang": overhang, "left": left}
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
 class Beside(Float32Layer):
-    """`(warped, carried, target_iuv)`: the warped texture on the body, what was carried along beside it."""
+    """`(warped, carried, overhang, target_iuv) -> (whole, shown)`: the warped texture on the body, beside it what was
+    carried along; and of that what is sure to be the person.
+    """  # noqa: D205
 
-    def call(self, warped, carried, target_iuv):  # noqa: D102
-        return tf.where(target_iuv[..., :1] > 0, warped, carried)
+    def call(self, warped, carried, overhang, target_iuv):  # noqa: D102
+        whole = tf.where(target_iuv[..., :1] > 0, warped, carried)
+        return whole, tf.where(surroundings.is_person(overhang, target_iuv), whole, 0.0)

@@ -8,6 +8,7 @@ from dpt_tf.models import blocks, conditioning
 
 LAYERS = ("predicted", "warped", "backdrop")
 _SEEN = ("predicted", "warped", "carried", "backdrop")
+_SHARES = ("overhang", "provenance", "left")
 
 
 def build(image_size=256, width=64):
@@ -21,8 +22,8 @@ def build(image_size=256, width=64):
       width: channels of its finest level.
 
     Returns:
-      Model from dict `predicted`, `warped`, `carried`, `backdrop` (images), `overhang`, `provenance` (`[B, S, S, 1]`)
-      and `target_iuv` to dict, all float32,
+      Model from dict `predicted`, `warped`, `carried`, `backdrop` (images), `overhang`, `provenance`, `left` (all
+      `[B, S, S, 1]`) and `target_iuv` to dict, all float32,
         image `[B, S, S, 3]`
         layers `[B, S, S, 3]`: the weights in the order of `LAYERS`, both ways of warping as one
         drape `[B, S, S, 1]`: the share of `carried` in the second
@@ -33,11 +34,11 @@ def build(image_size=256, width=64):
       the backdrop elsewhere: what training adds are the exceptions. There is no norm, which would cost the colour.
     """
     inputs = {name: keras.Input([image_size, image_size, 3], name=name) for name in _SEEN}
-    inputs |= {name: keras.Input([image_size, image_size, 1], name=name) for name in ("overhang", "provenance")}
+    inputs |= {name: keras.Input([image_size, image_size, 1], name=name) for name in _SHARES}
     inputs["target_iuv"] = keras.Input([image_size, image_size, 3], dtype="uint8", name="target_iuv")
     pose = conditioning.planes(inputs, "target", "densepose")
-    seen = [inputs[name] for name in (*_SEEN, "overhang", "provenance")]
-    x = keras.layers.Concatenate(name="planes")([*seen, pose])  # [B, S, S, 17]
+    seen = [inputs[name] for name in (*_SEEN, *_SHARES)]
+    x = keras.layers.Concatenate(name="planes")([*seen, pose])  # [B, S, S, 18]
     x = blocks.unet(x, (width, 2 * width, 3 * width, 4 * width), "unet")
     x = blocks.last(x, 7, "decode", initializer=keras.initializers.VarianceScaling(1e-4))
     layers, drape, residual = Weights(name="layers")(x, inputs["overhang"], inputs["target_iuv"])

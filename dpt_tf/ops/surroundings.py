@@ -25,6 +25,7 @@ _LIMBS = ((23, 24), (1, 2), (7, 9), (8, 10), (11, 13), (12, 14))
 _LEAST_HEIGHT = 0.03  # deviation of the heights of known places, below which they tell no scale
 _SPREAD = 0.05  # over which places are averaged, in sides of the picture to each side
 _RIM = 0.025  # in sides of the picture
+_FARTHER = 3.0
 _TORN = 3  # in sides of a pixel of the field, where neighbours are about one apart
 FAINTEST = 0.02  # a share too small to tell a colour by
 
@@ -138,29 +139,52 @@ def carry(image: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
 
 
 def overhang(photo, matte, source_iuv, target_iuv, field):
-    """What is carried along: colours `[B, S, S, 3]`, and how much beside the body is the person, `[B, S, S, 1]`.
+    """What is carried along, beside the body within `backdrop.REACH` of it.
 
-    Beside the body only within `backdrop.REACH` of it, and of the source's body itself only what lands within `_RIM`:
-    an arm that lay before the trunk takes no trunk along. Colours are of the person alone, the rest of a pixel does not
-    show.
+    Returns:
+      colour `[B, S, S, 3]`: of the person alone, the rest of a pixel does not show
+      overhang `[B, S, S, 1]`: how much beside the body is the person. Of the source's body itself only what lands
+        within `_RIM` counts: an arm that lay before the trunk takes no trunk along; and of what hangs beside it, what
+        lands no more than `_FARTHER` times as far from the body
+      left `[B, S, S, 1]`: what does not count for these reasons. Of trousers nothing is between the legs, of a skirt
+        that a map takes for legs it is cloth
     """
     # A sleeve's rim goes nowhere without the arm.
     matte *= 1 - arms_rim(source_iuv) * (1 - backdrop.body_of(source_iuv))
     body, beside = backdrop.body_of(source_iuv), 1 - backdrop.body_of(target_iuv)
     carried = carry(tf.concat([photo * matte, matte, body], -1), field)
     colour, share, was_body = tf.split(carried, [3, 1, 1], -1)
-    rim, near = reach(target_iuv)
-    allowed = beside * near * (1 - was_body * (1 - rim))
+    rim, near, kept = reach(source_iuv, target_iuv, field)
     colour = tf.math.divide_no_nan(colour, share)
-    shown = tf.maximum(share * allowed, share * (1 - beside)) > FAINTEST
-    return tf.where(shown, colour, 0.0), share * allowed
+    shown = tf.where(share * tf.maximum(near, 1 - beside) > FAINTEST, colour, 0.0)
+    there, counts = share * beside * near, kept * (1 - was_body * (1 - rim))
+    return shown, there * counts, there * (1 - counts)
 
 
-def reach(target_iuv: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """1 within `_RIM` of the target's body, and within `backdrop.REACH` of it; `[B, S, S, 1]` twice."""
-    size, body = target_iuv.shape[1], backdrop.body_of(target_iuv)
-    rim, near = (backdrop.dilate(body, math.ceil(far * size)) for far in (_RIM, backdrop.REACH))
-    return rim, near
+def is_person(overhang: tf.Tensor, target_iuv: tf.Tensor) -> tf.Tensor:
+    """Where the body is, or something hangs: bool `[B, H, W, 1]`."""
+    return (target_iuv[..., :1] > 0) | (overhang > FAINTEST)
+
+
+def reach(source_iuv: tf.Tensor, target_iuv: tf.Tensor, field: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """`[B, S, S, 1]` thrice: 1 within `_RIM` of the target's body, within `backdrop.REACH` of it, and where what is
+    carried comes to lie no more than `_FARTHER` times as far from the body as it was, or within `_RIM`.
+    """  # noqa: D205
+    size = target_iuv.shape[1]
+    most = math.ceil(backdrop.REACH * size)
+    was, away = _distance(backdrop.body_of(source_iuv), most), _distance(backdrop.body_of(target_iuv), most)
+    rim, near = (tf.cast(away <= math.ceil(far * size), tf.float32) for far in (_RIM, backdrop.REACH))
+    kept = tf.cast(away <= _FARTHER * carry(was, field), tf.float32)
+    return rim, near, tf.maximum(rim, kept)
+
+
+def _distance(body: tf.Tensor, most: int) -> tf.Tensor:
+    """From what is 1, in pixels, diagonals as long as sides: `[B, S, S, 1]`, `most + 1` where it is farther."""
+    distance = 1 - body
+    for _ in range(most):
+        body = tf.nn.max_pool2d(body, 3, 1, "SAME")
+        distance += 1 - body
+    return distance
 
 
 def arms_rim(source_iuv: tf.Tensor) -> tf.Tensor:

@@ -78,7 +78,9 @@ def joint(
     """Everything end to end: lambda_1 L_1 + lambda_p L_p + lambda_style L_style + lambda_GAN L_GAN (Sec. 3.4, 4.1).
 
     Beyond the paper: 1 - SSIM, L_1 of what the predictive stream painted (a loss of the result alone leaves open who
-    painted what of it), and the cross entropy of the source's matte where the data have one.
+    painted what of it), and the cross entropies of two mattes where the data have them: of the source's, and of the
+    target's with what the layers leave to the person (a loss of colours alone says little of an outline before a
+    backdrop of like colour, and gives up what hangs beside the body wherever it is not sure).
 
     A term whose weight is 0 is not computed. Generator and discriminator are updated at once, both by the gradients at
     the weights before the step; D(z, y_hat) is computed once and serves both halves of Eq. 4.
@@ -116,7 +118,9 @@ def joint(
             if hparams.matte_weight and alpha:
                 cross_entropy = losses.matte(alpha["source_matte"], outputs["matte_logit"])
                 terms["matte"] = _mean(alpha["source_has_matte"] * cross_entropy, hparams)
-                loss += hparams.matte_weight * terms["matte"]
+                cross_entropy = losses.silhouette(alpha["target_matte"], outputs["layers"])
+                terms["silhouette"] = _mean(alpha["target_has_matte"] * cross_entropy, hparams)
+                loss += hparams.matte_weight * (terms["matte"] + terms["silhouette"])
             if hparams.perceptual_weight or hparams.style_weight:
                 phi_y_hat = features(y_hat, training=False)
             if hparams.perceptual_weight:
@@ -181,12 +185,9 @@ def pose(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
 
 
 def _without_matte(x: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    """A batch's inputs, and apart from them what no network reads: the source's matte, in 0..1, where data have one."""
-    alpha: dict[str, tf.Tensor] = {
-        name: tf.cast(x[name], tf.float32) for name in ("source_matte", "source_has_matte") if name in x
-    }
-    if alpha:
-        alpha["source_matte"] /= 255
+    """A batch's inputs, and apart from them what no network reads: the two mattes, in 0..1, where data have them."""
+    alpha = {name: tf.cast(value, tf.float32) for name, value in x.items() if name.endswith("_matte")}
+    alpha |= {name: value / 255 for name, value in alpha.items() if not name.endswith("_has_matte")}
     return {name: value for name, value in x.items() if name not in alpha}, alpha
 
 

@@ -7,10 +7,10 @@ of the item.
 Stage of maps: inputs `photo`, target a dict `part`, `uv`, `person` and `has_person`; of people with single points
 `part`, `uv`, `person` and `head`, as `densepose` says.
 
-Training batches are varied where `hparams.augment` is 1, as `augment` says. Those of pairs have two more inputs where
-`hparams.matte_weight` is not 0: `source_matte` uint8 `[B, S, S, 1]`, the person's coverage of each pixel of the source,
-and `source_has_matte` float32 `[B]`, 1 where it is known: the stored picture has an alpha channel that is not opaque
-everywhere. Else the matte is 0.
+Training batches are varied where `hparams.augment` is 1, as `augment` says. Those of pairs have four more inputs where
+`hparams.matte_weight` is not 0: `source_matte` and `target_matte` uint8 `[B, S, S, 1]`, the person's coverage of each
+pixel, `source_has_matte` and `target_has_matte` float32 `[B]`, 1 where it is known: the stored picture has an alpha
+channel that is not opaque everywhere. Else the matte is 0.
 
 Pictures that are stored larger than the run's by a whole factor are reduced on reading: photos to the mean of their
 pixels, maps to the nearest.

@@ -193,15 +193,16 @@ def _decode(views, hparams: HParams, image_size: int, stage: str, count: int, ar
     alone = stage == MAP_STAGE
     mattes = stage in ("predictive", "joint") and hparams.matte_weight > 0
     seen = stored.decode(views, count, hparams, image_size, bool(hparams.augment) or mattes or alone)
-    has_matte = tf.reduce_any(seen.photos[0][..., 3:] < 255)
+    has_matte = [tf.reduce_any(photo[..., 3:] < 255) for photo in seen.photos]
     if hparams.augment:
         seen = (augment.vary_alone if alone else augment.vary)(seen, views["seed"])
     inputs, target = arrange(seen, hparams)
     if alone:
-        target["has_person"] = tf.cast(has_matte, tf.float32)
+        target["has_person"] = tf.cast(has_matte[0], tf.float32)
     if mattes:
-        inputs["source_matte"] = seen.photos[0][..., 3:] * tf.cast(has_matte, tf.uint8)
-        inputs["source_has_matte"] = tf.cast(has_matte, tf.float32)
+        for side, photo, has in zip(("source", "target"), seen.photos, has_matte, strict=True):
+            inputs[f"{side}_matte"] = photo[..., 3:] * tf.cast(has, tf.uint8)
+            inputs[f"{side}_has_matte"] = tf.cast(has, tf.float32)
     return inputs, target
 
 
