@@ -43,6 +43,7 @@ MAY = {
     ("dpt_tf/densepose/zoo.py", "open"): "an address, to download from",
     ("dpt_tf/evaluation/progress.py", "open"): "a table, to go on writing",
     ("dpt_tf/iuv/tensors.py", "zipfile.ZipFile"): "a part of an opened file",
+    ("dpt_tf/transfer/person_file.py", "zipfile.ZipFile"): "an opened file, or a new one",
     ("serving/client/files.py", "open"): "the client's own function",
 }
 _WRITING = {"w", "wb", "x", "xb", "a", "ab", "w+b", "r+b"}

@@ -54,8 +54,11 @@ class Painter(painter.Transfer):
     def __init__(self, pose=None):
         super().__init__(lambda inputs: {}, 32, {}, None, (lambda photo, iuv: {}, lambda texture, iuv: {}), pose)
 
-    def _compose(self, halves, known, target_iuv):
-        ((_, iuv, coverage),) = known
+    def _sources(self, known):
+        return known
+
+    def _compose(self, halves, of, target_iuv):
+        ((_, iuv, coverage),) = of
         seen = np.zeros((*target_iuv.shape[:2], 1), np.uint8)
         names = ("image", "warped", "predicted")
         return dict.fromkeys(names, target_iuv) | {"provenance": seen, "source_iuv": iuv, "coverage": coverage}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dpt_tf import shipped
-from dpt_tf.densepose import asking, map_files
+from dpt_tf.densepose import map_files
 from dpt_tf.images import naming
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError, say
@@ -24,7 +24,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--model", type=pathlib.Path, help="a run's folder, a SavedModel or a shipped model (default: people)"
     )
     parser.add_argument(
-        "--source", type=pathlib.Path, required=True, nargs="+", help="the photo, or several of the person, best first"
+        "--source",
+        type=pathlib.Path,
+        required=True,
+        nargs="+",
+        help="the photo, or several of the person, best first; or a person's file, `dpt person`",
     )
     parser.add_argument(
         "--source_iuv",
@@ -63,60 +67,40 @@ def run(args: argparse.Namespace) -> int:
             f"dpt transfer: {len(args.source)} photos but {len(args.source_iuv)} maps; give --source_iuv one for each, "
             "in the same order, or leave it out"
         )
+    people = [path for path in args.source if path.suffix.lower() == ".person"]
+    if people and (len(args.source) > 1 or args.source_iuv):
+        raise UserError(f"dpt transfer: {people[0]} is a person; give it alone, without photos and maps")
     outputs = _outputs(args.output, given)
     _keep_inputs(args, outputs)
     quiet.start_tensorflow()
     from dpt_tf import iuv
     from dpt_tf.images import display
-    from dpt_tf.transfer import painter
+    from dpt_tf.transfer import painter, person_file
     from dpt_tf.transfer.poses import Poses
 
     made = Poses(args.pose, lambda line: say(line, sys.stderr))
     given_maps = args.source_iuv or [None] * len(args.source)
-    known = [_known(made, *one) for one in zip(args.source, given_maps, strict=True)]
-    source: Any = known[0] if len(known) == 1 else tuple([each[k] for each in known] for k in range(3))
-    photo, source_iuv, coverage = source
+    person = person_file.read(args.source[0]) if person_file.is_person(args.source[0]) else None
+    known: list[Any] = [] if person else [made.known(*one) for one in zip(args.source, given_maps, strict=True)]
+    several: Any = known[0] if len(known) == 1 else tuple([each[k] for each in known] for k in range(3))
+    photo, source_iuv, coverage = several
     poses = [*map(iuv.read, args.target_iuv), *map(made.of, args.target)]
     if args.model is None:
         print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
     paint = painter.load(args.model or shipped.folder())
     rows: list[dict[str, np.ndarray]] = []
     for pose, output in zip(poses, outputs, strict=True):
-        result = paint(photo, source_iuv, pose, coverage=coverage)
-        for line in paint.doubts() if len(known) > 1 and not rows else []:
+        result = paint(person, target_iuv=pose) if person else paint(photo, source_iuv, pose, coverage=coverage)
+        for line in paint.doubts() if (person or len(known) > 1) and not rows else []:
             say(f"note: {line}", sys.stderr)
         display.save(output, result["image"])
         say(str(output))
-        rows.append(_row(known[0][0], display.colour_map(pose), result))
+        first = np.asarray(person.sources.each[0]["person"])[0, ..., :3] if person else known[0][0]
+        rows.append(_row(first, display.colour_map(pose), result))
     if args.sheet:
         display.save(args.sheet, display.grid([list(row.values()) for row in rows], tuple(rows[0])))
         say(str(args.sheet))
     return 0
-
-
-def _known(
-    made: Any, path: pathlib.Path, given: pathlib.Path | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """A photo, its map and, where the map is made here, who is the person beside the body.
-
-    Raises:
-      UserError: it cannot be read, nobody is in it, or its map is another photo's.
-    """
-    from dpt_tf import iuv
-
-    photo = asking.read(path)
-    map_files.refuse_map(path, photo)
-    coverage = None
-    if given is None:
-        source_iuv, coverage = made.of_source(photo, path)
-    else:
-        source_iuv = iuv.read(given, photo=str(path), size=photo.shape[:2])
-    if photo.shape != source_iuv.shape:
-        raise UserError(
-            f"{path} is {photo.shape[1]} x {photo.shape[0]} but {given or 'the map beside it'} is "
-            f"{source_iuv.shape[1]} x {source_iuv.shape[0]}: give the map that was made from this very photo"
-        )
-    return photo, source_iuv, coverage
 
 
 def _row(photo: np.ndarray, pose: np.ndarray, result: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

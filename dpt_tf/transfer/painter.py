@@ -5,8 +5,11 @@ result = transfer(photo, dpt_tf.iuv.read("photo_IUV.png"), dpt_tf.iuv.read("pose
 result["image"]
 result = transfer("photo.jpg", target="pose.jpg")  # maps are made where none lies beside
 result = transfer(["front.jpg", "back.jpg"], target="pose.jpg")  # what one photo hides another shows
+transfer.person(["front.jpg", "back.jpg"], save="ada.person")
+result = transfer("ada.person", target="pose.jpg")  # without the photos
 """
 
+import importlib.metadata
 import os
 import pathlib
 import re
@@ -25,16 +28,21 @@ from dpt_tf.models.composition import Composition
 from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import trained
+from dpt_tf.transfer import person_file, sources
+from dpt_tf.transfer.person_file import Person
 from dpt_tf.transfer.poses import Poses
 from dpt_tf.transfer.sources import Known, Sources
 
 _SAVED_MODEL = "saved_model.pb"
+_NAMED = ("digest", "step")  # of a model, in a person's file: nothing of where it lies
 COMPOSED = ("image", "warped", "predicted", "provenance", "backdrop", "layers")
 
 # uint8 `[1, H, W, 3]` photo and map, and coverage `[1, H, W, 1]`, to all that is to be kept of them; that and a pose's
 # map to pictures (`COMPOSED`); and of a run, not of an export, `Composition.surface`.
 Halves = tuple[Callable, ...]
 Photo = np.ndarray | str | os.PathLike
+Several = Photo | Sequence[Photo]
+Sizes = tuple[int, int]  # of the networks' square, and of their atlas
 
 
 class Transfer:
@@ -57,19 +65,22 @@ class Transfer:
         owner: Any,
         halves: Halves | None = None,
         pose: str | os.PathLike | Estimator | None = None,
+        atlas_size: int | None = None,
     ):
         """`halves` compose at any size, or `function` paints squares; `owner` keeps a SavedModel's variables alive.
 
-        `pose` makes the maps that are not given, as `densepose.choosing.open_estimator` takes it.
+        `atlas_size` is that of the networks, where `halves` are given. `pose` makes the maps that are not given, as
+        `densepose.choosing.open_estimator` takes it.
         """
         self.image_size, self.provenance = image_size, provenance
         self._function, self._owner, self._halves = function, owner, halves
-        self._last: tuple[list[Known], Sources] | None = None
+        self._sizes = image_size, atlas_size
+        self._last: tuple[list[Known] | Sources, Sources] | None = None
         self._poses = Poses(pose)
 
     def __call__(
         self,
-        source: Photo | Sequence[Photo],
+        source: Several | Person,
         source_iuv: np.ndarray | Sequence[np.ndarray] | None = None,
         target_iuv: np.ndarray | None = None,
         *,
@@ -81,7 +92,8 @@ class Transfer:
         Args:
           source: uint8 `[H, W, 3]`, a photo; or its path. Or a list of such, photos of one person in one outfit, of
             any sizes (`sources.Sources` says what is taken of which); maps and coverages, where given, are lists, too.
-            Several photos need networks with layers, and no export.
+            Several photos need networks with layers, and no export. Or a person, or the path of one's file
+            (`person`); then there are neither maps nor coverages to give.
           source_iuv: uint8 `[H, W, 3]` (I, U, V), its DensePose map. Without it the map beside the photo's file is
             taken (`x_IUV.png`), and failing that one is made.
           target_iuv: uint8 `[H', W', 3]`, the pose to paint; its frame is the frame of the result.
@@ -102,18 +114,21 @@ class Transfer:
 
         Raises:
           ValueError: an array of another shape or type, a map with parts above 24 or without a person, a photo and
-            a map of different sizes, neither or both of `target` and `target_iuv`.
-          UserError: a photo that cannot be read, or in which nobody is found.
+            a map of different sizes, neither or both of `target` and `target_iuv`, a map beside a person.
+          UserError: a photo that cannot be read, or in which nobody is found; a person of another model's networks.
         """
         if (target is None) == (target_iuv is None):
             raise ValueError("give target_iuv, a map, or target, a photo of the pose: one of them")
-        known = [self._known(*one) for one in _each(source, source_iuv, coverage)]
+        person = self._person_of(source)
+        if person is not None and (source_iuv is not None or coverage is not None):
+            raise ValueError("a person needs no map and no coverage; leave source_iuv and coverage out")
+        known = [] if person is not None else [self._known(*one) for one in _each(source, source_iuv, coverage)]
         if target_iuv is None:
             assert target is not None
             target_iuv = self._poses.of(target)
         _check_map("target_iuv", target_iuv)
         if self._halves is not None:
-            return self._compose(self._halves, known, target_iuv)
+            return self._compose(self._halves, self._sources(known) if person is None else person, target_iuv)
         if len(known) > 1:
             raise UserError("this model paints from one photo; several need one trained with blending=layers")
         photo, source_iuv, _ = known[0]
@@ -155,18 +170,80 @@ class Transfer:
             _check_coverage(coverage, photo)
         return photo, source_iuv, coverage
 
-    def _compose(self, halves: Halves, known: list[Known], target_iuv: np.ndarray) -> dict[str, np.ndarray]:
-        if self._last is None or not _equal(self._last[0], known):
+    def person(
+        self,
+        source: Several,
+        source_iuv: np.ndarray | Sequence[np.ndarray] | None = None,
+        *,
+        coverage: np.ndarray | Sequence[np.ndarray | None] | None = None,
+        save: str | os.PathLike | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Person:
+        """A person, to paint from without the photos: `transfer(person, target=...)`.
+
+        Args:
+          source: a photo, or several of the person, as for painting.
+          source_iuv: likewise.
+          coverage: likewise.
+          save: a file to write it to, `.person`; who reads it may be another process, or another machine.
+          facts: what else is to be noted of how it was made, beside the model and the photos' names.
+
+        Raises:
+          ValueError, UserError: as for painting; a model without layers, which keeps nothing of a person.
+        """
+        if self._halves is None:
+            raise UserError("this model keeps nothing of a person; a file of one needs a model with blending=layers")
+        if save is not None and not person_file.is_person(save):
+            raise UserError(f"{os.fspath(save)}: a person's file ends in {person_file.SUFFIX}")
+        given = _each(source, source_iuv, coverage)
+        found = self._sources([self._known(*one) for one in given])
+        names = ["" if isinstance(one, np.ndarray) else pathlib.Path(one).name for one, _, _ in given]
+        size, resolution = self._sizes
+        noted: dict[str, Any] = {
+            "image_size": size,
+            "atlas_size": resolution,
+            "photos": [{"name": name} for name in names],
+        }
+        model = {name: self.provenance[name] for name in _NAMED if name in self.provenance}
+        noted |= {"model": model, "dpt_tf": importlib.metadata.version("dpt_tf"), "doubts": found.doubts}
+        noted |= dict(facts or {})
+        if save is not None:
+            noted = person_file.write(pathlib.Path(save), found, noted)
+        return Person(found, noted)
+
+    def _person_of(self, source: Any) -> Sources | None:
+        """What poses are painted from, where `source` is a person or the path of one."""
+        if isinstance(source, str | os.PathLike) and person_file.is_person(source):
+            source = person_file.read(source)
+        if not isinstance(source, Person):
+            return None
+        if self._halves is None:
+            raise UserError("this model paints from photos alone; a person needs a model with blending=layers")
+        sizes = source.facts["image_size"], source.facts["atlas_size"]
+        if sizes != self._sizes:
+            raise UserError(
+                f"the person was made for networks of {sizes[0]} pixels and {sizes[1]} texels, this model's have "
+                f"{self._sizes[0]} and {self._sizes[1]}; make it anew with this model, `dpt person --model`"
+            )
+        self._last = source.sources, source.sources
+        return source.sources
+
+    def _sources(self, known: list[Known]) -> Sources:
+        """What the photos show, which is kept until others come."""
+        assert self._halves is not None
+        if self._last is None or isinstance(self._last[0], Sources) or not _equal(self._last[0], known):
             kept = [(photo.copy(), iuv.copy(), coverage.copy()) for photo, iuv, coverage in known]
-            self._last = kept, Sources(halves, known)
-        _, sources = self._last
+            self._last = kept, sources.of_photos(self._halves, known)
+        return self._last[1]
+
+    def _compose(self, halves: Halves, of: Sources, target_iuv: np.ndarray) -> dict[str, np.ndarray]:
         small = framing.within(target_iuv, composition.LARGEST, is_map=True)
-        outputs = {name: x[0].numpy() for name, x in halves[1](sources.of_pose(small), small[None]).items()}
+        outputs = {name: x[0].numpy() for name, x in halves[1](of.of_pose(small), small[None]).items()}
         height, width = target_iuv.shape[:2]
         result = {name: framing.enlarged(outputs[name], height, width) for name in COMPOSED}
-        if len(known) > 1:
-            result["photo"] = sources.photos_of(target_iuv, result["provenance"])
-        result["texture"], result["observed"] = sources.texture, sources.observed // 255
+        if of.whose is not None:
+            result["photo"] = of.photos_of(target_iuv, result["provenance"])
+        result["texture"], result["observed"] = of.texture, of.observed // 255
         return result
 
     def doubts(self) -> list[str]:
@@ -213,7 +290,8 @@ def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estim
     if hparams.blending == "layers":
         made = Composition(model)
         halves = *composing(*made.halves()), tf.function(made.surface, autograph=False)
-    return Transfer(tf.function(lambda inputs: model(inputs)), hparams.image_size, provenance, model, halves, pose)
+    paint = tf.function(lambda inputs: model(inputs))
+    return Transfer(paint, hparams.image_size, provenance, model, halves, pose, hparams.atlas_size)
 
 
 def composing(source: Callable, render: Callable) -> Halves:
@@ -254,8 +332,9 @@ def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator 
         }
     except KeyError:
         raise UserError(f"{folder} has signatures of another program; export it with `dpt export`") from None
-    halves = None
+    halves = atlas_size = None
     if sizes["texture"][1] is None:  # an export that composes pictures of any size
+        atlas_size = signatures["render"].structured_input_signature[1]["small_texture"].shape[2]
         halves = composing(
             lambda photo, source_iuv, _: signatures["texture"](source=photo, source_iuv=source_iuv),
             lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
@@ -265,7 +344,8 @@ def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator 
         provenance = trained.checked(files.read_facts(noted)) if noted.exists() else {}
     except ValueError as error:
         raise UserError(f"{noted} is damaged ({error}); remove it, nothing else depends on it") from None
-    return Transfer(function, sizes["tensors"][1], {"saved_model": str(folder)} | provenance, loaded, halves, pose)
+    provenance = {"saved_model": str(folder)} | provenance
+    return Transfer(function, sizes["tensors"][1], provenance, loaded, halves, pose, atlas_size)
 
 
 def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:

@@ -15,6 +15,7 @@ import numpy as np
 from dpt_tf import iuv
 from dpt_tf.densepose import asking, choosing, map_files
 from dpt_tf.densepose.estimator import Estimator, Person
+from dpt_tf.system.errors import UserError
 
 _KEPT = 8  # photos whose maps are kept in memory
 
@@ -63,8 +64,38 @@ class Poses:
         person = self._make(photo, "the source" if path is None else str(path))
         return person.map, person.coverage
 
+    def known(
+        self, path: pathlib.Path, given: pathlib.Path | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """A photo's file: the photo, its map and, where the map is made here, who is the person beside the body.
+
+        Args:
+          path: the photo.
+          given: its map, unless the one beside it or one that is made here is meant.
+
+        Raises:
+          UserError: it cannot be read, nobody is in it, or its map is another photo's.
+        """
+        photo = asking.read(path)
+        map_files.refuse_map(path, photo)
+        coverage = None
+        if given is None:
+            source_iuv, coverage = self.of_source(photo, path)
+        else:
+            source_iuv = iuv.read(given, photo=str(path), size=photo.shape[:2])
+        if photo.shape != source_iuv.shape:
+            raise UserError(
+                f"{path} is {photo.shape[1]} x {photo.shape[0]} but {given or 'the map beside it'} is "
+                f"{source_iuv.shape[1]} x {source_iuv.shape[0]}: give the map that was made from this very photo"
+            )
+        return photo, source_iuv, coverage
+
+    def maker(self, photo: np.ndarray) -> str | None:
+        """Which estimator made the map of a photo here, lately."""
+        return self._estimator.name if self._estimator and _key(photo) in self._made else None
+
     def _make(self, photo: np.ndarray, name: str) -> Person:
-        key = hashlib.sha256(repr(photo.shape).encode() + photo.tobytes()).digest()
+        key = _key(photo)
         if key not in self._made:
             self._estimator = self._estimator or choosing.open_estimator(self._which)
             try:
@@ -77,6 +108,10 @@ class Poses:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)
         return self._made[key]
+
+
+def _key(photo: np.ndarray) -> bytes:
+    return hashlib.sha256(repr(photo.shape).encode() + photo.tobytes()).digest()
 
 
 def _is_map(path: pathlib.Path) -> bool:

@@ -1,5 +1,6 @@
 """What photos tell of a person before any pose is asked for: surface, backdrop, and what hangs beside the body."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ _LITTLE = 32  # a share of a pixel, of 255, that is not yet the person's
 _FIRST = 0.02  # of the target's body: so much more another photo must show to be taken for the first
 
 
+@dataclasses.dataclass(frozen=True)
 class Sources:
     """One person, in one photo or several.
 
@@ -33,76 +35,101 @@ class Sources:
     sees, are of the photo that shows most of the pose.
 
     Attributes:
-      texture, observed: uint8 `[24, R, R, 3]` and `[24, R, R, 1]`, 255 where a photo shows the texel.
+      each: what a pose is rendered from (`Composition.source`), by photo; of several, with one surface and backdrop.
+      shown: uint8 `[24, R, R, 1]` each, 255 where that photo itself shows the texel.
+      whose: uint8 `[24, R, R, 1]`, from 1, which photo a texel is of, 0 where of none; None of a single photo.
       doubts: lines about photos that do not seem to be of the same person, by their numbers from 1.
+    """
+
+    each: Sequence[Mapping[str, Any]]
+    shown: Sequence[np.ndarray]
+    whose: np.ndarray | None = None
+    doubts: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def texture(self) -> np.ndarray:
+        """Uint8 `[24, R, R, 3]`."""
+        return np.asarray(self.each[0]["texture"][0])
+
+    @property
+    def observed(self) -> np.ndarray:
+        """Uint8 `[24, R, R, 1]`, 255 where a photo shows the texel."""
+        return np.asarray(self.each[0]["observed"][0])
+
+    def of_pose(self, target_iuv: np.ndarray) -> Mapping[str, Any]:
+        """What a pose is rendered from."""
+        if len(self.each) == 1:
+            return self.each[0]
+        shares = [several.seen_share(one, target_iuv) for one in self.shown]
+        shares[0] += _FIRST
+        return self.each[int(np.argmax(shares))]
+
+    def photos_of(self, target_iuv: np.ndarray, provenance: np.ndarray) -> np.ndarray:
+        """The number, from 1, of the photo that each pixel of a pose shows, 0 where none: uint8 `[H, W, 1]`."""
+        assert self.whose is not None, "one photo"
+        return np.where(provenance >= 128, several.sources_of(self.whose, target_iuv), 0).astype(np.uint8)
+
+
+def of_photos(halves: tuple[Callable, ...], known: Sequence[Known]) -> Sources:
+    """What photos show.
+
+    Args:
+      halves: a photo's and a pose's (`painter.Halves`) and, where there may be several photos, the surface's.
+      known: the photos, best first.
 
     Raises:
       UserError: several photos, but `halves` are an export's.
     """
+    of_source, surface = halves[0], halves[2] if len(halves) > 2 else None
+    within: list[Any] = [
+        [framing.within(one, composition.LARGEST, is_map=k == 1) for k, one in enumerate(each)] for each in known
+    ]
+    if len(known) > 1 and surface is None:
+        raise UserError("an export paints from one photo; several need the run it was made of")
+    first = of_source(*(one[None] for one in within[0]))
+    if len(known) == 1 or surface is None:
+        return Sources([first], [first["observed"][0].numpy()])
+    joining = _Joining(of_source, first, within[0])
+    for number, one in enumerate(within[1:], 2):
+        photo, iuv, coverage = one
+        joining.add(photo, iuv, coverage, number)
+    return joining.joined(surface)
 
-    def __init__(self, halves: tuple[Callable, ...], known: Sequence[Known]):
-        """`halves` are a photo's and a pose's (`painter.Halves`) and, where there may be several, the surface's."""
-        of_source, surface = halves[0], halves[2] if len(halves) > 2 else None
-        within = [
-            tuple(framing.within(one, composition.LARGEST, is_map=k == 1) for k, one in enumerate(each))
-            for each in known
-        ]
-        if len(known) > 1 and surface is None:
-            raise UserError("an export paints from one photo; several need the run it was made of")
-        first = of_source(*(one[None] for one in within[0]))
-        self._each: list[Mapping[str, Any]] = [first]
-        self.doubts: list[str] = []
-        self._whose: np.ndarray | None = None
-        self.texture, self.observed = (first[name][0].numpy() for name in ("texture", "observed"))
-        if surface is not None and len(known) > 1:
-            self._join(of_source, surface, within)
 
-    def _join(self, of_source, surface, within):
-        """Of several photos, the first of which is known: all of them together."""
-        first = self._each[0]
-        self._observed = [_shown(first, within[0][1])]
-        self._behind = _Behind(first, within[0][0])
-        for number, (photo, iuv, coverage) in enumerate(within[1:], 2):
-            self._add(of_source, photo, iuv, coverage, number)
-        merged = several.merge(self._observed)
-        whole = surface(tf.constant(merged.texture[None]), tf.constant(merged.observed[None]))
-        self.texture, self.observed = whole["texture"][0].numpy(), whole["observed"][0].numpy()
-        of_all = dict(whole) | self._behind.backdrops()
-        self._each = [dict(each) | of_all for each in self._each]
-        self._whose = merged.photo
+class _Joining:
+    """Several photos, on the way to be one person's."""
 
-    def _add(self, of_source, photo, iuv, coverage, number):
-        there = of_source(photo[None], iuv[None], coverage[None])
+    def __init__(self, of_source, first, known):
+        photo, iuv, _ = known
+        self._of_source, self._each, self._doubts = of_source, [first], []
+        self._shown, self._behind = [_shown(first, iuv)], _Behind(first, photo)
+
+    def add(self, photo, iuv, coverage, number):
+        there = self._of_source(photo[None], iuv[None], coverage[None])
         shown = _shown(there, iuv)
         same_light = self._behind.add(there, photo)
-        factor = np.ones(3) if same_light else several.light(self._observed[0], shown)
+        factor = np.ones(3) if same_light else several.light(self._shown[0], shown)
         if factor is None:
-            self.doubts.append(f"photo {number} shows too little of what the first shows to compare their light")
+            self._doubts.append(f"photo {number} shows too little of what the first shows to compare their light")
         elif np.abs(factor - 1).max() > _SAME_LIGHT:
             photo = np.clip(np.rint(photo * factor), 0, 255).astype(np.uint8)
-            there = of_source(photo[None], iuv[None], coverage[None])
+            there = self._of_source(photo[None], iuv[None], coverage[None])
             shown = _shown(there, iuv)
-        differs = several.unlikeness(self._observed[0], shown)
+        differs = several.unlikeness(self._shown[0], shown)
         if differs is not None and differs > _UNLIKE:
-            self.doubts.append(
+            self._doubts.append(
                 f"photo {number} may show somebody else, or other clothes: where it shows what the first shows, they "
                 f"differ by {differs:.0f} of 255"
             )
         self._each.append(there)
-        self._observed.append(shown)
+        self._shown.append(shown)
 
-    def of_pose(self, target_iuv: np.ndarray) -> Mapping[str, Any]:
-        """What a pose is rendered from."""
-        if len(self._each) == 1:
-            return self._each[0]
-        shares = [several.seen_share(one.observed, target_iuv) for one in self._observed]
-        shares[0] += _FIRST
-        return self._each[int(np.argmax(shares))]
-
-    def photos_of(self, target_iuv: np.ndarray, provenance: np.ndarray) -> np.ndarray:
-        """The number, from 1, of the photo that each pixel of a pose shows, 0 where none: uint8 `[H, W, 1]`."""
-        assert self._whose is not None, "one photo"
-        return np.where(provenance >= 128, several.sources_of(self._whose, target_iuv), 0).astype(np.uint8)
+    def joined(self, surface) -> Sources:
+        merged = several.merge(self._shown)
+        whole = surface(tf.constant(merged.texture[None]), tf.constant(merged.observed[None]))
+        of_all = dict(whole) | self._behind.backdrops()
+        each = [dict(one) | of_all for one in self._each]
+        return Sources(each, [one.observed for one in self._shown], merged.photo, self._doubts)
 
 
 def _shown(source: Mapping, iuv: np.ndarray) -> several.Shown:
