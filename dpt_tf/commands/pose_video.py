@@ -98,7 +98,7 @@ def run(
 def _done(place: pathlib.Path, facts: dict[str, Any]) -> dict[str, Any] | None:
     """What is written of a video whose maps are all there."""
     try:
-        there = files.read_json(place / _FACTS)
+        there = files.read_facts(place / _FACTS)
         complete = bool(there["complete"])
     except FileNotFoundError:
         return None

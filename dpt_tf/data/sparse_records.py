@@ -111,7 +111,7 @@ def directories(data_dir: str | os.PathLike) -> list[pathlib.Path]:
 
 def _is_sparse(folder: pathlib.Path) -> bool:
     try:
-        return files.read_json(folder / "dataset_info.json")["name"] == NAME
+        return files.read_facts(folder / "dataset_info.json")["name"] == NAME
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
