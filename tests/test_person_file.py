@@ -55,6 +55,8 @@ def test_what_is_painted_from_the_file_is_what_is_painted_from_the_photos(made, 
         assert difference.mean() < 3 and np.quantile(difference, 0.99) <= 20, name
     for name in ("observed", "provenance"):
         np.testing.assert_array_equal(from_photos[name], from_file[name])
+    for given, kept in zip(maps, person_file.read(path).sources.maps, strict=True):
+        np.testing.assert_array_equal(given, kept)
 
 
 def test_the_file_says_how_it_was_made_and_nothing_of_where(made):
@@ -76,9 +78,9 @@ def replaced(path, new, **members):
     return new
 
 
-def png(*shape):
+def png(*shape, value=0):
     buffer = io.BytesIO()
-    Image.fromarray(np.zeros(shape, np.uint8)).save(buffer, "png")
+    Image.fromarray(np.full(shape, value, np.uint8)).save(buffer, "png")
     return buffer.getvalue()
 
 
@@ -92,6 +94,8 @@ def png(*shape):
         ({"observed.png": None}, "observed.png is missing"),
         ({"observed.png": b"no picture"}, "observed.png is no picture"),
         ({"1/iuv.png": png(32, 33, 3)}, "1/iuv.png is 33 x 32"),
+        ({"1/map.png": png(64, 64, 3)}, "1/map.png is 64 x 64"),
+        ({"1/map.png": png(64, 48, 3, value=25)}, "1/map.png has part 25"),
         ({"1/share.png": png(64, 48)}, "1/share.png is 48 x 64, L"),
         ({"backdrop.webp": png(9000, 8, 3)}, "backdrop.webp is 8 x 9000"),
         ({"small_texture.png": png(8, 12, 3)}, "small_texture.png is 12 x 8"),

@@ -7,6 +7,7 @@ A zip of pictures, which any program shows, and `facts.json`, which says how the
   whose.png                                of several photos, which one a texel is of
   1/person.webp  1/share.png  1/shown.png  the first photo, cut out; how much of a pixel is the person's, and whether
                                            it is the body; the texels that it shows
+  1/map.png                                its map
   1/source.png   1/iuv.png    1/matte.png  what the networks see of it
 
 Colours at the photo's size lose what WebP takes at quality 92; all else is as it was. Members are bounded before they
@@ -93,8 +94,10 @@ def write(path: pathlib.Path, sources: Sources, facts: Mapping[str, Any]) -> dic
         put("small_backdrop.png", _levels(first["small_backdrop"]))
         if sources.whose is not None:
             put("whose.png", _laid_out(sources.whose))
-        for number, (each, shown) in enumerate(zip(sources.each, sources.shown, strict=True), 1):
+        by_photo = zip(sources.each, sources.maps, sources.shown, strict=True)
+        for number, (each, iuv, shown) in enumerate(by_photo, 1):
             photo = _pixels(each["person"])
+            put(f"{number}/map.png", iuv)
             put(f"{number}/person.webp", _cut_out(photo[..., :3], photo[..., 3:]))
             put(f"{number}/share.png", photo[..., 3:])
             put(f"{number}/shown.png", _laid_out(shown))
@@ -133,7 +136,7 @@ def _read(members: "_Members") -> Person:
     }
     if surface["backdrop"].shape[0] != surface["backdrop"].shape[1]:
         raise ValueError("backdrop.webp is no square")
-    each, shown = [], []
+    each, maps, shown = [], [], []
     for number in range(1, photos + 1):
         photo = members.picture(f"{number}/person.webp", 3)
         share = members.picture(f"{number}/share.png", 2, photo.shape[:2])
@@ -143,15 +146,17 @@ def _read(members: "_Members") -> Person:
             "small_iuv": members.picture(f"{number}/iuv.png", 3, (size, size)),
             "small_matte": members.picture(f"{number}/matte.png", 1, (size, size)) / np.float32(255),
         }
-        if own["small_iuv"][..., 0].max() > NUM_PARTS:
-            raise ValueError(f"{number}/iuv.png has part {own['small_iuv'][..., 0].max()}")
+        maps.append(members.picture(f"{number}/map.png", 3, photo.shape[:2]))
+        for name, iuv in (("iuv", own["small_iuv"]), ("map", maps[-1])):
+            if iuv[..., 0].max() > NUM_PARTS:
+                raise ValueError(f"{number}/{name}.png has part {iuv[..., 0].max()}")
         tensors = {name: tf.constant(x[None]) for name, x in (surface | own).items()}
         each.append(tensors | {"places": surroundings.places(tensors["small_iuv"], resolution)})
         shown.append(members.sheets(f"{number}/shown.png", 1, whole))
     whose = members.sheets("whose.png", 1, whole) if photos > 1 else None
     if whose is not None and whose.max() > photos:
         raise ValueError(f"whose.png names photo {whose.max()} of {photos}")
-    return Person(Sources(each, shown, whose, facts["doubts"]), facts)
+    return Person(Sources(each, maps, shown, whose, facts["doubts"]), facts)
 
 
 class _Members:

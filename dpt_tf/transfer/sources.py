@@ -36,12 +36,14 @@ class Sources:
 
     Attributes:
       each: what a pose is rendered from (`Composition.source`), by photo; of several, with one surface and backdrop.
+      maps: uint8 `[H, W, 3]` (I, U, V), of each photo.
       shown: uint8 `[24, R, R, 1]` each, 255 where that photo itself shows the texel.
       whose: uint8 `[24, R, R, 1]`, from 1, which photo a texel is of, 0 where of none; None of a single photo.
       doubts: lines about photos that do not seem to be of the same person, by their numbers from 1.
     """
 
     each: Sequence[Mapping[str, Any]]
+    maps: Sequence[np.ndarray]
     shown: Sequence[np.ndarray]
     whose: np.ndarray | None = None
     doubts: list[str] = dataclasses.field(default_factory=list)
@@ -88,7 +90,7 @@ def of_photos(halves: tuple[Callable, ...], known: Sequence[Known]) -> Sources:
         raise UserError("an export paints from one photo; several need the run it was made of")
     first = of_source(*(one[None] for one in within[0]))
     if len(known) == 1 or surface is None:
-        return Sources([first], [first["observed"][0].numpy()])
+        return Sources([first], [within[0][1]], [first["observed"][0].numpy()])
     joining = _Joining(of_source, first, within[0])
     for number, one in enumerate(within[1:], 2):
         photo, iuv, coverage = one
@@ -129,7 +131,8 @@ class _Joining:
         whole = surface(tf.constant(merged.texture[None]), tf.constant(merged.observed[None]))
         of_all = dict(whole) | self._behind.backdrops()
         each = [dict(one) | of_all for one in self._each]
-        return Sources(each, [one.observed for one in self._shown], merged.photo, self._doubts)
+        maps, shown = ([getattr(one, name) for one in self._shown] for name in ("iuv", "observed"))
+        return Sources(each, maps, shown, merged.photo, self._doubts)
 
 
 def _shown(source: Mapping, iuv: np.ndarray) -> several.Shown:
