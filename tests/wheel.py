@@ -65,8 +65,8 @@ def _install(folder: pathlib.Path, wheel: pathlib.Path) -> pathlib.Path:
     """The folder of the environment's programs."""
     venv.create(folder, with_pip=True)
     programs = folder / ("Scripts" if os.name == "nt" else "bin")
-    pip = [programs / "python", "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt"]
-    _run([*pip, f"{wheel}[synthetic]"], folder)
+    pip = [programs / "python", "-m", "pip", "install", "--quiet", "--no-compile", "--constraint"]
+    _run([*pip, ROOT / "constraints.txt", f"{wheel}[synthetic]"], folder)
     return programs
 
 
