@@ -110,6 +110,28 @@ def test_nothing_but_a_new_picture_or_an_older_one_is_written_to(given, capsys, 
         odd_files.refused(lambda: dpt("inspect", *maps, f"--show={given / place}"), capsys, said)
 
 
+EMPTY = [
+    ["transfer", "--source=a.png", "--target_iuv=a_IUV.png", "--output="],
+    ["transfer", "--source=", "--target_iuv=a_IUV.png", "--output=new.png"],
+    ["transfer", "--source=a.png", "--target_iuv=a_IUV.png", "--output=new.png", "--model="],
+    ["pose", "a.png", "--output="],
+    ["pose", "", "--output=new"],
+    ["inspect", ""],
+    ["inspect", "a_IUV.png", "--write="],
+    ["prepare", "", "--output=new"],
+    ["prepare", "poses", "--output="],
+    ["prepare", "--dataset=densepose_coco", "--data_dir="],
+    ["evaluate", "--maps=", "--true_maps=poses"],
+]
+
+
+@pytest.mark.parametrize("command", EMPTY, ids=" ".join)
+def test_an_empty_name_is_not_the_folder_one_stands_in(given, capsys, monkeypatch, command):
+    monkeypatch.chdir(given)
+    with odd_files.untouched(given):
+        odd_files.refused(lambda: dpt(*command), capsys, "is empty; name a folder or a file")
+
+
 @pytest.mark.parametrize("place", [place for place, _ in NO_PLACES])
 def test_a_map_and_what_shows_it_take_nobodys_place(given, capsys, place):
     photo, new = given / "a.png", f"--output={given / 'new.png'}"

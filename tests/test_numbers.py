@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import re
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -145,6 +146,13 @@ def test_a_changed_file_of_hyper_parameters_is_named_in_one_line(tmp_path, text)
     line = str(caught.value)
     assert str(tmp_path / "hparams.json") in line and "train the run anew" in line
     assert "\n" not in line and len(line) < 600
+
+
+def test_a_file_in_a_runs_place_is_named_in_one_line(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match=re.escape(f"{path} is a file; give the folder of a run")):
+        trained.hparams_of(path)
 
 
 @pytest.mark.parametrize(

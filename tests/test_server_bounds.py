@@ -1,6 +1,7 @@
 """What one request may cost, over the wire: it is refused in the client's codes, at once, and others are answered."""
 
 import base64
+import concurrent.futures
 import json
 import socket
 import subprocess
@@ -14,9 +15,11 @@ import grpc
 import numpy as np
 import pytest
 import server_toy as toy
+import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.local_server import memory, predict, rest_json
+from serving.local_server import memory, predict, rest_json, servable
 from serving.local_server.failures import Refusal
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -65,6 +68,31 @@ def test_a_batch_of_one_repeated_value_is_bounded_by_its_pixels(server):
     assert code is Code.INVALID_ARGUMENT and "holds 4096 pictures or more, of 4194304 pixels together" in words
     outputs = server.predict.Predict(repeated(64), timeout=30).outputs
     assert [dim.size for dim in outputs["image"].tensor_shape.dim] == [64, toy.S, toy.S, 3]
+
+
+def test_of_large_calls_one_is_run_at_a_time_and_small_ones_run_beside_it():
+    running, most, together = [0], [0], threading.Barrier(3)
+
+    def function(source):
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        if len(source) == 1:
+            together.wait(10)
+        time.sleep(0.02)
+        running[0] -= 1
+        return {"image": source[:, :1, :1]}
+
+    signature = servable.Signature("x", meta_graph_pb2.SignatureDef(), function, servable.Limits(), ())
+
+    def call(*batches):
+        calls = [{"source": tf.zeros([batch, 64, 64, 3], tf.uint8)} for batch in batches]
+        with concurrent.futures.ThreadPoolExecutor(len(calls)) as threads:
+            assert len(list(threads.map(lambda one: signature._call([one], [None]), calls))) == len(batches)
+
+    call(256, 128, 200)
+    assert most == [1]
+    call(1, 1, 256, 1)
+    assert most[0] >= 3
 
 
 def test_the_inputs_of_a_request_share_its_bytes(tmp_path):

@@ -1,4 +1,4 @@
-"""Flags that name a folder."""
+"""Flags that name a folder or a file."""
 
 import argparse
 import pathlib
@@ -11,5 +11,5 @@ def named(text: str) -> pathlib.Path:
       argparse.ArgumentTypeError: it is empty.
     """
     if not text.strip():
-        raise argparse.ArgumentTypeError("is empty; name a folder, or leave it out")
+        raise argparse.ArgumentTypeError("is empty; name a folder or a file, or leave it out")
     return pathlib.Path(text)

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf import iuv
+from dpt_tf.commands import folders
 from dpt_tf.images import display, naming, photos
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError, one_line, say
@@ -18,15 +19,15 @@ _GOLDEN = 0.618034
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("files", nargs="+", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", type=folders.named, metavar="FILE")
     parser.add_argument("--person", type=int, help="whom to keep where a map shows several; 1 = the largest (default)")
-    parser.add_argument("--show", type=pathlib.Path, metavar="OUT.png", help="draw each map and its unwrapped texture")
+    parser.add_argument("--show", type=folders.named, metavar="OUT.png", help="draw each map and its unwrapped texture")
     parser.add_argument(
-        "--photo", type=pathlib.Path, help="with --show: the photo to unwrap, else the part colours are"
+        "--photo", type=folders.named, help="with --show: the photo to unwrap, else the part colours are"
     )
     parser.add_argument(
         "--write",
-        type=pathlib.Path,
+        type=folders.named,
         metavar="DIR",
         help="write each usable map as DIR/NAME_IUV.png, R = I, G = U, B = V; a dump becomes a map for each photo",
     )

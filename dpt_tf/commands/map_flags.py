@@ -4,6 +4,7 @@ import argparse
 import pathlib
 import sys
 
+from dpt_tf.commands import folders
 from dpt_tf.images import naming
 from dpt_tf.system import locks
 from dpt_tf.system.errors import UserError, say
@@ -14,13 +15,13 @@ _FLAGS = ("true_maps", "photos", "densepose_coco", "smpl")
 def add(parser: argparse.ArgumentParser) -> None:
     """The flags."""
     group = parser.add_argument_group("maps of any system, instead of pictures")
-    group.add_argument("--maps", type=pathlib.Path, help="a folder of predicted maps, in any form that is read")
-    group.add_argument("--true_maps", type=pathlib.Path, help="the folder of true ones, matched by name")
-    group.add_argument("--photos", type=pathlib.Path, help="with --true_maps: the folder of photos, for a sheet")
-    group.add_argument("--densepose_coco", type=pathlib.Path, help="instead: DensePose-COCO's annotations.json")
+    group.add_argument("--maps", type=folders.named, help="a folder of predicted maps, in any form that is read")
+    group.add_argument("--true_maps", type=folders.named, help="the folder of true ones, matched by name")
+    group.add_argument("--photos", type=folders.named, help="with --true_maps: the folder of photos, for a sheet")
+    group.add_argument("--densepose_coco", type=folders.named, help="instead: DensePose-COCO's annotations.json")
     group.add_argument(
         "--smpl",
-        type=pathlib.Path,
+        type=folders.named,
         help="with it: the folder of SMPL_subdiv.mat, SMPL_SUBDIV_TRANSFORM.mat and Pdist_matrix.pkl",
     )
 

@@ -5,6 +5,7 @@ import pathlib
 import sys
 
 from dpt_tf import shipped
+from dpt_tf.commands import folders
 from dpt_tf.densepose import map_files
 from dpt_tf.images import naming
 from dpt_tf.system import quiet
@@ -15,16 +16,16 @@ _SUFFIX = ".person"
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("photos", type=pathlib.Path, nargs="+", help="the photo, or several of the person, best first")
+    parser.add_argument("photos", type=folders.named, nargs="+", help="the photo, or several of the person, best first")
     parser.add_argument(
-        "--source_iuv", type=pathlib.Path, default=[], nargs="+", help="their maps, in the same order (default: made)"
+        "--source_iuv", type=folders.named, default=[], nargs="+", help="their maps, in the same order (default: made)"
     )
     parser.add_argument("--pose", metavar="NAME|FILE|RUN", help="who makes the maps of photos without one")
     parser.add_argument(
-        "--model", type=pathlib.Path, help="a run's folder, a SavedModel or a shipped model (default: people)"
+        "--model", type=folders.named, help="a run's folder, a SavedModel or a shipped model (default: people)"
     )
-    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="the file, NAME.person")
-    parser.add_argument("--show", type=pathlib.Path, help="also write a picture of the surface and the backdrop here")
+    parser.add_argument("-o", "--output", type=folders.named, required=True, help="the file, NAME.person")
+    parser.add_argument("--show", type=folders.named, help="also write a picture of the surface and the backdrop here")
 
 
 def run(args: argparse.Namespace) -> int:

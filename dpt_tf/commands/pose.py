@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from dpt_tf.commands import pose_video
+from dpt_tf.commands import folders, pose_video
 from dpt_tf.densepose import asking, choosing, map_files
 from dpt_tf.densepose.estimator import Box, Estimator
 from dpt_tf.images import display, naming, photos, video
@@ -28,10 +28,10 @@ _SHOWN = 300  # bad files that are listed by name
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument("inputs", nargs="*", type=pathlib.Path, metavar="PHOTO|FOLDER|VIDEO")
-    parser.add_argument("--output", type=pathlib.Path, required=True, help="a folder; or a PNG, for one photo's map")
+    parser.add_argument("inputs", nargs="*", type=folders.named, metavar="PHOTO|FOLDER|VIDEO")
+    parser.add_argument("--output", type=folders.named, required=True, help="a folder; or a PNG, for one photo's map")
     parser.add_argument(
-        "--show", type=pathlib.Path, help="pictures with the map over the photo, for looking at: likewise"
+        "--show", type=folders.named, help="pictures with the map over the photo, for looking at: likewise"
     )
     parser.add_argument(
         "--weights",
@@ -45,7 +45,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     whom.add_argument("--whole", action="store_true", help="whoever the photo shows: nobody is looked for")
     parser.add_argument(
         "--convert",
-        type=pathlib.Path,
+        type=folders.named,
         metavar="FILE",
         help="only write these weights (.pkl, .pth) as --output=FILE.npz",
     )

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from dpt_tf.commands import prepare_maps, sparse_points
+from dpt_tf.commands.folders import named
 from dpt_tf.data import keypoints, records
 from dpt_tf.data.prepare import folders, held_out
 from dpt_tf.iuv import NotIUV
@@ -32,9 +33,9 @@ _FEW = 10  # test pairs
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
     parser.add_argument(
-        "folder", type=pathlib.Path, nargs="?", help="photos + IUV files or dumps (.pkl), one sub-folder a person"
+        "folder", type=named, nargs="?", help="photos + IUV files or dumps (.pkl), one sub-folder a person"
     )
-    parser.add_argument("--output", type=pathlib.Path, help="where to write; later the --data_dir")
+    parser.add_argument("--output", type=named, help="where to write; later the --data_dir")
     parser.add_argument("--size", type=int, default=256, help="pixels of the stored pictures (256)")
     parser.add_argument("--hold_out", type=int, default=0, metavar="N", help="keep every N-th view for testing")
     parser.add_argument(
@@ -54,7 +55,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--person", type=int, help="whom to keep where a map shows several; 1 = the largest (default)")
     parser.add_argument(
         "--keypoints",
-        type=pathlib.Path,
+        type=named,
         help="joints in the photos' pixels: a keypoint csv, or a folder of OpenPose JSON (beside the photos, or apart)",
     )
     parser.add_argument(

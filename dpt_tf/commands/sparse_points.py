@@ -1,9 +1,9 @@
 """The flags of `dpt prepare --dataset=densepose_coco`, and what they do: annotated points -> a data set of people."""
 
 import argparse
-import pathlib
 from collections.abc import Iterator
 
+from dpt_tf.commands import folders
 from dpt_tf.system import atomic, quiet
 from dpt_tf.system.errors import UserError, say
 
@@ -15,10 +15,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The flags."""
     group = parser.add_argument_group("people with annotated points (DensePose-COCO), instead of a folder and --output")
     group.add_argument("--dataset", choices=[_DATASET])
-    group.add_argument("--annotations", type=pathlib.Path, help="densepose_coco_2014_train.json, to train on")
-    group.add_argument("--test_annotations", type=pathlib.Path, help="a second file, for the split test")
-    group.add_argument("--pictures", type=pathlib.Path, help="COCO's photos, in this folder or below")
-    group.add_argument("--data_dir", type=pathlib.Path, help="where to write")
+    group.add_argument("--annotations", type=folders.named, help="densepose_coco_2014_train.json, to train on")
+    group.add_argument("--test_annotations", type=folders.named, help="a second file, for the split test")
+    group.add_argument("--pictures", type=folders.named, help="COCO's photos, in this folder or below")
+    group.add_argument("--data_dir", type=folders.named, help="where to write")
 
 
 def wanted(args: argparse.Namespace) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dpt_tf import shipped
+from dpt_tf.commands import folders
 from dpt_tf.densepose import map_files
 from dpt_tf.images import naming
 from dpt_tf.system import quiet
@@ -21,27 +22,27 @@ from dpt_tf.system.errors import UserError, say
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
     parser.add_argument(
-        "--model", type=pathlib.Path, help="a run's folder, a SavedModel or a shipped model (default: people)"
+        "--model", type=folders.named, help="a run's folder, a SavedModel or a shipped model (default: people)"
     )
     parser.add_argument(
         "--source",
-        type=pathlib.Path,
+        type=folders.named,
         required=True,
         nargs="+",
         help="the photo, or several of the person, best first; or a person's file, `dpt person`",
     )
     parser.add_argument(
         "--source_iuv",
-        type=pathlib.Path,
+        type=folders.named,
         default=[],
         nargs="+",
         help="the photos' DensePose maps, or dumps that hold them, in the same order (default: made)",
     )
     parser.add_argument(
-        "--target_iuv", type=pathlib.Path, default=[], nargs="+", action="extend", help="the poses to paint, as maps"
+        "--target_iuv", type=folders.named, default=[], nargs="+", action="extend", help="the poses to paint, as maps"
     )
     parser.add_argument(
-        "--target", type=pathlib.Path, default=[], nargs="+", action="extend", help="likewise, as photos (or maps)"
+        "--target", type=folders.named, default=[], nargs="+", action="extend", help="likewise, as photos (or maps)"
     )
     parser.add_argument(
         "--pose",
@@ -50,11 +51,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        type=pathlib.Path,
+        type=folders.named,
         required=True,
         help="a picture; or a folder, one picture a pose",
     )
-    parser.add_argument("--sheet", type=pathlib.Path, help="also write a contact sheet here")
+    parser.add_argument("--sheet", type=folders.named, help="also write a contact sheet here")
 
 
 def run(args: argparse.Namespace) -> int:

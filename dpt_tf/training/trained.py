@@ -113,7 +113,8 @@ def hparams_of(run_dir: pathlib.Path) -> HParams | None:
     """What a run wrote down as its hyper-parameters; None where there is no run.
 
     Raises:
-      UserError: the file is damaged, or another version's, or it is gone and trained stages are there.
+      UserError: the file is damaged, or another version's, or it is gone and trained stages are there; `run_dir` is
+        a file.
     """
     try:
         return config.load(run_dir / "hparams.json")
@@ -125,6 +126,8 @@ def hparams_of(run_dir: pathlib.Path) -> HParams | None:
                 "another --workdir"
             ) from None
         return None
+    except NotADirectoryError:
+        raise UserError(f"{run_dir} is a file; give the folder of a run") from None
     except ValueError as error:
         raise UserError(str(error)) from None
 

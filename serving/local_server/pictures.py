@@ -6,6 +6,7 @@ decoder allocates them before the graph can look at the size; so what the header
 TF Serving has no such limits. Files that are none of these forms are left to the graph, which cannot decode them.
 """
 
+import math
 import struct
 from collections.abc import Iterable, Sequence
 
@@ -15,6 +16,8 @@ from serving.local_server.failures import invalid
 MOST_OF_ONE = 2**22
 # Of the pictures of one input together, where they are several: sixteen of 256 x 256.
 MOST_OF_MANY = 2**20
+# From here on a call is large, and waits for another one to end: one picture of 724 x 724, eight of 256 x 256.
+LARGE = 2**19
 
 
 def refuse_large_batch(name: str, shape: Sequence[int]) -> None:
@@ -22,6 +25,11 @@ def refuse_large_batch(name: str, shape: Sequence[int]) -> None:
     if len(shape) == 4:
         batch, height, width, _ = shape
         _refuse(name, batch, height * width, batch * height * width)
+
+
+def pixels(files: Iterable[bytes]) -> int:
+    """How many the headers of files promise together."""
+    return sum(math.prod(promised_size(file)) for file in files)
 
 
 def refuse_bombs(name: str, files: Iterable[bytes]) -> None:

@@ -4,8 +4,11 @@ A request's inputs are checked against the signature when it comes, by their pro
 are unpacked, merged along axis 0, run and taken apart by the thread that runs the batch (`Signature.run`).
 """
 
+import contextlib
 import dataclasses
+import math
 import pathlib
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +23,8 @@ from serving.local_server.failures import Refusal, invalid
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 MOST_WARM_UPS = 1000
+# What a call takes goes with its pixels, and calls are as many at once as processors: of large ones one at a time.
+_LARGE = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,14 +119,14 @@ class Signature:
     def _call(self, members: Sequence[dict], rows: Sequence[int | None]) -> list[dict[str, np.ndarray]]:
         """One call of the function for members whose sizes along axis 0 are `rows`."""
         if rows == [None]:
-            return [{name: np.asarray(value) for name, value in self._function(**members[0]).items()}]
+            return [self._outputs(members[0])]
         total = sum(row or 0 for row in rows)
         padded = next((size for size in self._sizes if size >= total), total)
         merged = {}
         for name in members[0]:
             parts = [member[name] for member in members] + [members[-1][name][-1:]] * (padded - total)
             merged[name] = tf.concat(parts, 0) if len(parts) > 1 else parts[0]
-        outputs = {name: np.asarray(value) for name, value in self._function(**merged).items()}
+        outputs = self._outputs(merged)
         if len(members) == 1 and padded == total:
             return [outputs]
         for name, value in outputs.items():
@@ -131,6 +136,12 @@ class Signature:
         ends = np.cumsum([row or 0 for row in rows]).tolist()
         starts = [0, *ends]
         return [{name: value[a:b] for name, value in outputs.items()} for a, b in zip(starts, ends, strict=False)]
+
+    def _outputs(self, inputs: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:
+        large = max(map(_pixels, inputs.values()), default=0) >= pictures.LARGE
+        alone: contextlib.AbstractContextManager = _LARGE if large else contextlib.nullcontext()
+        with alone:
+            return {name: np.asarray(value) for name, value in self._function(**inputs).items()}
 
 
 class Servable:
@@ -178,6 +189,13 @@ def _unpack(member: Prepared) -> dict[str, tf.Tensor]:
         if name.endswith("_bytes") and tensor.dtype == tf.string:
             pictures.refuse_bombs(name, tensor.numpy().ravel() if tensor.shape.rank else [tensor.numpy()])
     return unpacked
+
+
+def _pixels(tensor: tf.Tensor) -> int:
+    """Of an input's pictures, arrays or files; 0 where it holds none."""
+    if tensor.dtype == tf.string:
+        return pictures.pixels(tensor.numpy().ravel()) if tensor.shape.rank else 0
+    return math.prod(tensor.shape[:3]) if tensor.shape.rank == 4 else 0
 
 
 def _definitions(folder: pathlib.Path) -> dict[str, meta_graph_pb2.SignatureDef]:
