@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         with (
             _bound(args.host, args.port) as listening,
-            tempfile.TemporaryDirectory(prefix="dpt_web_", ignore_cleanup_errors=True) as folder,
+            _own_folder() as folder,
             contextlib.suppress(SystemExit),  # of a signal
         ):
-            _show(args, listening, pathlib.Path(folder))
+            _show(args, listening, folder)
     except UserError as error:
         _refuse(str(error))
     # A picture may be painted in a thread, which can neither be stopped nor outlive the interpreter.
@@ -46,12 +46,23 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     os._exit(0)
 
 
+@contextlib.contextmanager
+def _own_folder() -> Iterator[pathlib.Path]:
+    """A folder for all temporary files, so that what is still being uploaded when the page ends goes with it."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="dpt_web_", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield pathlib.Path(folder)
+        finally:
+            tempfile.tempdir = before
+
+
 def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Path) -> None:
     """Loads the model and serves; what is uploaded and what gradio makes of it lies in `folder`."""
     from dpt_tf.system import quiet
     from dpt_tf.system.errors import UserError
 
-    tempfile.tempdir = str(folder)  # what is still being uploaded when the page ends goes with it
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(folder / "uploads"), "DO_NOT_TRACK": "1"}
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     try:
