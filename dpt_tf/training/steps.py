@@ -118,7 +118,7 @@ def joint(
             if hparams.matte_weight and alpha:
                 cross_entropy = losses.matte(alpha["source_matte"], outputs["matte_logit"])
                 terms["matte"] = _mean(alpha["source_has_matte"] * cross_entropy, hparams)
-                cross_entropy = losses.silhouette(alpha["target_matte"], outputs["layers"])
+                cross_entropy = losses.silhouette(alpha["target_matte"], _layers_alone(generator, x, outputs))
                 terms["silhouette"] = _mean(alpha["target_has_matte"] * cross_entropy, hparams)
                 loss += hparams.matte_weight * (terms["matte"] + terms["silhouette"])
             if hparams.perceptual_weight or hparams.style_weight:
@@ -182,6 +182,17 @@ def pose(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
         return terms
 
     return step
+
+
+def _layers_alone(generator: keras.Model, x: dict[str, tf.Tensor], outputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    """The weights of the layers once more, by a gradient that ends at the network that decides on them.
+
+    What the others paint is not to tell it where the person is: they would, in colours that nobody wears.
+    """
+    blend = generator.get_layer("blending")
+    whole = tf.where(x["target_iuv"][..., :1] > 0, outputs["warped"], outputs["carried"])
+    seen = outputs | {"warped": whole, "target_iuv": x["target_iuv"]}
+    return blend({name: tf.stop_gradient(seen[name]) for name in blend.input}, training=True)["layers"]
 
 
 def _without_matte(x: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
