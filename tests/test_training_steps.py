@@ -9,6 +9,7 @@ import textwrap
 import keras
 import numpy as np
 import pytest
+import small_models
 import tensorflow as tf
 
 from dpt_tf import losses
@@ -218,3 +219,22 @@ def test_weights_that_no_term_reaches_stay_as_they_are(policy):
         for layer in was
     }
     assert moved == {"reached": True, "unreached": False}
+
+
+def test_where_the_person_is_teaches_the_network_of_layers_and_of_the_source_alone():
+    generator = small_models.layers_generator()
+    x, y, _ = make_batch(small_models.S)
+    matte = tf.cast(x["target_iuv"][..., :1] > 0, tf.uint8) * 255
+    x |= {"source_matte": matte, "target_matte": matte, "source_has_matte": tf.ones(2), "target_has_matte": tf.ones(2)}
+    nothing = {name: 0.0 for name in ("l1_weight", "perceptual_weight", "style_weight", "gan_weight")}
+    optimizer = keras.optimizers.Adam(RATE)
+    optimizer.build(generator.trainable_variables)
+    names = ("predictive", "warping", "blending", "matting")
+    was = {name: [np.array(w) for w in generator.get_layer(name).weights] for name in names}
+    terms = tf.function(steps.joint(generator, optimizer, HPARAMS.replace(**nothing, matte_weight=1.0)))(x, y)
+    assert terms["silhouette"] > 0
+    moved = {
+        name: any((np.array(w) != a).any() for w, a in zip(generator.get_layer(name).weights, was[name], strict=True))
+        for name in names
+    }
+    assert moved == {"predictive": False, "warping": False, "blending": True, "matting": True}
