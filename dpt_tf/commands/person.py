@@ -11,8 +11,6 @@ from dpt_tf.images import naming
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError, say
 
-_SUFFIX = ".person"
-
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
@@ -30,8 +28,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Makes the file; prints its path, how large it is and how much of the surface the photos show."""
-    if args.output.suffix.lower() != _SUFFIX:
-        raise UserError(f"--output={args.output}: a person's file ends in {_SUFFIX}")
+    if not naming.is_person(args.output):
+        raise UserError(f"--output={args.output}: a person's file ends in {naming.PERSON}")
     if args.source_iuv and len(args.source_iuv) != len(args.photos):
         raise UserError(
             f"dpt person: {len(args.photos)} photos but {len(args.source_iuv)} maps; give --source_iuv one for each, "
@@ -76,7 +74,7 @@ def _keep_inputs(args: argparse.Namespace) -> None:
     given += [found for photo in args.photos if (found := map_files.beside(photo))]
     shows = [args.show] if args.show else []
     if line := (
-        naming.refused([args.output], given, what="a person", forms=[_SUFFIX])
+        naming.refused([args.output], given, what="a person", forms=[naming.PERSON])
         or naming.refused(shows, given, "--show", "the picture")
     ):
         raise UserError(line)

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             f"dpt transfer: {len(args.source)} photos but {len(args.source_iuv)} maps; give --source_iuv one for each, "
             "in the same order, or leave it out"
         )
-    people = [path for path in args.source if path.suffix.lower() == ".person"]
+    people = [path for path in args.source if naming.is_person(path)]
     if people and (len(args.source) > 1 or args.source_iuv):
         raise UserError(f"dpt transfer: {people[0]} is a person; give it alone, without photos and maps")
     outputs = _outputs(args.output, given)
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
     made = Poses(args.pose, lambda line: say(line, sys.stderr))
     given_maps = args.source_iuv or [None] * len(args.source)
-    person = person_file.read(args.source[0]) if person_file.is_person(args.source[0]) else None
+    person = person_file.read(people[0]) if people else None
     known: list[Any] = [] if person else [made.known(*one) for one in zip(args.source, given_maps, strict=True)]
     several: Any = known[0] if len(known) == 1 else tuple([each[k] for each in known] for k in range(3))
     photo, source_iuv, coverage = several

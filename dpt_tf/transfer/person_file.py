@@ -36,7 +36,6 @@ from dpt_tf.system import atomic, files
 from dpt_tf.system.errors import UserError, one_line
 from dpt_tf.transfer.sources import Sources
 
-SUFFIX = ".person"
 FORMAT = 1
 
 _FACTS = "facts.json"
@@ -61,11 +60,6 @@ class Person:
 
     sources: Sources
     facts: dict[str, Any]
-
-
-def is_person(path: str | os.PathLike) -> bool:
-    """Whether a file is called like a person."""
-    return pathlib.Path(path).suffix.lower() == SUFFIX
 
 
 def write(path: pathlib.Path, sources: Sources, facts: Mapping[str, Any]) -> dict[str, Any]:
