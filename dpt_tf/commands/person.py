@@ -7,7 +7,7 @@ import sys
 from dpt_tf import shipped
 from dpt_tf.commands import folders
 from dpt_tf.densepose import map_files
-from dpt_tf.images import naming
+from dpt_tf.images import naming, photos
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError, say
 
@@ -28,8 +28,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Makes the file; prints its path, how large it is and how much of the surface the photos show."""
-    if not naming.is_person(args.output):
-        raise UserError(f"--output={args.output}: a person's file ends in {naming.PERSON}")
+    if not photos.is_person(args.output):
+        raise UserError(f"--output={args.output}: a person's file ends in {photos.PERSON}")
     if args.source_iuv and len(args.source_iuv) != len(args.photos):
         raise UserError(
             f"dpt person: {len(args.photos)} photos but {len(args.source_iuv)} maps; give --source_iuv one for each, "
@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
     for path, given in zip(args.photos, given_maps, strict=True):
         known.append(made.known(path, given))
         facts.append({"name": path.name, "map": made.maker(known[-1][0]) or "given"})
-    photos, maps, coverages = (list(each) for each in zip(*known, strict=True))
+    pictures, maps, coverages = (list(each) for each in zip(*known, strict=True))
     if args.model is None:
         print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
     paint = painter.load(args.model or shipped.folder())
-    person = paint.person(photos, maps, coverage=coverages, save=args.output, facts={"photos": facts})
+    person = paint.person(pictures, maps, coverage=coverages, save=args.output, facts={"photos": facts})
     for line in person.sources.doubts:
         say(f"note: {line}", sys.stderr)
     shown = (person.sources.observed > 0).mean()
@@ -74,7 +74,7 @@ def _keep_inputs(args: argparse.Namespace) -> None:
     given += [found for photo in args.photos if (found := map_files.beside(photo))]
     shows = [args.show] if args.show else []
     if line := (
-        naming.refused([args.output], given, what="a person", forms=[naming.PERSON])
+        naming.refused([args.output], given, what="a person", forms=[photos.PERSON])
         or naming.refused(shows, given, "--show", "the picture")
     ):
         raise UserError(line)

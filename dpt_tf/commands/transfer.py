@@ -14,7 +14,7 @@ import numpy as np
 from dpt_tf import shipped
 from dpt_tf.commands import folders
 from dpt_tf.densepose import map_files
-from dpt_tf.images import naming
+from dpt_tf.images import naming, photos
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError, say
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             f"dpt transfer: {len(args.source)} photos but {len(args.source_iuv)} maps; give --source_iuv one for each, "
             "in the same order, or leave it out"
         )
-    people = [path for path in args.source if naming.is_person(path)]
+    people = [path for path in args.source if photos.is_person(path)]
     if people and (len(args.source) > 1 or args.source_iuv):
         raise UserError(f"dpt transfer: {people[0]} is a person; give it alone, without photos and maps")
     outputs = _outputs(args.output, given)

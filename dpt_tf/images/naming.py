@@ -17,10 +17,6 @@ FORMS: dict[str, dict[str, Any]] = {
 """How a picture is saved, by how its file's name ends, in lower case."""
 
 
-PERSON = ".person"
-"""How the name of a person's file ends."""
-
-
 def of_pose(pose: str | os.PathLike) -> str:
     """The picture's file name: the pose's without the mark of a map, `front_IUV.png` -> `front.png`."""
     stem = pathlib.PurePath(pose).stem
@@ -30,11 +26,6 @@ def of_pose(pose: str | os.PathLike) -> str:
 def beside(pose: pathlib.Path) -> pathlib.Path:
     """Where the photo of a map commonly lies: `poses/front_IUV.png` -> `poses/front.png`."""
     return pose.with_name(of_pose(pose))
-
-
-def is_person(path: str | os.PathLike) -> bool:
-    """Whether a file is called like a person's (`transfer.person_file`)."""
-    return pathlib.PurePath(path).suffix.lower() == PERSON
 
 
 def is_file_name(path: pathlib.Path) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import pathlib
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from dpt_tf.system.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 """How a photo's file name ends, in lower case."""
+
+PERSON = ".person"
+"""How the name of a person's file ends."""
 
 _ORIENTATION = 0x0112
 _ON_ITS_SIDE = (5, 6, 7, 8)
@@ -69,6 +73,11 @@ def matte_of(mapped: pathlib.Path) -> pathlib.Path:
 def is_matte_name(path: pathlib.Path) -> bool:
     """Whether a file is called like a matte, and in a folder of photos is none of them."""
     return path.stem.lower().endswith("_matte")
+
+
+def is_person(path: str | os.PathLike) -> bool:
+    """Whether a file is called like a person's (`transfer.person_file`)."""
+    return pathlib.PurePath(path).suffix.lower() == PERSON
 
 
 def with_matte(encoded: bytes, matte: np.ndarray) -> bytes:

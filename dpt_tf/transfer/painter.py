@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Estimator
-from dpt_tf.images import display, framing, naming
+from dpt_tf.images import display, framing, photos
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.models import composition
 from dpt_tf.models.composition import Composition
@@ -192,8 +192,8 @@ class Transfer:
         """
         if self._halves is None:
             raise UserError("this model keeps nothing of a person; a file of one needs a model with blending=layers")
-        if save is not None and not naming.is_person(save):
-            raise UserError(f"{os.fspath(save)}: a person's file ends in {naming.PERSON}")
+        if save is not None and not photos.is_person(save):
+            raise UserError(f"{os.fspath(save)}: a person's file ends in {photos.PERSON}")
         given = _each(source, source_iuv, coverage)
         found = self._sources([self._known(*one) for one in given])
         names = ["" if isinstance(one, np.ndarray) else pathlib.Path(one).name for one, _, _ in given]
@@ -212,7 +212,7 @@ class Transfer:
 
     def _person_of(self, source: Any) -> Sources | None:
         """What poses are painted from, where `source` is a person or the path of one."""
-        if isinstance(source, str | os.PathLike) and naming.is_person(source):
+        if isinstance(source, str | os.PathLike) and photos.is_person(source):
             source = person_file.read(source)
         if not isinstance(source, Person):
             return None
