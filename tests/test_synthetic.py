@@ -326,6 +326,29 @@ def test_lively_people_move_more_than_calm_ones_and_are_another_data_set(tmp_pat
         synthetic.generate(tmp_path, poses="asleep")
 
 
+def test_near_views_turn_by_little_from_the_first_which_is_often_a_front(monkeypatch, tmp_path):
+    def turns(kind, seed):
+        order = making.Order(seed, "one", views=8, image_size=16, faults=False, turns=kind)
+        asked = []
+        monkeypatch.setattr(making, "sample_pose", lambda rng, turned: (asked.append(turned), {})[1])
+        monkeypatch.setattr(making, "render", lambda *given: (np.zeros([1, 1, 4], np.uint8), None, None))
+        monkeypatch.setattr(making, "_png", lambda pixels: b"")
+        list(making.make_views(order))
+        return np.deg2rad(asked)
+
+    def apart(angles):
+        return np.rad2deg(np.abs(np.angle(np.exp(1j * (angles[:, None] - angles)))))
+
+    near, others = (
+        np.concatenate([apart(turns("near", seed)[first::2]).ravel() for seed in range(40)]) for first in (0, 1)
+    )
+    assert np.quantile(near, 0.9) < 75 < np.median(others)
+    fronts = {kind: np.mean([np.cos(turns(kind, seed)[0]) > 0.7 for seed in range(80)]) for kind in making.TURNS}
+    assert fronts["near"] > 0.5 > fronts["round"]
+    with pytest.raises(ValueError, match="no such turns"):
+        synthetic.generate(tmp_path, turns="sideways")
+
+
 def test_other_hair_hats_and_wide_clothes_change_the_picture_and_not_the_map():
     changed = {"swept": 0, "waved": 0, "hat": 0, "loose": 0}
     for seed in range(24):

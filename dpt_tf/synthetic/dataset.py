@@ -32,6 +32,7 @@ from dpt_tf.system.errors import UserError
 _MOST = 1 << 24  # people in a split
 _SPLITS = {"train": 0, "test": 1}
 POSES = {"calm": "", "lively": ", lively poses"}  # likewise what they do
+TURNS = {"round": "", "near": ", every other view turned by little"}  # likewise how the views of one are turned
 BACKDROPS = {  # what `generate` can put people before, and how a data set's description says so
     "studio": "",
     "white": ", white backdrops",
@@ -50,6 +51,7 @@ class Order:
     faults: bool
     backdrops: str = "studio"
     poses: str = "calm"
+    turns: str = "round"
 
 
 def number(seed: int, split: str, index: int) -> int:
@@ -77,6 +79,7 @@ def generate(
     backdrops: str = "studio",
     test_backdrops: str | None = None,
     poses: str = "calm",
+    turns: str = "round",
 ) -> pathlib.Path:
     """Writes `people` to train on and `test_people` strangers, each in `views` views of `image_size` pixels.
 
@@ -84,7 +87,7 @@ def generate(
       data_dir: the folder to write to; replaced as a whole when it holds synthetic people already.
       people: how many in the split `train`.
       test_people: how many in the split `test`.
-      views: pictures of each person, all the way round.
+      views: pictures of each person.
       image_size: height and width of a picture.
       seed: other people for another number.
       faults: whether training maps have the faults of DensePose; test maps never have.
@@ -96,13 +99,16 @@ def generate(
         that scores compare.
       poses: `calm`, as people stand before a camera; or `lively`, every other of them in motion, and more of them in
         wide clothes, with their hair over a shoulder or under a hat, for networks that are to find any.
+      turns: `round`, all the way round in even steps, no two views nearer to each other than that; or `near`, as people
+        are photographed and as videos show them: every other view is turned by little from the first, which shows half
+        of the people from the front.
 
     Returns:
       The folder of the prepared data set.
 
     Raises:
       ValueError: a count is not positive, the number of a person is too large, `seed` is negative, or there are no such
-        backdrops or poses.
+        backdrops, poses or turns.
       OSError: the disk is full or the folder cannot be written.
     """
     from dpt_tf.data import records
@@ -116,6 +122,8 @@ def generate(
     before = _before(backdrops, test_backdrops)
     if poses not in POSES:
         raise ValueError(f"no such poses: {poses}; have {', '.join(POSES)}")
+    if turns not in TURNS:
+        raise ValueError(f"no such turns: {turns}; have {', '.join(TURNS)}")
     counts = {"train": people, "test": test_people}
     orders = {
         split: [
@@ -127,6 +135,7 @@ def generate(
                 faults and split == "train",
                 before[split],
                 poses,
+                turns,
             )
             for index in range(count)
         ]
@@ -136,7 +145,7 @@ def generate(
     with tqdm(total=total, unit="view", desc="synthetic people", smoothing=0.05) as bar:
         # A source for each split: whoever writes them looks at the first of each before taking the rest of any.
         splits = {split: _counted(_make_all(of, workers or os.cpu_count() or 1), bar) for split, of in orders.items()}
-        description = _description(views, seed, faults, before, poses)
+        description = _description(views, seed, faults, before, poses, turns)
         return records.write(data_dir, "synthetic", splits, image_size, description).directory
 
 
@@ -148,6 +157,7 @@ def refuse_others(
     backdrops: str = "studio",
     test_backdrops: str | None = None,
     poses: str = "calm",
+    turns: str = "round",
 ) -> None:
     """Whether the people in `data_dir` are those that `generate` would make, however many.
 
@@ -157,7 +167,7 @@ def refuse_others(
     """
     from dpt_tf.data import records
 
-    wanted = _description(views, seed, faults, _before(backdrops, test_backdrops), poses)
+    wanted = _description(views, seed, faults, _before(backdrops, test_backdrops), poses, turns)
     there = records.open_prepared(data_dir).description
     if there != wanted:
         raise UserError(f"{data_dir} holds other people ({there}) than these ({wanted}); give another --data_dir")
@@ -172,16 +182,16 @@ def _before(backdrops: str, test_backdrops: str | None) -> dict[str, str]:
     return before
 
 
-def _description(views: int, seed: int, faults: bool, before: dict[str, str], poses: str = "calm") -> str:
+def _description(views: int, seed: int, faults: bool, before: dict[str, str], poses: str, turns: str) -> str:
     others = "" if before == _before(before["train"], None) else f"; test before {before['test']}"
     return (
         f"Procedural people with exact IUV: seed {seed}, {views} views, faults {'on' if faults else 'off'}"
-        f"{BACKDROPS[before['train']]}{others}{POSES[poses]}"
+        f"{BACKDROPS[before['train']]}{others}{POSES[poses]}{TURNS[turns]}"
     )
 
 
 def make_item(order: Order) -> Item:
-    """One person in one outfit, all the way round in even steps, a different pose each."""
+    """One person in one outfit, a different pose in each view."""
     return Item(id=order.name, views=list(make_views(order)))
 
 
@@ -196,10 +206,12 @@ def make_views(order: Order) -> Iterator[View]:
         who, studio = wardrobe.dressed(who), light.elsewhere(studio, np.random.default_rng((order.seed, 3)))
     if order.poses == "lively":
         who = wardrobe.varied(who)
-    start = rng.uniform(-180, 180)
+    start, near = rng.uniform(-180, 180), order.turns == "near"
+    if near and rng.random() < 0.5:
+        start = rng.normal(0, 25)
     for k in range(order.views):
         rng = np.random.default_rng((order.seed, 2, k))
-        turned = start + 360 * k / order.views + rng.normal(0, 12)
+        turned = start + (rng.normal(0, 25) if near and k % 2 == 0 else 360 * k / order.views + rng.normal(0, 12))
         pose = lively_pose if order.poses == "lively" and rng.random() < 0.5 else sample_pose
         image, iuv, keypoints = render(who, pose(rng, turned), studio.framed_anew(rng), order.image_size)
         if order.faults:
