@@ -28,7 +28,9 @@ _BETWEEN: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("beta_1", "beta_2"), (0.0, 1 - 1e-7)),  # below 1 as a float32, too
     "batch_size": (1, 1 << 20),
     "epochs": (1, MOST_STEPS),
-    **dict.fromkeys(("predictive_steps", "inpainting_steps", "joint_steps", "pose_steps"), (0, MOST_STEPS)),
+    **dict.fromkeys(
+        [f"{stage}_steps" for stage in ("predictive", "inpainting", "joint", "matting", "pose")], (0, MOST_STEPS)
+    ),
     "neighbours": (1, 1000),
     "seed": (0, LARGEST_SEED),
 }

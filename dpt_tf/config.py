@@ -14,8 +14,9 @@ from dpt_tf import bounds
 from dpt_tf.system import atomic, files
 
 STAGES = ("predictive", "inpainting", "joint")
+MATTE_STAGE = "matting"  # trains what tells the person from the backdrop, of a generator with layers; may be left out
 MAP_STAGE = "pose"  # trains the network that finds maps, and nothing that paints
-EVERY_STAGE = (*STAGES, MAP_STAGE)
+EVERY_STAGE = (*STAGES, MATTE_STAGE, MAP_STAGE)
 POSES = ("densepose", "densepose_onehot", "segmentation", "mask", "keypoints")
 BLOCKS = ("predictive", "refinement", "warping", "full")
 BLENDINGS = ("residual", "layers")
@@ -89,6 +90,7 @@ class HParams:
     predictive_steps: int = 0
     inpainting_steps: int = 0
     joint_steps: int = 0
+    matting_steps: int = 0
     pose_steps: int = 0
     neighbours: int = 3
     mixed_precision: str = "float32"
@@ -132,7 +134,10 @@ class HParams:
           ValueError: none of them does.
         """
         wanted = [stage for stage in EVERY_STAGE if stage in names]
-        needed = [stage for stage in wanted if stage in (*self.stages(), MAP_STAGE)]
+        alone = (MATTE_STAGE, MAP_STAGE) if self.blending == "layers" else (MAP_STAGE,)
+        needed = [stage for stage in wanted if stage in (*self.stages(), *alone)]
+        if wanted and not needed and MATTE_STAGE in wanted:
+            raise ValueError(f"with blending={self.blending} there are no mattes to learn; they take blending=layers")
         if wanted and not needed:
             raise ValueError(
                 f"with blocks={self.blocks} the {', '.join(wanted)} stage has nothing to train; "

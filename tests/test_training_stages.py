@@ -327,3 +327,45 @@ def test_the_stage_of_maps_begins_with_a_runs_weights_also_at_another_size(peopl
         np.testing.assert_array_equal(np.array(one), np.array(other))
     with pytest.raises(UserError, match="fcn_width is 32 there and 48 here"):
         beginning.read(tmp_path / "a", MAPS.replace(fcn_width=48), ["pose"])
+
+
+LAYERED = TINY.replace(blending="layers", surface_prior=1, augment=1, matte_weight=1.0, gan_weight=0.0, batch_size=2)
+
+
+def test_mattes_are_learnt_alone_resume_to_the_same_end_and_the_joint_stage_begins_with_them(people, tmp_path):
+    tf.config.experimental.enable_op_determinism()
+    quiet = loop.Schedule(pictures_every=0)
+    for folder, lengths in ((tmp_path / "whole", (4,)), (tmp_path / "stopped", (1, 4))):
+        for length in lengths:
+            hparams = LAYERED.replace(matting_steps=length)
+            run.train(folder, people, hparams, ["matting"], "synthetic", schedule=quiet, say=str)
+    joint, fresh = stages.build("joint", LAYERED), stages.build("matting", LAYERED).network
+    learnt = joint.network.get_layer("matting").variables
+    ends = []
+    for name in ("whole", "stopped"):
+        stages.begin(joint, tmp_path / name, say=str, has_weights=True)
+        ends.append([np.array(v) for v in learnt])
+    for one, other, before in zip(*ends, fresh.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert (one != np.array(before)).any()
+
+
+def test_mattes_may_be_left_out_and_are_only_of_layers(made, tmp_path):
+    folder, _ = made
+    stages.begin(stages.build("joint", LAYERED.replace(surface_prior=0)), folder, say=str)
+    assert "matting" not in config.STAGES
+    assert LAYERED.needed([*config.STAGES, "matting"]) == [*config.STAGES, "matting"]
+    with pytest.raises(ValueError, match="they take blending=layers"):
+        TINY.needed(["matting"])
+
+
+def test_a_step_on_mattes_sees_both_views_and_leaves_those_out_that_have_none(people):
+    stage = stages.build("matting", LAYERED)
+    x, y = next(iter(read.train_batches(people, LAYERED, "matting")))
+    assert set(stage.pictures(x, y)) == {"source", "truth", "matte", "backdrop"}
+    first = float(stage.step(x, y)["matte"])
+    assert first > 0
+    none = {name: tf.zeros_like(value) for name, value in x.items() if name.endswith("_has_matte")}
+    assert float(stage.step(x | none, y)["matte"]) == 0
+    later = [float(stage.step(x, y)["matte"]) for _ in range(8)][-1]
+    assert later < first

@@ -72,7 +72,7 @@ def refuse_stages(dataset: str, names: Container[str]) -> None:
     Raises:
       UserError: it names the stage that they are for.
     """
-    painting = [stage for stage in config.STAGES if stage in names]
+    painting = [stage for stage in config.EVERY_STAGE if stage in names and stage != config.MAP_STAGE]
     if dataset == sparse_records.NAME and painting:
         raise UserError(
             f"--dataset={dataset} has people with single points and no pairs of photos, so the {', '.join(painting)} "

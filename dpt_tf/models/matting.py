@@ -7,7 +7,9 @@ from dpt_tf.models import blocks, conditioning
 
 
 def build(image_size=256, width=16):
-    """A small U-Net that corrects a matte made by rule (`ops.backdrop.first_guess`).
+    """A U-Net that corrects a matte made by rule (`ops.backdrop.first_guess`).
+
+    Its coarsest level is a sixteenth of the side: what lies between two legs is skirt or backdrop by what is round it.
 
     Returns:
       Model from dict `source`, `source_iuv` to dict, all float32,
@@ -22,7 +24,7 @@ def build(image_size=256, width=16):
     guess, logit = BackdropGuess(name="guess")(inputs["source"], inputs["source_iuv"])
     pose = conditioning.planes(inputs, "source", "densepose")
     x = keras.layers.Concatenate(name="planes")([inputs["source"], guess, logit, pose])  # [B, S, S, 10]
-    x = blocks.unet(x, (width, 2 * width, 2 * width, 2 * width), "unet")
+    x = blocks.unet(x, tuple(n * width for n in (1, 2, 4, 6, 8)), "unet")
     x = blocks.last(x, 1, "decode", initializer=keras.initializers.VarianceScaling(1e-4))
     logit = keras.layers.Add(dtype="float32", name="logit")([logit, x])
     matte = Matte(name="matte")(logit, inputs["source_iuv"])

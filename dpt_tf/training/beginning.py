@@ -1,8 +1,9 @@
 """Weights that a run begins with, of another run or of a shipped model: `--init=people`.
 
 Every new stage begins with its part of them: the predictive stage with the predictive stream, the inpainting stage with
-the inpainting network, the joint stage with the whole generator, in which what earlier stages of the run itself have
-trained takes the place of theirs; and the pose stage with the network of maps. Optimizers and discriminator begin anew.
+the inpainting network, the matting stage with that of mattes, the joint stage with the whole generator, in which what
+earlier stages of the run itself have trained takes the place of theirs; and the pose stage with the network of maps.
+Optimizers and discriminator begin anew.
 """
 
 import dataclasses
@@ -56,6 +57,8 @@ def read(init: pathlib.Path | str, hparams: HParams, names: Sequence[str] = conf
         parts = {"joint": network, "predictive": network.get_layer("predictive")}
         if hparams.inpaints():
             parts["inpainting"] = network.get_layer("warping").get_layer("inpainting")
+        if hparams.blending == "layers":
+            parts[config.MATTE_STAGE] = network.get_layer("matting")
     weights = {name: [np.array(variable) for variable in part.variables] for name, part in parts.items()}
     noted = {"name": str(init), "step": facts["step"], "digest": _digest(facts)}
     keras.backend.clear_session()

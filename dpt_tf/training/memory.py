@@ -19,6 +19,7 @@ _WIDTHS = {
     "predictive": ("image_size", "width", "residuals"),
     "inpainting": ("atlas_size", "coder_width", "context_size"),
     "joint": ("image_size", "atlas_size", "width", "coder_width", "context_size", "blending_width"),
+    "matting": ("image_size",),
     "pose": ("image_size", "fcn_width"),
 }
 
@@ -54,7 +55,8 @@ def weights(hparams: HParams, name: str) -> int:
         layered = hparams.blending == "layers"
         blending = 9 * b * b * (80 if layered else 2 * hparams.blending_residuals)
         return predictive + inpainting + (blending if hparams.blocks != "predictive" else 0)
-    return {"predictive": predictive, "inpainting": inpainting, "pose": 60 * hparams.fcn_width**2}[name]
+    alone = {"predictive": predictive, "inpainting": inpainting, "matting": 900_000, "pose": 60 * hparams.fcn_width**2}
+    return alone[name]
 
 
 def _inpainting_weights(hparams: HParams, c: int) -> int:
@@ -76,6 +78,7 @@ def _activations(hparams: HParams, name: str) -> int:
     blends = 2 if hparams.blending == "layers" else 2 + 4 * hparams.blending_residuals
     blending = pixels * hparams.blending_width * blends if hparams.blocks != "predictive" else 0
     each = {"predictive": predictive, "inpainting": inpainting, "joint": predictive + inpainting + blending}
+    each["matting"] = 2 * 16 * 5 * pixels
     # The network of maps has its widest level at a sixteenth of the side, and 73 planes at half of it.
     return (each | {"pose": pixels * 73 // 4 // hparams.fcn_reduced**2 + pixels * hparams.fcn_width // 256})[name]
 

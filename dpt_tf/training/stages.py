@@ -3,6 +3,8 @@
 predictive   the predictive stream
 inpainting   the inpainting autoencoder of the warping stream
 joint        the whole generator, with both of them as they were left, and blending and discriminator from scratch
+matting      before the joint stage, or not at all: what tells person and backdrop apart, of a generator with layers,
+             from many more people than the joint stage has time for
 pose         the network that finds maps, by itself
 
 A generator of fewer blocks (`HParams.blocks`) goes through the same stages but for one that trains nothing of it.
@@ -76,7 +78,8 @@ def build(
     with networks.precision(hparams.mixed_precision):
         if name == "joint":
             return _joint(hparams, vgg_weights, optimizer)
-        return {"predictive": _predictive, "inpainting": _inpainting, "pose": _pose}[name](hparams, optimizer)
+        alone = {"predictive": _predictive, "inpainting": _inpainting, "matting": _matting, "pose": _pose}
+        return alone[name](hparams, optimizer)
 
 
 def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = print, has_weights: bool = False) -> None:
@@ -89,11 +92,11 @@ def begin(stage: Stage, run_dir: pathlib.Path, say: Callable[[str], None] = prin
       has_weights: whether it has trained weights already, so that earlier stages may be missing.
 
     Raises:
-      UserError: an earlier stage has not been trained.
+      UserError: an earlier stage has not been trained, and is not one that may be left out.
     """
     for name, variables in stage.earlier.items():
         path = checkpoints.latest(trained.folder(run_dir, name), say)
-        if path is None and has_weights:
+        if path is None and (has_weights or name == config.MATTE_STAGE):
             continue
         if path is None:
             raise UserError(
@@ -145,6 +148,23 @@ def _inpainting(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
     return Stage("inpainting", steps.inpainting(network, optimizer, hparams), variables, network, optimizer, pictures)
 
 
+def _matting(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
+    network = models.matting.build(hparams.image_size)
+    optimizer = _built(make_optimizer(), network)
+
+    def pictures(x, y):
+        found = network({name: x[name] for name in network.input})
+        return {
+            "source": summaries.photos(x["source"]),
+            "truth": summaries.photos(tf.cast(x["source_matte"], tf.float32) / 127.5 - 1),
+            "matte": summaries.photos(2 * found["matte"] - 1),
+            "backdrop": summaries.photos(found["backdrop"]),
+        }
+
+    variables = {"matting": network.variables, "optimizer": optimizer.variables}
+    return Stage("matting", steps.matting(network, optimizer, hparams), variables, network, optimizer, pictures)
+
+
 def _joint(hparams: HParams, vgg_weights: str, make_optimizer: MakeOptimizer) -> Stage:
     network = networks.generator_of(hparams)
     optimizer = _built(make_optimizer(), network)
@@ -177,6 +197,8 @@ def _joint(hparams: HParams, vgg_weights: str, make_optimizer: MakeOptimizer) ->
     earlier = {"predictive": network.get_layer("predictive").variables}
     if hparams.inpaints():
         earlier["inpainting"] = network.get_layer("warping").get_layer("inpainting").variables
+    if hparams.blending == "layers":
+        earlier[config.MATTE_STAGE] = network.get_layer("matting").variables
     return Stage("joint", step, variables, network, optimizer, pictures, earlier, discriminator)
 
 

@@ -67,6 +67,25 @@ def inpainting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
     return step
 
 
+def matting(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
+    """The network of mattes alone, beyond the paper: cross entropy of both views' mattes where the data have them."""
+
+    def step(x, y):
+        x, alpha = _without_matte(x)
+        views = {"source": tf.concat([x["source"], y], 0)}
+        views["source_iuv"] = tf.concat([x["source_iuv"], x["target_iuv"]], 0)
+        matte, has = (
+            tf.concat([alpha[f"{side}_{what}"] for side in ("source", "target")], 0) for what in ("matte", "has_matte")
+        )
+        with tf.GradientTape() as tape:
+            logit = network(views, training=True)["matte_logit"]
+            cross_entropy = _mean(has * losses.matte(matte, logit) / 2, hparams)
+        _descend(optimizer, tape, cross_entropy, network)
+        return {"matte": cross_entropy}
+
+    return step
+
+
 def joint(
     generator: keras.Model,
     optimizer: Any,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from dpt_tf.config import EVERY_STAGE, MAP_STAGE, HParams
+from dpt_tf.config import EVERY_STAGE, MAP_STAGE, MATTE_STAGE, HParams
 from dpt_tf.data import pairing, sparse_records
 from dpt_tf.data.read import augment, densepose, stored
 
@@ -191,7 +191,7 @@ def _any(views):
 def _decode(views, hparams: HParams, image_size: int, stage: str, count: int, arrange: Callable):
     """Stored views -> (inputs, target) in uint8: varied where `hparams` say so, and with mattes where wanted."""
     alone = stage == MAP_STAGE
-    mattes = stage in ("predictive", "joint") and hparams.matte_weight > 0
+    mattes = stage == MATTE_STAGE or (stage in ("predictive", "joint") and hparams.matte_weight > 0)
     seen = stored.decode(views, count, hparams, image_size, bool(hparams.augment) or mattes or alone)
     has_matte = [tf.reduce_any(photo[..., 3:] < 255) for photo in seen.photos]
     if hparams.augment:
