@@ -123,6 +123,10 @@ class HParams:
         """Whether the generator has an inpainting network."""
         return self.blocks == "full"
 
+    def learns_coverage(self) -> bool:
+        """Whether the joint stage is sometimes told who is the person in the source, beside what it finds itself."""
+        return self.blending == "layers" and self.matte_weight > 0
+
     def stages(self) -> tuple[str, ...]:
         """Those of `STAGES` that train something of these blocks, in their order."""
         return tuple(stage for stage in STAGES if stage != "inpainting" or self.inpaints())

@@ -88,12 +88,12 @@ def test_another_seed_varies_otherwise():
 
 
 @pytest.mark.parametrize("stage", ["joint", "inpainting"])
-def test_mattes_add_four_inputs_of_pairs_and_change_nothing_else(prepared, stage):
+def test_mattes_add_inputs_of_pairs_and_change_nothing_else(prepared, stage):
     for plain, matted in zip(
         batches(prepared, PLAIN, stage), batches(prepared, PLAIN.replace(matte_weight=1.0), stage), strict=True
     ):
         added = {name: matted[0].pop(name) for name in set(matted[0]) - set(plain[0])}
-        mattes = {"source_matte", "source_has_matte", "target_matte", "target_has_matte"}
+        mattes = {"source_matte", "source_has_matte", "target_matte", "target_has_matte", "source_coverage"}
         assert set(added) == (mattes if stage == "joint" else set())
         tf.nest.map_structure(np.testing.assert_array_equal, plain, matted)
 
@@ -109,6 +109,24 @@ def test_a_matte_is_the_alpha_where_the_stored_picture_has_one(prepared, side):
             having += has
             assert matte.tobytes() in alphas if has else not matte.any()
     assert 0 < having < 28
+
+
+def test_every_other_source_is_covered_by_a_matte_of_soft_edges_in_the_joint_stage_of_layers(prepared):
+    hparams, told, there = PLAIN.replace(matte_weight=1.0), 0, 0
+    for inputs, _ in batches(prepared, hparams, count=12):
+        for coverage, matte, has in zip(
+            *(inputs[f"source_{of}"] for of in ("coverage", "matte", "has_matte")), strict=True
+        ):
+            there += has
+            told += has and coverage.any()
+            if coverage.any():
+                assert has
+                apart = coverage.astype(int) - matte
+                assert np.abs(apart).max() > 0 and np.abs(apart.mean()) < 8
+    assert 0.25 < told / there < 0.75
+    assert "source_coverage" not in batches(prepared, hparams, "predictive", count=1)[0][0]
+    for paper in (PLAIN, PLAIN.replace(matte_weight=1.0, blending="residual")):
+        assert "source_coverage" not in batches(prepared, paper, count=1)[0][0]
 
 
 def test_evaluation_is_neither_varied_nor_has_mattes(prepared):

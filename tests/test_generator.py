@@ -185,6 +185,24 @@ def test_before_any_training_layers_show_the_person_before_the_backdrop():
     np.testing.assert_allclose(outputs["image"], whole, atol=1e-5)
 
 
+def test_a_generator_that_is_told_who_the_person_is_has_the_weights_of_one_that_is_not():
+    plain = layers_generator()
+    told = generator.build(S, R, 4, 1, 4, 8, 4, 1, palette=True, surface_prior=True, blending="layers", covered=True)
+    assert [v.path for v in told.variables] == [v.path for v in plain.variables]
+    for v, w in zip(told.variables, plain.variables, strict=True):
+        v.assign(w)
+    inputs = batch(plain)
+    coverage = np.zeros([len(inputs["source"]), S, S, 1], np.uint8)
+    without, nobody = plain(inputs), told(inputs | {"source_coverage": tf.constant(coverage)})
+    for name in without:
+        np.testing.assert_array_equal(without[name], nobody[name])
+    coverage[:, :, : S // 2] = 255
+    outputs = told(inputs | {"source_coverage": tf.constant(coverage)})
+    assert (outputs["matte"].numpy()[:, :, : S // 2] == 1).all()
+    np.testing.assert_array_equal(outputs["matte"][:, :, S // 2 :], without["matte"][:, :, S // 2 :])
+    np.testing.assert_allclose(outputs["backdrop"], backdrop.without(inputs["source"], outputs["matte"], 12), atol=1e-5)
+
+
 def test_with_a_palette_the_first_picture_is_a_doll_in_the_colours_of_the_source():
     model = BUILDERS["predictive_palette"]()
     source_iuv, target_iuv = np.zeros([1, S, S, 3], np.uint8), np.zeros([1, S, S, 3], np.uint8)

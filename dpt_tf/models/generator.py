@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from dpt_tf.config import BLENDINGS, BLOCKS
-from dpt_tf.layers import Float32Layer, Surroundings
+from dpt_tf.layers import Backdrop, Float32Layer, Surroundings
 from dpt_tf.models import blending as residual_blending
 from dpt_tf.models import completion, conditioning, inpainting, layered, matting, predictive, warping
 from dpt_tf.ops import surroundings
@@ -35,8 +35,13 @@ def build(
     palette=False,
     surface_prior=False,
     blending="residual",
+    covered=False,
 ):
     """Photo and two poses in, picture out.
+
+    With `covered`, for training, there is one input more, `source_coverage` (uint8 `[B, S, S, 1]`): how much of each
+    pixel is the person's as far as somebody else knows, as `models.composition` takes it; 0 where nobody does. What
+    either it or the network of mattes sees is the person. The weights are the same, in the same order.
 
     Returns:
       Model from dict `source`, `source_iuv`, `target_iuv` (and keypoints, where a conditioning asks for them) to dict
@@ -63,6 +68,8 @@ def build(
     outputs = warp({name: inputs[name] for name in ("source", "source_iuv", "target_iuv")})
     image = predicted
     if blending == "layers":
+        if covered:
+            inputs["source_coverage"] = keras.Input([image_size, image_size, 1], dtype="uint8", name="source_coverage")
         return keras.Model(inputs, _layers(inputs, predicted, outputs, atlas_size, blending_width), name="generator")
     if blocks != "predictive":
         sees_warped = blocks != "refinement"
@@ -77,6 +84,9 @@ def _layers(inputs, predicted, warped, atlas_size, width):
     size = inputs["source"].shape[1]
     of_source = {name: inputs[name] for name in ("source", "source_iuv")}
     matted = matting.build(size)(of_source)
+    if "source_coverage" in inputs:
+        matte = Covered(name="covered")(matted["matte"], inputs["source_coverage"])
+        matted |= {"matte": matte, "backdrop": Backdrop(name="behind")(inputs["source"], matte)}
     carried, overhang, left = Surroundings(atlas_size, name="surroundings")(
         inputs["source"], matted["matte"], inputs["source_iuv"], inputs["target_iuv"]
     )
@@ -86,6 +96,14 @@ def _layers(inputs, predicted, warped, atlas_size, width):
     blended = layered.build(size, width)(seen)
     outputs = blended | warped | matted | {"predicted": predicted, "warped": shown, "carried": carried}
     return outputs | {"overhang": overhang, "left": left}
+
+
+@keras.saving.register_keras_serializable("dpt_tf")
+class Covered(Float32Layer):
+    """`(matte, coverage)`, in 0..1 and in 0..255 -> `[B, S, S, 1]`, the larger of the two."""
+
+    def call(self, matte, coverage):  # noqa: D102
+        return tf.maximum(matte, tf.cast(coverage, tf.float32) / 255)
 
 
 @keras.saving.register_keras_serializable("dpt_tf")

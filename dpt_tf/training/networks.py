@@ -11,8 +11,8 @@ from dpt_tf.system.errors import UserError
 from dpt_tf.training import memory
 
 
-def generator_of(hparams: HParams) -> keras.Model:
-    """The generator of these sizes, with fresh weights.
+def generator_of(hparams: HParams, covered: bool = False) -> keras.Model:
+    """The generator of these sizes, with fresh weights; `covered` as `models.generator.build` has it.
 
     Raises:
       UserError: this machine could not hold it.
@@ -33,6 +33,7 @@ def generator_of(hparams: HParams) -> keras.Model:
         bool(hparams.palette),
         bool(hparams.surface_prior),
         hparams.blending,
+        covered,
     )
 
 

@@ -166,7 +166,7 @@ def _matting(hparams: HParams, make_optimizer: MakeOptimizer) -> Stage:
 
 
 def _joint(hparams: HParams, vgg_weights: str, make_optimizer: MakeOptimizer) -> Stage:
-    network = networks.generator_of(hparams)
+    network = networks.generator_of(hparams, hparams.learns_coverage())
     optimizer = _built(make_optimizer(), network)
     variables = {"generator": network.variables, "optimizer": optimizer.variables}
     features = models.vgg.build(vgg_weights, hparams.image_size) if looks_at_features(hparams) else None

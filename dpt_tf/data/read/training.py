@@ -16,9 +16,12 @@ import tensorflow as tf
 from dpt_tf.config import EVERY_STAGE, MAP_STAGE, MATTE_STAGE, HParams
 from dpt_tf.data import pairing, sparse_records
 from dpt_tf.data.read import augment, densepose, stored
+from dpt_tf.data.read.augment.draws import Draws
 
 _WINDOW_BYTES = 96 << 20
 _MOST_ITEMS = 1024
+_COVERED = 0.5  # share of the examples whose source somebody else has seen, too
+_SOFT = 64  # sides of an edge's half width
 _EACH_VIEW = ("inpainting", MAP_STAGE)  # stages whose views need not make pairs
 
 
@@ -203,7 +206,18 @@ def _decode(views, hparams: HParams, image_size: int, stage: str, count: int, ar
         for side, photo, has in zip(("source", "target"), seen.photos, has_matte, strict=True):
             inputs[f"{side}_matte"] = photo[..., 3:] * tf.cast(has, tf.uint8)
             inputs[f"{side}_has_matte"] = tf.cast(has, tf.float32)
+    if stage == "joint" and hparams.learns_coverage():
+        inputs["source_coverage"] = _coverage(inputs["source_matte"], views["seed"])
     return inputs, target
+
+
+def _coverage(matte, seed):
+    """Of every other example what a network of maps would say of the person: a matte of soft edges; else nothing."""
+    told = Draws(tf.random.experimental.stateless_fold_in(seed, 2)).chance(_COVERED)
+    size = matte.shape[0]
+    window = 2 * max(1, size // _SOFT) + 1
+    soft = tf.nn.avg_pool2d(tf.cast(matte, tf.float32)[None], window, 1, "SAME")[0]
+    return tf.where(told, tf.cast(tf.round(soft), tf.uint8), tf.zeros_like(matte))
 
 
 def _parse_training(serialized, rule: str) -> dict[str, tf.Tensor]:
