@@ -88,20 +88,20 @@ def _fitting(path: pathlib.Path, by_path: _Names, by_name: _Names) -> Iterator[s
             yield set().union(*(real[name] for name in names if name in real))
 
 
-def read(paths: Sequence[pathlib.Path], size: int | None) -> list[np.ndarray]:
+def read(paths: Sequence[pathlib.Path], size: int | None) -> Iterator[np.ndarray]:
     """Their pixels, uint8 `[H, W, 3]`, all of one size: `size` pixels square, or the one that they have.
 
     Raises:
       UserError: one cannot be decoded; or sizes differ, which would tell real from generated.
     """
-    pixels: list[np.ndarray] = []
+    first = None
     for path in paths:
         picture = photos.read(path)
-        pixels.append(picture if size is None else framing.square_photo(picture, size))
-        if pixels[-1].shape != pixels[0].shape:
-            (height, width), (h, w) = pixels[0].shape[:2], picture.shape[:2]
+        height, width = picture.shape[:2]
+        first = first or (height, width)
+        if size is None and (height, width) != first:
             raise UserError(
-                f"{path} has {w} x {h} pixels, {paths[0]} {width} x {height}: sizes would tell real from generated; "
-                f"give --size={min(max(h, w), max(height, width))}, which frames all of them alike"
+                f"{path} has {width} x {height} pixels, {paths[0]} {first[1]} x {first[0]}: sizes would tell real from "
+                f"generated; give --size={min(max(height, width), max(first))}, which frames all of them alike"
             )
-    return pixels
+        yield picture if size is None else framing.square_photo(picture, size)

@@ -60,20 +60,38 @@ def read(paths: Iterable[pathlib.Path], key: dict[str, Any]) -> list[Sheet]:
     return ordered
 
 
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, csv.Error, files.NotAFile)
+
+
 def _of_file(path: pathlib.Path, key: dict[str, Any]) -> Iterator[Sheet]:
+    """The sheets in a file; what of it cannot be read is one with a fault."""
     try:
-        if path.suffix.lower() == ".csv":
-            found = _of_csv(files.read_text(path, "utf-8-sig"))
-        elif path.suffix.lower() == ".json":
-            read = files.read_json(path)
-            found = read if isinstance(read, list) else [read]
-        else:
-            raise ValueError("neither .json nor .csv")
-        for one in found:
-            yield from _of_worker(str(path), one, key)
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error, files.NotAFile) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        yield Sheet(str(path), "", "", "", {}, f"cannot be read ({reason})")
+        visits = _visits(path)
+    except _UNREADABLE as error:
+        yield _unreadable(path, error)
+        return
+    for visit in visits:
+        try:
+            yield from list(_of_visit(str(path), visit, key))
+        except _UNREADABLE as error:
+            yield _unreadable(path, error)
+
+
+def _unreadable(path: pathlib.Path, error: Exception) -> Sheet:
+    reason = "not as the page writes it" if isinstance(error, TypeError | AttributeError) else str(error)
+    if isinstance(error, KeyError):
+        reason = f"{error} is missing"
+    return Sheet(str(path), "", "", "", {}, f"cannot be read ({reason})")
+
+
+def _visits(path: pathlib.Path) -> list[Any]:
+    """What the page wrote, one or several workers' visits to it."""
+    if path.suffix.lower() == ".csv":
+        return _of_csv(files.read_text(path, "utf-8-sig"))
+    if path.suffix.lower() != ".json":
+        raise ValueError("neither .json nor .csv")
+    found = files.read_json(path)
+    return found if isinstance(found, list) else [found]
 
 
 def _of_csv(text: str) -> list[dict[str, Any]]:
@@ -90,10 +108,10 @@ def _of_csv(text: str) -> list[dict[str, Any]]:
     return list(visits.values())
 
 
-def _of_worker(file: str, visit: dict[str, Any], key: dict[str, Any]) -> Iterator[Sheet]:
-    worker, begun = str(visit["worker"])[:80], str(visit["begun"])[:40]
-    if visit["study"] != key["study"]:
-        yield Sheet(file, worker, "", begun, {}, f"of another study ({str(visit['study'])[:20]})")
+def _of_visit(file: str, visit: dict[str, Any], key: dict[str, Any]) -> Iterator[Sheet]:
+    study, worker, begun = visit["study"], str(visit["worker"])[:80], str(visit["begun"])[:40]
+    if study != key["study"]:
+        yield Sheet(file, worker, "", begun, {}, f"of another study ({str(study)[:20]})")
         return
     by_task: dict[str, list[dict[str, Any]]] = {}
     for answer in visit["answers"]:

@@ -64,7 +64,6 @@ def make(
     kinds = {path: "generated" for path in chosen}
     kinds |= {path: "real" for path in pictures.drawn(reals, count, f"--real={real}", draw)}
     paths = [*kinds, *dict.fromkeys(path for path in target.values() if path not in kinds)]
-    pixels = pictures.read(paths, size)
     number = {paths[k]: f"{n:03}" for n, k in enumerate(draw.permutation(len(paths)), 1)}
 
     def asked(task: Task, path: pathlib.Path) -> str:
@@ -88,11 +87,7 @@ def make(
         "tasks": tasks,
         "pictures": {number[p]: {"kind": kinds.get(p, "real"), "file": str(p)} for p in sorted(paths, key=number.get)},  # type: ignore[arg-type]
     }
-    content = hashlib.sha256(json.dumps(key).encode())
-    for picture in pixels:
-        content.update(picture.tobytes())
-    key["study"] = content.hexdigest()[:12]
-    _write(output, key, dict(zip((number[path] for path in paths), pixels, strict=True)), save_to)
+    _write(output.resolve(), key, {path: f"{number[path]}.png" for path in paths}, size, save_to)
     return key
 
 
@@ -117,14 +112,20 @@ def _check(real, generated, output, count, practice, exposure, size, seed) -> No
             raise UserError(f"{output} would lie among the pictures of {folder}; give -o a folder elsewhere")
 
 
-def _write(output: pathlib.Path, key: dict[str, Any], pixels: dict[str, np.ndarray], save_to: str) -> None:
+def _write(
+    output: pathlib.Path, key: dict[str, Any], names: dict[pathlib.Path, str], size: int | None, save_to: str
+) -> None:
+    """The folder; `key` learns the study's name, a digest of what is shown and asked."""
     output.parent.mkdir(parents=True, exist_ok=True)
     atomic.clear(output.parent, "study")
     aside = atomic.named(output.parent, "study")
     try:
         shutil.copytree(_PAGE, aside / "page", copy_function=shutil.copyfile)
-        for number, picture in pixels.items():
-            display.save(aside / "page" / "pictures" / f"{number}.png", picture)
+        content = hashlib.sha256(json.dumps([key["tasks"], key["exposure"]]).encode())
+        for name, picture in zip(names.values(), pictures.read(list(names), size), strict=True):
+            display.save(aside / "page" / "pictures" / name, picture)
+            content.update(picture.tobytes())
+        key["study"] = content.hexdigest()[:12]
         facts = {
             "study": key["study"],
             "exposure_ms": round(1000 * key["exposure"]),

@@ -47,8 +47,8 @@
     return item.split("-").map((number) => `pictures/${number}.png`);
   }
 
-  function words(title, paragraphs, button) {
-    const text = `<div class="text"><h1>${title}</h1>${paragraphs.map((each) => `<p>${each}</p>`).join("")}</div>`;
+  function words(title, paragraphs, button, part = "") {
+    const text = `<div class="text"><p class="part">${part}</p><h1>${title}</h1>${paragraphs.map((each) => `<p>${each}</p>`).join("")}</div>`;
     return { type: jsPsychHtmlButtonResponse, stimulus: text, choices: [button] };
   }
 
@@ -82,11 +82,13 @@
       ${seconds === 1 ? "one second" : `${seconds} seconds`}. Then answer by the buttons or the keys
       <kbd>${KEYS[0]}</kbd> and <kbd>${KEYS[1]}</kbd>; take the time you need.`;
     const practice = first.length ? [`The first ${first.length} are for practice and do not count.`] : [];
-    const steps = [words(task.question, [...task.about, during, ...practice], "Start")];
+    const parts = STUDY.tasks.filter((each) => asked.includes(each.name));
+    const part = parts.length > 1 ? `Part ${parts.indexOf(task) + 1} of ${parts.length}` : "";
+    const steps = [words(task.question, [...task.about, during, ...practice], "Start", part)];
     for (const one of left.filter((each) => each.task === task.name)) {
       const list = one.practice ? first : rest;
       if (one === rest[0] && first.length) {
-        steps.push(words("Practice is over", [`Now ${rest.length} that count.`], "Go on"));
+        steps.push(words("Practice is over", [`The next ${rest.length} count.`], "Go on"));
       }
       steps.push({
         ...shown(one, task, list.indexOf(one) + 1, list.length),
@@ -133,11 +135,14 @@
         : ["Your answers could not be sent. Please save them and send the file to whoever asked you; "
           + "reloading this page tries again.", "failed"];
     end.innerHTML = `<div class="text"><h1>Thank you</h1><p class="note ${style}">${note}</p><div class="saves"></div>
-      <p>Your code is <b>${kept.sheet}</b>.</p><button id="next">Another person</button></div>`;
+      <p>Your code is <b>${kept.sheet}</b>.</p><button id="next">Start anew for another person</button></div>`;
     const name = `answers-${kept.worker}-${kept.sheet}`;
     end.querySelector(".saves").append(
       link(`${name}.json`, data, "application/json"), link(`${name}.csv`, table(kept), "text/csv"));
-    end.querySelector("#next").addEventListener("click", () => {
+    const next = end.querySelector("#next");
+    next.disabled = !sheet.saved; // what is neither sent nor saved would be lost
+    end.querySelector(".saves").addEventListener("click", () => { next.disabled = false; });
+    next.addEventListener("click", () => {
       try { localStorage.removeItem(place); } catch { /* nothing was kept */ }
       location.reload();
     });
