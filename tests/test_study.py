@@ -60,15 +60,8 @@ def visit(key, worker, draw=None, rates=RATES, tasks=TASKS, ms=400.0, begun="203
             other = next(each for each in TASKS[task].answers if each != figure.answer)
             said = figure.answer if draw.random() < rates[figure.name] else other
             answers.append({"task": task, "item": item, "practice": False, "answer": said, "ms": ms})
-    about = {
-        "study": key["study"],
-        "sheet": f"{worker}{begun}",
-        "worker": worker,
-        "begun": begun,
-        "ended": "",
-        "agent": "",
-    }
-    return about | {"answers": answers}
+    about = {"study": key["study"], "sheet": f"{worker}{begun}", "worker": worker, "begun": begun, "ended": begun}
+    return about | {"agent": "", "answers": answers}
 
 
 def test_the_paper_s_protocol_is_the_default(made):
@@ -192,28 +185,31 @@ def test_sheets_that_are_broken_are_dropped_by_the_rule_each_with_its_reason(mad
     put("odd.json", odd)
     put("none.json", "{")
     put("deep.json", "[" * 100_000)
-    put("list.json", [3, {"worker": "w"}])
+    put("list.json", [3, {"worker": "w"}, visit(key, "third", tasks=["pose"])])
     put("text.csv", "hello")
     put("notes.txt", "hello")
     (folder / "answers" / "folder.json").mkdir()
     facts = study.report(folder)
     reasons = {(pathlib.Path(one["file"]).stem, one["reason"]) for one in facts["dropped"]}
-    assert facts["kept"] == 3
-    for stem, why in {
-        "again": "earlier sheet",
-        "short": "50 of 100 pictures unanswered",
-        "twice": "answered twice",
-        "hasty": "100 of 100 answers within 100 ms",
-        "same": "one answer to all pictures, fake",
-        "other": "another study (000000000000)",
-        "odd": "same and different",
-        "none": "cannot be read",
-        "deep": "nested too deeply",
-        "list": "'study' is missing",
-        "text": "no answers",
-        "notes": "neither .json nor .csv",
-    }.items():
+    assert facts["kept"] == 4
+    expected = [
+        ("again", "earlier sheet"),
+        ("short", "50 of 100 pictures unanswered"),
+        ("twice", "answered twice"),
+        ("hasty", "100 of 100 answers within 100 ms"),
+        ("same", "one answer to all pictures, fake"),
+        ("other", "another study (000000000000)"),
+        ("odd", "same and different"),
+        ("none", "cannot be read"),
+        ("deep", "nested too deeply"),
+        ("list", "'study' is missing"),
+        ("list", "not as the page writes it"),
+        ("text", "no answers"),
+        ("notes", "neither .json nor .csv"),
+    ]
+    for stem, why in expected:
         assert any(name == stem and why in reason for name, reason in reasons), (stem, reasons)
+    assert len(reasons) == len(expected)
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert all(reason in text for _, reason in reasons)
 
@@ -269,7 +265,7 @@ REAL, GENERATED = "--real=real", "--generated=generated"
         ([REAL, GENERATED, "--count=4"], "give more pictures than are for practice"),
         (
             [REAL, GENERATED, "--count=4", "--practice=1", "--pairs"],
-            "no target of 1 of 4 generated pictures (lost.png)",
+            "no target of 1 of 4 generated pictures (lost",
         ),
         ([REAL, GENERATED, "--count=5", "--practice=1"], "4 pictures, 5 are wanted"),
         ([REAL, "--generated=broken", "--count=1", "--practice=0"], "broken/a.png: a picture that cannot be read"),
