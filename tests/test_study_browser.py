@@ -37,11 +37,14 @@ WORKER = """
     const item = images.map((image) => image.src.match(/([0-9]+).png$/)[1]).join("-");
     const gone = getComputedStyle(images[0]).visibility === "hidden" && images.every((i) => i.naturalWidth);
     const question = document.querySelector(".asked").textContent;
-    seen.push([question, item, gone]);
+    const [entry, since] = [[question, item, gone], performance.now()];
+    seen.push(entry);
     given += 1;
     const [key, choice] = wanted[question][item] ? ["f", 0] : ["j", 1];
-    setTimeout(() => given % 2 ? buttons[choice].click()
-      : document.dispatchEvent(new KeyboardEvent("keydown", { key })), 120);
+    setTimeout(() => {
+      entry.push(performance.now() - since);
+      if (given % 2) buttons[choice].click(); else document.dispatchEvent(new KeyboardEvent("keydown", { key }));
+    }, 120);
   }, 5);
 })
 """
@@ -122,7 +125,7 @@ def test_the_report_finds_the_rates_of_workers_who_answered_the_page(made, brows
         assert posted[0] == posted[1] and not faults
         assert {url for url in asked if not url.startswith(f"{address}/")} <= {u for u in asked if u[:5] == "data:"}
     assert len(seen) == sum(len(each) for task in key["tasks"].values() for each in task.values()) == 20
-    assert all(gone for *_, gone in seen)
+    assert all(gone for _, _, gone, _ in seen)
     (folder / "answers" / "posted.json").write_bytes(posted[1])
 
     page.goto(f"{(folder / 'page' / 'index.html').as_uri()}?workerId=hurried")
@@ -130,7 +133,7 @@ def test_the_report_finds_the_rates_of_workers_who_answered_the_page(made, brows
     page.wait_for_timeout(200)
     page.reload()  # a page that was closed goes on where it was
     after = page.evaluate(WORKER, [hurried, -1])
-    assert len({(question, item) for question, item, _ in before + after}) == len(before + after) == 20
+    assert len({(question, item) for question, item, *_ in before + after}) == len(before + after) == 20
     page.locator(".note.failed").wait_for()
     for name in ("CSV", "JSON"):
         with page.expect_download() as download:
@@ -144,4 +147,5 @@ def test_the_report_finds_the_rates_of_workers_who_answered_the_page(made, brows
     shares = [figure["share"] for figure in facts["figures"].values()]
     assert shares == pytest.approx([100 * n / 6 for n in (1, 3, 5, 1, 4)])
     kept = json.loads((folder / "answers" / "posted.json").read_text(encoding="utf-8"))
-    assert kept["worker"] == "careful" and min(answer["ms"] for answer in kept["answers"]) >= 100
+    late = [answer["ms"] - waited for answer, (*_, waited) in zip(kept["answers"], seen, strict=True)]
+    assert kept["worker"] == "careful" and -5 < min(late) < 1000 * EXPOSURE

@@ -68,31 +68,23 @@ def report(folder: pathlib.Path, answers: Sequence[pathlib.Path] = (), seed: int
 
 
 def _share(figure: Figure, kept: Sequence[sheets.Sheet], key: dict[str, Any], generator) -> dict[str, Any] | None:
-    """A figure over all answers, and its percentile bootstrap over workers; None where nobody was asked."""
+    """The mean over workers, who all answered equally many, and its interval; None where nobody was asked."""
     from scipy import stats  # half a second, and the page needs none
 
-    counts = []
+    shares, asked = [], 0
     for sheet in (one for one in kept if one.task == figure.task):
         given = [answer for item, answer in sheet.answers.items() if kind_of(item, key) == figure.kind]
-        counts.append((given.count(figure.answer), len(given)))
-    if not counts:
+        shares.append(100 * given.count(figure.answer) / len(given))
+        asked += len(given)
+    if not shares:
         return None
-    hits, asked = np.array(counts).T
-    low, high = None, None
-    if len(hits) > 1:
-        low, high = stats.bootstrap(
-            (hits, asked),
-            lambda hits, asked, axis: 100 * hits.sum(axis) / asked.sum(axis),
-            n_resamples=RESAMPLES,
-            vectorized=True,
-            paired=True,
-            confidence_level=LEVEL,
-            method="percentile",
-            rng=generator,
-        ).confidence_interval
-        low, high = float(low), float(high)
-    share = 100 * hits.sum() / asked.sum()
-    return {"share": float(share), "low": low, "high": high, "workers": len(hits), "answers": int(asked.sum())}
+    found = {"share": float(np.mean(shares)), "low": None, "high": None, "workers": len(shares), "answers": asked}
+    if len(shares) > 1:
+        drawn = stats.bootstrap(
+            (shares,), np.mean, n_resamples=RESAMPLES, confidence_level=LEVEL, method="percentile", rng=generator
+        )
+        found |= {"low": float(drawn.confidence_interval.low), "high": float(drawn.confidence_interval.high)}
+    return found
 
 
 def markdown(facts: dict[str, Any]) -> str:

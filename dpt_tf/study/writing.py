@@ -169,6 +169,8 @@ def read_key(folder: pathlib.Path) -> dict[str, Any]:
         if key["format"] != FORMAT:
             raise ValueError(f"format {key['format']}")
         for task in key["tasks"]:
+            if {kind_of(item, key) for item in key["tasks"][task]["scored"]} != set(TASKS[task].kinds):
+                raise ValueError(f"task {task} lacks pictures")
             for item in key["tasks"][task]["practice"] + key["tasks"][task]["scored"]:
                 if kind_of(item, key) not in TASKS[task].kinds:
                     raise ValueError(f"{item} is not of task {task}")
