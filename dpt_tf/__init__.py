@@ -16,6 +16,7 @@ _MODULES = (
     "metrics",
     "models",
     "ops",
+    "study",
     "synthetic",
     "transfer",
 )

@@ -14,7 +14,7 @@ PROMISED = [
     "load", "config.HParams", "iuv.read", "iuv.NotIUV", "ops.atlas.unwrap", "ops.atlas.splat", "ops.atlas.sample",
     "losses.l1", "losses.perceptual", "losses.style", "losses.gram", "losses.masked_l1", "losses.generator",
     "losses.discriminator", "metrics.ssim", "metrics.ms_ssim", "metrics.psnr", "data.read_keypoints",
-    "data.ordered_pairs", "transfer.Transfer", "synthetic.generate",
+    "data.ordered_pairs", "transfer.Transfer", "synthetic.generate", "study.make", "study.report",
     *(f"models.{name}.build" for name in ("predictive", "inpainting", "warping", "blending", "generator",
                                           "discriminator", "vgg")),
     "models.conditioning.planes",

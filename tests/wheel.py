@@ -78,7 +78,8 @@ def _try(programs: pathlib.Path, folder: pathlib.Path) -> None:
         files = set(_run([python, "-c", INSTALLED], folder).split())
         sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dpt_tf").rglob("*.py")}
         shipped = {f"dpt_tf/shipped/people/{name}" for name in ("weights.npz", "hparams.json", "card.json", "CARD.md")}
-        missing = (sources | shipped | {"dpt_tf/py.typed"}) - files
+        page = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dpt_tf/study/page").rglob("*") if path.is_file()}
+        missing = (sources | shipped | page | {"dpt_tf/py.typed"}) - files
         _check(not missing, f"the wheel lacks {sorted(missing)}")
         _check(any(path.endswith("licenses/LICENSE") for path in files), "the wheel lacks its licence")
         tops = {path.partition("/")[0] for path in files if not path.startswith("../")}

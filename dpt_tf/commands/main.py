@@ -28,6 +28,7 @@ VERBS = {
     "transfer": "paint the person of a photo in other poses",
     "person": "photos of a person -> a file to paint from without them",
     "evaluate": "score a run on the held-out pairs of a prepared data set; or pictures, or maps",
+    "study": "a page that asks people about real and generated pictures, and the table of their answers",
     "experiment": "a table of the paper: every row trained and scored the same way",
     "export": "a run -> a SavedModel with signatures, for TensorFlow Serving or any TensorFlow",
     "ship": "a run -> a small folder with weights and a card, as the models that come with dpt_tf are",

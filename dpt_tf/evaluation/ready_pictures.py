@@ -38,8 +38,8 @@ def find(folder: pathlib.Path, pairs: Iterable[Pair], others: Iterable[Pair] = (
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in photos.SUFFIXES or path.name.startswith("."):
             continue
-        readings = set(_readings(path.stem))
-        fitting = sorted(readings & wanted.keys())
+        ways = set(readings(path.stem))
+        fitting = sorted(ways & wanted.keys())
         if len(fitting) > 1:
             raise UserError(
                 f"{path}: of {' or of '.join(f'{a} -> {b}' for a, b in fitting)}; name it {'___'.join(fitting[0])}.png "
@@ -47,7 +47,7 @@ def find(folder: pathlib.Path, pairs: Iterable[Pair], others: Iterable[Pair] = (
             )
         pair = wanted[fitting[0]] if fitting else None
         if pair is None:
-            if spare.isdisjoint(readings):
+            if spare.isdisjoint(ways):
                 strangers.append(path)
         elif pair in found:
             raise UserError(f"{path} and {found[pair]} are both of {pair[1]} -> {pair[2]}; leave one of them")
@@ -96,20 +96,20 @@ def name_of(item: str, source: str, target: str) -> str:
 
 def _named(pair: Pair) -> tuple[str, str]:
     item, source, target = pair
-    return _known(label(item, source)), _known(label(item, target))
+    return known(label(item, source)), known(label(item, target))
 
 
-def _readings(stem: str) -> Iterable[tuple[str, str]]:
-    """All ways to take a file name apart."""
+def readings(stem: str) -> Iterable[tuple[str, str]]:
+    """All ways to take a file name apart into source and target, each as `known` has it."""
     whole = stem.removesuffix("_vis")
     for between in _BETWEEN:
         place = whole.find(between)
         while place >= 0:
-            yield _known(whole[:place]), _known(whole[place + len(between) :])
+            yield known(whole[:place]), known(whole[place + len(between) :])
             place = whole.find(between, place + 1)
 
 
-def _known(name: str) -> str:
+def known(name: str) -> str:
     """A view's name without what spellings differ in."""
     plain = _plain(name)
     return deepfashion.key(plain) or plain
