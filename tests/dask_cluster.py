@@ -18,7 +18,7 @@ def started(folder, workers=2):
     command = [sys.executable, "-W", "ignore", "-m", "dask"]
     processes = [subprocess.Popen([*command, "scheduler", "--host=127.0.0.1", "--port=0", *where], **shared)]
     try:
-        _wait(scheduler_file.exists)
+        wait(scheduler_file.exists)
         one = ["worker", "--no-nanny", "--nthreads=1", *where]
         processes += [subprocess.Popen([*command, *one], **shared) for _ in range(workers)]
         import distributed
@@ -35,7 +35,7 @@ def started(folder, workers=2):
 
 def writing(processes, timeout=120):
     """The first of the processes that has a file of a shard open."""
-    return _wait(lambda: next(filter(_writes, processes), None), timeout)
+    return wait(lambda: next(filter(_writes, processes), None), timeout)
 
 
 def _writes(process):
@@ -44,7 +44,8 @@ def _writes(process):
         return any(os.readlink(link).endswith(".partial") for link in links)
 
 
-def _wait(there, timeout=120):
+def wait(there, timeout=120):
+    """What `there()` gives as soon as it is true."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if found := there():
