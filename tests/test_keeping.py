@@ -1,4 +1,4 @@
-"""`dpt train --keep`: what is started again, and what is not."""
+"""`dpt train --restart`: what is started again, and what is not."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def kept(tmp_path, *lives, silence=20.0):
-    """Keeps a program whose n-th start does what `lives` says n-th: its last code, how often it started, what was said."""
+    """Keeps a program whose n-th start does what `lives` says n-th: code, how often it started, what was said."""
     starts = tmp_path / "starts"
     starts.write_text("")
     head = "import os, signal, sys, time; from dpt_tf.system import alive; "
@@ -74,7 +74,9 @@ def test_what_never_comes_to_a_step_is_given_up(tmp_path, monkeypatch):
 def test_a_signal_is_passed_on_once_and_ends_it(tmp_path):
     child = "import signal, sys, time; got = []; signal.signal(signal.SIGTERM, lambda *_: got.append(1)); "
     child += f"open({str(tmp_path / 'ready')!r}, 'w'); end = time.time() + 20; "
-    child += "exec('while not got and time.time() < end: time.sleep(0.02)'); time.sleep(0.3); sys.exit(140 + 3 * len(got))"
+    child += (
+        "exec('while not got and time.time() < end: time.sleep(0.02)'); time.sleep(0.3); sys.exit(140 + 3 * len(got))"
+    )
     keeper = "import sys; from dpt_tf.training import keeping; sys.exit(keeping.keep(sys.argv[1:], 20))"
     process = subprocess.Popen([sys.executable, "-c", keeper, sys.executable, "-c", child])
     deadline = time.monotonic() + 20

@@ -99,7 +99,7 @@ def test_a_pair_that_fails_is_reported_holds_nobody_up_and_is_tried_again(run, p
     assert painted(*verb) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("2 pairs failed, ben-front___ben-walk the first") and "cannot be read" in said
-    rows = list(csv.DictReader((output / "failures.csv").open()))
+    rows = list(csv.DictReader((output / "failures.csv").read_text().splitlines()))
     assert [row["picture"] for row in rows] == [f"{NAMES[1]}.png", f"{NAMES[3]}.png"]
     assert all(row["source"] == str(photo) and str(photo) in row["reason"] for row in rows)
     before = numbers(output)
@@ -113,10 +113,11 @@ def test_a_pair_that_fails_is_reported_holds_nobody_up_and_is_tried_again(run, p
 def test_pictures_are_called_as_the_data_set_of_the_folder_wants_it(photos, tmp_path):
     people = folders.find(photos).people
     pairs = [(who, a, b) for who, views in people.items() for (a, _), (b, _) in itertools.permutations(views, 2)]
+    (tmp_path / "named").mkdir()
     for pair in pair_files.read(table(photos, [(str(a), str(b.relative_to(photos))) for _, a, b in pairs]), photos):
-        (tmp_path / f"{pair.name}.png").touch()
+        (tmp_path / "named" / f"{pair.name}.png").touch()
     named = [(who, a.name, b.name) for who, a, b in pairs]
-    assert len(ready_pictures.find(tmp_path, named)) == len(named) == 4
+    assert len(ready_pictures.find(tmp_path / "named", named)) == len(named) == 4
 
 
 def test_scoring_the_pictures_of_a_split_gives_the_scores_of_the_model(run, prepared, tmp_path):

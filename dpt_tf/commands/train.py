@@ -12,7 +12,7 @@
 The same command goes on with a run that was stopped. It ends with 0 when the stages are trained, 1 when training cannot
 go on (a loss is no longer finite, the disk is full), 2 after a mistake in the command or the data, 75 when another
 worker was lost and all are to be started again, and 130 or 143 when Ctrl-C or SIGTERM stopped it, or another worker of
-it, after saving. With --keep it starts itself again where a worker was lost, was killed or hangs.
+it, after saving. With --restart it starts itself again where a worker was lost, was killed or hangs.
 """
 
 import math
@@ -71,9 +71,9 @@ def _flags() -> flags.FlagValues:
     flags.DEFINE_integer("keep", 3, "How many checkpoints of a stage stay.", lower_bound=1, **of)
     flags.DEFINE_integer("pictures_every", 500, "Steps between pictures; 0 for none.", lower_bound=0, **of)
     flags.DEFINE_bool(
-        "keep", False, "Start again, by itself, where this worker or another is lost, killed, or hangs.", **of
+        "restart", False, "Start again, by itself, where this worker or another is lost, killed, or hangs.", **of
     )
-    flags.DEFINE_float("hang_minutes", 30.0, "With --keep: minutes without a step after which it hangs.", **of)
+    flags.DEFINE_float("hang_minutes", 30.0, "With --restart: minutes without a step after which it hangs.", **of)
     flags.DEFINE_bool("help", False, "Shows this.", short_name="h", **of)
     return values
 
@@ -101,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
     workdir = pathlib.Path(given.workdir or f"runs/{given.dataset}-{_kind(given)}")
     data_dir = pathlib.Path(given.data_dir) if given.data_dir else None
     locks.refuse(workdir, data_dir)
-    if given.keep and not alive.kept():
+    if given.restart and not alive.kept():
         return keeping.keep([sys.executable, "-m", "dpt_tf", "train", *argv], 60 * given.hang_minutes)
     data_dir = training_data.find(given.dataset, data_dir, hparams.image_size)
     quiet.start_tensorflow()

@@ -1,4 +1,4 @@
-"""A training that is started again where it, or another machine of it, was lost: `dpt train --keep`.
+"""A training that is started again where it, or another machine of it, was lost: `dpt train --restart`.
 
 The training runs as a child. It is started again
 
