@@ -63,6 +63,7 @@ class OfFiles:
 
         from dpt_tf.images import display
 
+        transfer(self.model, self.pose)  # a worker without the model must not fail at every pair
         for pair in self.pairs:
             picture, fault = _picture(self.output, pair.name), ""
             if not picture.is_file():
@@ -183,6 +184,7 @@ def _told(folder: pathlib.Path, start: int) -> str:
 def paint_unit(unit: Unit) -> None:
     """Paints a unit and says what came of it; one of which that is said stays as it is."""
     told = pathlib.Path(unit.path + ".json")
+    spread.refuse_elsewhere(told.parent)
     if told.exists():  # a worker did it and died before it could say so
         return
     failed = []

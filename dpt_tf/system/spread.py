@@ -9,6 +9,7 @@ out by who looks for the files.
 import contextlib
 import importlib.util
 import pathlib
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -103,6 +104,16 @@ def _told_of_dask(options: Any) -> Iterator[None]:
             f"Dask at {where}: nobody answers ({error}); start `dask scheduler` and workers, and name the address that "
             "it prints"
         ) from error
+
+
+def refuse_elsewhere(folder: pathlib.Path) -> None:
+    """A worker that does not see a folder must not go on without it.
+
+    Raises:
+      UserError: it is not there.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not there on {socket.gethostname()}; every worker must see it under this path")
 
 
 def tell(path: str, done: int) -> None:

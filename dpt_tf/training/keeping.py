@@ -23,6 +23,7 @@ from dpt_tf.system import alive
 
 AGAIN = 75  # commands.main.TRY_AGAIN
 _PAUSE = 10.0  # seconds: the others are to notice the loss before the lost one is back
+_LOOK = 0.25  # seconds between two looks whether it is still there
 _IN_VAIN = 20  # starts in a row without a step
 
 
@@ -66,9 +67,9 @@ def _once(command: Sequence[str], silence: float, passing: "_Passing") -> tuple[
     os.close(writer)
     passing.to = process
     try:
-        steps, hangs = _watched(reader, silence)
+        steps, hangs = _watched(process, reader, silence)
         if hangs:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
     finally:
         passing.to = None
@@ -80,16 +81,19 @@ def _once(command: Sequence[str], silence: float, passing: "_Passing") -> tuple[
     return code, steps, "another worker is lost" if code == AGAIN else ""
 
 
-def _watched(reader: int, silence: float) -> tuple[int, bool]:
+def _watched(process: subprocess.Popen, reader: int, silence: float) -> tuple[int, bool]:
     """How many steps it told of until it ended, and whether it fell silent instead."""
-    steps = 0
+    steps, heard = 0, time.monotonic()
     with selectors.DefaultSelector() as waiting:
         waiting.register(reader, selectors.EVENT_READ)
-        while waiting.select(silence if steps else None):
-            told = os.read(reader, 1 << 16)
-            if not told:
+        while not steps or time.monotonic() < heard + silence:
+            if waiting.select(_LOOK):
+                told = os.read(reader, 1 << 16)
+                if not told:
+                    return steps, False
+                steps, heard = steps + len(told), time.monotonic()
+            elif process.poll() is not None:  # and a process that it began still has the pipe
                 return steps, False
-            steps += len(told)
     return steps, True
 
 

@@ -99,7 +99,6 @@ def fit(
     keeper = _Keeper(stage, stage_dir, schedule, start, chief)
     train_step = replicated(stage.step, distribution)
     heard = _heard(distribution)
-    alive.tell()
     data = iter(shared(batches(start), distribution))
     progress = tqdm(
         desc=stage.name,

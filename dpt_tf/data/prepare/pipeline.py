@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import pathlib
-import socket
 import struct
 import uuid
 from collections.abc import Sequence
@@ -123,7 +122,8 @@ def write_shard(shard: Shard) -> None:
     told = epath.Path(shard.path + ".json")
     if told.exists():  # a worker wrote it and died before it could say so
         return
-    _refuse_elsewhere(shard)
+    # Pictures that are not there would only be counted as left out.
+    spread.refuse_elsewhere(pathlib.Path(shard.outfits[0].shots[0].photo).parent)
     features = records.features(shard.image_size)
     serializer = tfds.core.ExampleSerializer(features.get_serialized_info())
     outcome = Outcome()
@@ -146,13 +146,6 @@ def write_shard(shard: Shard) -> None:
     aside.write_text(outcome.to_json(), encoding="utf-8")
     aside.replace(told)
     spread.tell(shard.path, len(shard.outfits))
-
-
-def _refuse_elsewhere(shard: Shard) -> None:
-    """Pictures that are not there would only be counted as left out."""
-    folder = pathlib.Path(shard.outfits[0].shots[0].photo).parent
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not there on {socket.gethostname()}; every worker must see it under this path")
 
 
 def _framed(record: bytes) -> bytes:
