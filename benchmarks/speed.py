@@ -22,15 +22,26 @@ import time
 WHAT = ("transfer", "inpaint_step", "joint_step")
 
 
-def measure(what: str, batch: int, size: int, runs: int, precision: str) -> dict:
-    """Runs `what` once to warm up and `runs` times; `seconds` is the median, `gib` the peak of the process."""
+def narrowed(hparams, width: int | None):
+    """The paper's numbers with networks as narrow and short as they come, where a `width` is given: for a try."""
+    if width is None:
+        return hparams
+    narrow = dict.fromkeys(("width", "coder_width", "blending_width", "discriminator_width"), width)
+    return hparams.replace(residuals=1, blending_residuals=1, context_size=8, **narrow)
+
+
+def measure(what: str, batch: int, size: int, runs: int, precision: str, width: int | None = None) -> dict:
+    """Runs `what` once to warm up and `runs` times.
+
+    `seconds` is the median, `gib` the peak of the process, `gpu_gib` that of the GPU's memory, None without one.
+    """
     import numpy as np
     import tensorflow as tf
 
     from dpt_tf import config
     from dpt_tf.training import networks, stages
 
-    hparams = config.preset("paper").replace(
+    hparams = narrowed(config.preset("paper"), width).replace(
         image_size=size, atlas_size=size, batch_size=batch, neighbours=1, mixed_precision=precision
     )
     rng = np.random.default_rng(0)
@@ -44,8 +55,8 @@ def measure(what: str, batch: int, size: int, runs: int, precision: str) -> dict
         step = stages.build("inpainting", hparams).step
         views = {"image": y[:, None], "iuv": iuv[:, None, ::-1]}
         run = tf.function(lambda: step({"source": source, "source_iuv": iuv}, views))
-    elif what == "joint_step":
-        step = stages.build("joint", hparams, "random").step
+    elif what in ("joint_step", "predictive_step"):
+        step = stages.build(what.removesuffix("_step"), hparams, "random").step
         run = tf.function(lambda: step(x, y))
     else:
         with networks.precision(precision):
@@ -58,7 +69,10 @@ def measure(what: str, batch: int, size: int, runs: int, precision: str) -> dict
         tf.nest.map_structure(lambda t: t.numpy(), run())
         seconds.append(time.perf_counter() - begun)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"what": what, "seconds": statistics.median(seconds), "min": min(seconds), "gib": round(peak, 2)}
+    found = {"what": what, "seconds": statistics.median(seconds), "min": min(seconds), "gib": round(peak, 2)}
+    on_gpu = tf.config.list_physical_devices("GPU")
+    gpu = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**30 if on_gpu else None
+    return found | {"gpu_gib": gpu}
 
 
 def last_json(command: list[str]) -> dict:
@@ -84,10 +98,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="timed calls in each process")
     parser.add_argument("--rounds", type=int, default=3, help="processes of each side, in turn")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--width", type=int, help="of the networks, for a try; the paper's by default")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        print(json.dumps(measure(args.what[0], args.batch, args.size, args.runs, args.precision)))
+        print(json.dumps(measure(args.what[0], args.batch, args.size, args.runs, args.precision, args.width)))
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sizes = ["--batch", str(args.batch), "--size", str(args.size), "--runs", str(args.runs)]

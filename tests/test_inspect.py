@@ -125,8 +125,8 @@ def test_the_help_lists_every_verb_and_each_verb_has_its_module(capsys):
 
 def test_without_a_verb_or_with_an_unknown_one_the_code_is_2(capsys):
     assert main.guarded(lambda: main.dispatch([])) == 2
-    assert main.guarded(lambda: main.dispatch(["paint"])) == 2
-    assert "no such verb: paint" in capsys.readouterr().err
+    assert main.guarded(lambda: main.dispatch(["portray"])) == 2
+    assert "no such verb: portray" in capsys.readouterr().err
     assert main.guarded(lambda: main.dispatch(["inspect"])) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

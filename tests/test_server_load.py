@@ -1,11 +1,13 @@
 """Sixteen clients at once: no error, no lost or mixed-up answer, and memory that stays."""
 
+import asyncio
 import gc
 import os
 import subprocess
 import sys
 import threading
 import time
+import types
 import weakref
 from concurrent.futures import Future
 
@@ -14,9 +16,9 @@ import numpy as np
 import pytest
 import server_toy as toy
 import tensorflow as tf
-from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from serving.local_server import servable
+from serving.local_server import batching, predict, servable
 
 
 def test_an_answered_request_leaves_neither_itself_nor_its_answer_behind(tmp_path, monkeypatch):
@@ -42,6 +44,80 @@ def test_an_answered_request_leaves_neither_itself_nor_its_answer_behind(tmp_pat
             assert not any(one.result() for one in futures if not one.cancelled() and not one.exception())
         finally:
             gc.enable()
+
+
+class Large:
+    """What a request or an answer holds."""
+
+    rows, shapes = 1, ()
+
+
+class Signature:
+    """Runs for as long as it is told to; fails where it is told to."""
+
+    name, limits = "toy", types.SimpleNamespace(as_content=True)
+
+    def __init__(self):
+        self.begun, self.go, self.error, self.seen = threading.Event(), threading.Event(), None, []
+
+    def prepare(self, asked):
+        made = Large()
+        self.seen.append(weakref.ref(made))
+        return made
+
+    def run(self, batch):
+        self.begun.set()
+        assert self.go.wait(20)
+        if self.error:
+            raise self.error
+        return [{"image": np.zeros([1, 4], np.float32)} for _ in batch]
+
+
+async def _left_early(how, predictor, signature, request):
+    """A request that ends before its answer is there, while it runs or while it waits."""
+    first = asyncio.ensure_future(predictor.answer(request, "GRPC", 0.2 if how == "late, running" else None))
+    await asyncio.to_thread(signature.begun.wait, 20)
+    asked = [first]
+    if how.endswith("waiting"):
+        asked.append(asyncio.ensure_future(predictor.answer(request, "GRPC", 0.2 if how.startswith("late") else None)))
+    await asyncio.sleep(0.05)
+    if how.startswith("cancelled"):
+        asked[-1].cancel()
+    if how.startswith("late"):
+        await asyncio.wait(asked[-1:])
+    signature.go.set()
+    return [str(one) for one in await asyncio.gather(*asked, return_exceptions=True) if isinstance(one, BaseException)]
+
+
+@pytest.mark.parametrize(
+    "how", ["cancelled, running", "cancelled, waiting", "late, running", "late, waiting", "failed"]
+)
+def test_a_request_that_ends_early_leaves_neither_itself_nor_its_answer_behind(how, monkeypatch):
+    signature, written = Signature(), []
+    signature.error = ValueError("on purpose") if how == "failed" else None
+    servable = types.SimpleNamespace(name="dpt", version=1, signature=lambda name: signature)
+    models = types.SimpleNamespace(lease=lambda spec: (servable, lambda: None), names=["dpt"])
+    metrics = types.SimpleNamespace(answered=lambda *said: None)
+
+    monkeypatch.setattr(predict.wire, "response", lambda *_: _noted(written))
+    batcher = batching.Batcher(batching.Bounds(threads=1, busy=1))
+    gc.collect()
+    gc.disable()
+    try:
+        predictor = predict.Predictor(models, batcher, metrics)
+        said = asyncio.run(_left_early(how, predictor, signature, predict_pb2.PredictRequest()))
+        assert len(said) == 1
+        batcher.close()
+        assert [ref() for ref in signature.seen] == [None] * len(signature.seen)
+        assert [ref() for ref in written] == [None] * len(written)
+    finally:
+        gc.enable()
+
+
+def _noted(refs):
+    made = Large()
+    refs.append(weakref.ref(made))
+    return made
 
 
 def soak(port: int, seconds: float, clients: int = 16, between=lambda: None) -> tuple[int, list]:

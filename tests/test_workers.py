@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from dpt_tf.system.errors import UserError, WorkerLost
 from dpt_tf.training import checkpoints, workers
 from dpt_tf.training.workers import Cluster
 
-SMALLEST = "image_size=32,atlas_size=32,width=4,residuals=1,batch_size=2,predictive_steps=99999"
+SMALLEST = "image_size=32,atlas_size=32,width=4,residuals=1"
 TWO = {"worker": ["a:1", "b:2"]}
 FIRST = {"type": "worker", "index": 0}
 
@@ -108,40 +110,130 @@ def test_nobody_is_lost_who_trains_alone():
         raise tf.errors.UnavailableError(None, None, "Socket closed")
 
 
+# Real workers, on this machine
+
+
 def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
 
 
+class Workers:
+    """Trainings of one run, a process each, and what they say on their errors."""
+
+    def __init__(self, folder, count, steps, *more):
+        items = [make_item(f"person{i}", 3, size=32) for i in range(4)]
+        if not (folder / "data").exists():
+            records.write(folder / "data", "toy", {"train": items}, 32, "toy")
+        self.run = folder / f"run{time.monotonic_ns()}"
+        hparams = f"{SMALLEST},predictive_steps={steps},batch_size={count}"
+        flags = ["--dataset=folder", f"--data_dir={folder / 'data'}", f"--workdir={self.run}", "--stage=predictive"]
+        flags += [f"--hparams={hparams}", "--save_every=5", "--pictures_every=0", *more]
+        self.addresses = [f"127.0.0.1:{_free_port()}" for _ in range(count)]
+        self.processes, self._errors = [], []
+        for index in range(count):
+            self._errors.append(folder / f"{self.run.name}-errors{index}")
+            with self._errors[-1].open("w") as errors:
+                env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+                env["TF_CONFIG"] = said({"worker": self.addresses}, {"type": "worker", "index": index})
+                command = [sys.executable, "-m", "dpt_tf", "train", *flags]
+                self.processes.append(subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            for child in _children(process.pid):
+                os.kill(child, signal.SIGKILL)
+            process.kill()
+            process.wait()
+
+    @property
+    def checkpoints(self):
+        return self.run / "predictive" / "checkpoints"
+
+    def steps(self):
+        return [checkpoints.step_of(path) for path in checkpoints.all_of(self.checkpoints)]
+
+    def until_saved(self, more_than=0):
+        deadline = time.monotonic() + 400
+        while max(self.steps(), default=0) <= more_than:
+            assert all(process.poll() is None for process in self.processes), self.told(0)
+            assert time.monotonic() < deadline, "too slow"
+            time.sleep(0.2)
+
+    def told(self, index):
+        lines = self._errors[index].read_text().splitlines()
+        return [line.strip() for line in lines if line.strip() and "/step]" not in line and "step/s" not in line]
+
+
+def _children(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def weights(folder):
+    (path,) = (path for path in checkpoints.all_of(folder)[-1:])
+    return [file.read_bytes() for file in sorted(path.glob("*.data-*"))]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
 def test_where_a_worker_is_killed_the_other_ends_in_one_line(tmp_path, killed):
-    items = [make_item(f"person{i}", 3, size=32) for i in range(4)]
-    records.write(tmp_path / "data", "toy", {"train": items}, 32, "toy")
-    flags = ["--dataset=folder", f"--data_dir={tmp_path / 'data'}", f"--workdir={tmp_path / 'run'}"]
-    flags += ["--stage=predictive", f"--hparams={SMALLEST}", "--save_every=5", "--pictures_every=0"]
-    addresses = [f"127.0.0.1:{_free_port()}" for _ in range(2)]
-    processes = []
-    for index in range(2):
-        with (tmp_path / f"errors{index}").open("w") as errors:
-            env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-            env["TF_CONFIG"] = said({"worker": addresses}, {"type": "worker", "index": index})
-            command = [sys.executable, "-m", "dpt_tf", "train", *flags]
-            processes.append(subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=errors))
-    folder = tmp_path / "run" / "predictive" / "checkpoints"
-    try:
-        deadline = time.monotonic() + 200
-        while not checkpoints.all_of(folder) and time.monotonic() < deadline:
-            assert all(process.poll() is None for process in processes)
-            time.sleep(0.2)
-        processes[killed].kill()
-        assert processes[1 - killed].wait(timeout=120) == 75
-    finally:
-        for process in processes:
-            process.kill()
-    told = [line for line in (tmp_path / f"errors{1 - killed}").read_text().splitlines() if "it/s]" not in line]
+    with Workers(tmp_path, 2, 99999) as two:
+        two.until_saved()
+        two.processes[killed].kill()
+        assert two.processes[1 - killed].wait(timeout=120) == 75
+        told = two.told(1 - killed)
     assert told[-1] == (
-        f"worker {killed} ({addresses[killed]}) is lost; the checkpoints in {folder} are whole: start all of them again"
+        f"worker {killed} ({two.addresses[killed]}) is lost; the checkpoints in {two.checkpoints} are whole: "
+        "start all of them again"
     )
-    assert not [line for line in told[:-1] if line and "step" not in line]
+    assert not [line for line in told[:-1] if "step" not in line]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [0, 1])
+def test_where_one_worker_is_told_to_go_all_finish_the_same_step_and_it_is_saved(tmp_path, asked):
+    with Workers(tmp_path, 2, 99999, "--save_minutes=999", "--save_every=99999") as two:
+        deadline = time.monotonic() + 400
+        while "1/99999" not in two._errors[0].read_text() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(5)
+        two.processes[asked].send_signal(signal.SIGTERM)
+        assert [process.wait(timeout=120) for process in two.processes] == [143, 143]
+        (step,) = two.steps()
+        for index in range(2):
+            assert any(f"stopped after step {step} of 99999 and saved" in line for line in two.told(index)), two.told(
+                index
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hung", [0, 2])
+def test_where_one_of_three_workers_hangs_the_others_end_with_the_code_to_try_again(tmp_path, hung):
+    with Workers(tmp_path, 3, 99999) as three:
+        three.until_saved()
+        three.processes[hung].send_signal(signal.SIGSTOP)
+        begun = time.monotonic()
+        left = [process for process in three.processes if process is not three.processes[hung]]
+        assert [process.wait(timeout=300) for process in left] == [75, 75]
+        print(f"noticed after {time.monotonic() - begun:.0f} s")
+        for index in {0, 1, 2} - {hung}:
+            assert three.told(index)[-1].endswith("are whole: start all of them again")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for the kept process")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_trainings_that_restart_end_as_one_that_nothing_happened_to(tmp_path, how):
+    with Workers(tmp_path, 2, 300) as undisturbed:
+        assert [process.wait(timeout=500) for process in undisturbed.processes] == [0, 0]
+    with Workers(tmp_path, 2, 300, "--restart", "--hang_minutes=0.5") as two:
+        two.until_saved()
+        (child,) = _children(two.processes[1].pid)
+        os.kill(child, how)
+        assert [process.wait(timeout=500) for process in two.processes] == [0, 0]
+        assert any("started again in" in line for line in two.told(1)), two.told(1)
+    assert weights(two.checkpoints) == weights(undisturbed.checkpoints)

@@ -1,13 +1,13 @@
 """`dpt build`: DeepFashion or MVC -> a prepared data set, with the builders of `datasets/`.
 
-`tfds build` does the same with TFDS's own flags; this verb adds `--strict`, `--size`, `--seed` and `--workers`.
+`tfds build` does the same with TFDS's own flags; this verb adds `--strict`, `--size`, `--seed`, `--workers` and
+`--runner`.
 """
 
 import argparse
 import contextlib
 import dataclasses
 import functools
-import importlib.util
 import io
 import logging
 import pathlib
@@ -17,10 +17,11 @@ import sys
 from absl import logging as absl_logging
 
 from dpt_tf import config
+from dpt_tf.commands import beam_flags
 from dpt_tf.system import atomic, locks
 from dpt_tf.system.errors import UserError, say
 
-_MOST_WORKERS, _MOST_ITEMS = 256, 2**31 - 1
+_MOST_ITEMS = 2**31 - 1
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,16 +34,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="draws the test items where no list names them (0)")
     parser.add_argument("--strict", action="store_true", help="stop, and write nothing, if anything has to be left out")
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier build wrote")
-    parser.add_argument("--workers", type=int, default=1, help="processes on this machine (1)")
     parser.add_argument("--max_items", type=int, help="only so many items of each split, for a try")
-    parser.add_argument(
-        "--beam", default="", metavar="KEY=VALUE,...", help="options of Apache Beam, for example runner=FlinkRunner,..."
-    )
+    beam_flags.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Builds, prints the report."""
     _check(args)
+    args.manual_dir, args.data_dir = (beam_flags.whole(path, args) for path in (args.manual_dir, args.data_dir))
+    options = beam_flags.options(args)
     logging.getLogger().setLevel(logging.ERROR)  # Beam's greetings
     absl_logging.set_verbosity(absl_logging.ERROR)
     import tensorflow_datasets as tfds
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         manual_dir=args.manual_dir,
         download_mode=mode.REUSE_CACHE_IF_EXISTS if args.overwrite else mode.REUSE_DATASET_IF_EXISTS,
         max_examples_per_split=args.max_items,
-        beam_options=_beam_options(args),
+        beam_options=options,
     )
     atomic.keep(pathlib.Path(final.data_dir), [args.manual_dir])
     if "://" in args.data_dir:
@@ -107,12 +107,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--size={args.size}: give 16 to 4096 pixels")
     if not 0 <= args.seed <= config.LARGEST_SEED:
         raise UserError(f"--seed={args.seed}: give a whole number from 0 to {config.LARGEST_SEED}")
-    if not 1 <= args.workers <= _MOST_WORKERS:
-        raise UserError(f"--workers={args.workers}: give 1 or more, {_MOST_WORKERS} at most")
     if args.max_items is not None and not 1 <= args.max_items <= _MOST_ITEMS:
         raise UserError(f"--max_items={args.max_items}: give 1 or more, {_MOST_ITEMS} at most")
-    if importlib.util.find_spec("apache_beam") is None:
-        raise UserError("building a collection needs Apache Beam: pip install 'dpt_tf[data]'")
+    beam_flags.check(args, "building a collection")
 
 
 def _module(folder: pathlib.Path) -> pathlib.Path:
@@ -143,16 +140,3 @@ def _builder(args: argparse.Namespace, data_dir: str):
         config = dataclasses.replace(config, name=name, image_size=args.size, seed=args.seed)
     say = functools.partial(print, file=sys.stdout, flush=True)
     return cls(data_dir=data_dir, config=config, strict=args.strict, reports=args.data_dir, say=say)
-
-
-def _beam_options(args: argparse.Namespace):
-    import apache_beam as beam
-
-    flags = [f"--{option}" for option in args.beam.split(",") if option]
-    if args.workers > 1:
-        flags += [
-            f"--direct_num_workers={args.workers}",
-            "--direct_running_mode=multi_processing",
-            "--default_sdk_harness_log_level=ERROR",
-        ]
-    return beam.options.pipeline_options.PipelineOptions(flags)

@@ -26,6 +26,7 @@ VERBS = {
     "inspect": "what is this file? form, order, parts, people, faults",
     "pose": "photos or a video -> DensePose maps, to paint from, to paint in, to train on",
     "transfer": "paint the person of a photo in other poses",
+    "paint": "tens of thousands of pairs -> pictures, on many workers",
     "person": "photos of a person -> a file to paint from without them",
     "evaluate": "score a run on the held-out pairs of a prepared data set; or pictures, or maps",
     "study": "a page that asks people about real and generated pictures, and the table of their answers",

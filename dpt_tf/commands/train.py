@@ -11,12 +11,14 @@
 
 The same command goes on with a run that was stopped. It ends with 0 when the stages are trained, 1 when training cannot
 go on (a loss is no longer finite, the disk is full), 2 after a mistake in the command or the data, 75 when another
-worker was lost and all are to be started again, and 130 or 143 when Ctrl-C or SIGTERM stopped it, after saving.
+worker was lost and all are to be started again, and 130 or 143 when Ctrl-C or SIGTERM stopped it, or another worker of
+it, after saving. With --restart it starts itself again where a worker was lost, was killed or hangs.
 """
 
 import math
 import os
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,9 +27,9 @@ from absl import flags
 from dpt_tf import config
 from dpt_tf.commands import training_data
 from dpt_tf.shipped import fitting
-from dpt_tf.system import locks, quiet
+from dpt_tf.system import alive, locks, quiet
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import memory, workers
+from dpt_tf.training import keeping, memory, workers
 
 DATASETS = ("synthetic", "folder", "deepfashion", "mvc", "densepose_coco")
 
@@ -68,6 +70,10 @@ def _flags() -> flags.FlagValues:
     flags.DEFINE_float("save_minutes", 10.0, "Minutes between checkpoints, where that comes first.", **of)
     flags.DEFINE_integer("keep", 3, "How many checkpoints of a stage stay.", lower_bound=1, **of)
     flags.DEFINE_integer("pictures_every", 500, "Steps between pictures; 0 for none.", lower_bound=0, **of)
+    flags.DEFINE_bool(
+        "restart", False, "Start again, by itself, where this worker or another is lost, killed, or hangs.", **of
+    )
+    flags.DEFINE_float("hang_minutes", 30.0, "With --restart: minutes without a step after which it hangs.", **of)
     flags.DEFINE_bool("help", False, "Shows this.", short_name="h", **of)
     return values
 
@@ -82,6 +88,8 @@ def main(argv: Sequence[str]) -> int:
     names = config.STAGES if given.stage == "all" else (given.stage,)
     if not 0 <= given.save_minutes < math.inf:
         raise UserError(f"--save_minutes={given.save_minutes}: give a number from 0")
+    if not 0 < given.hang_minutes < math.inf:
+        raise UserError(f"--hang_minutes={given.hang_minutes}: give a number above 0")
     needed = hparams.needed(names)  # before people are made for nothing
     together = workers.cluster()
     if together:  # or TensorFlow's own lines on a lost worker would stand around ours
@@ -93,6 +101,8 @@ def main(argv: Sequence[str]) -> int:
     workdir = pathlib.Path(given.workdir or f"runs/{given.dataset}-{_kind(given)}")
     data_dir = pathlib.Path(given.data_dir) if given.data_dir else None
     locks.refuse(workdir, data_dir)
+    if given.restart and not alive.kept():
+        return keeping.keep([sys.executable, "-m", "dpt_tf", "train", *argv], 60 * given.hang_minutes)
     data_dir = training_data.find(given.dataset, data_dir, hparams.image_size)
     quiet.start_tensorflow()
     from dpt_tf.training import loop, run

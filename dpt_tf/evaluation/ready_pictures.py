@@ -91,7 +91,7 @@ def read(path: pathlib.Path, size: int) -> np.ndarray:
 
 def name_of(item: str, source: str, target: str) -> str:
     """What a generated picture is called here, without suffix."""
-    return f"{_plain(label(item, source))}___{_plain(label(item, target))}"
+    return f"{plain(label(item, source))}___{plain(label(item, target))}"
 
 
 def _named(pair: Pair) -> tuple[str, str]:
@@ -111,10 +111,11 @@ def readings(stem: str) -> Iterable[tuple[str, str]]:
 
 def known(name: str) -> str:
     """A view's name without what spellings differ in."""
-    plain = _plain(name)
-    return deepfashion.key(plain) or plain
+    own = plain(name)
+    return deepfashion.key(own) or own
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A view's name as it stands in a picture's: without a photo's suffix, and without folders."""
     stem, suffix = os.path.splitext(name.replace("/", "-"))
     return stem if suffix.lower() in photos.SUFFIXES else name.replace("/", "-")

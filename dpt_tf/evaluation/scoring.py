@@ -148,7 +148,7 @@ def score(
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         for inputs, target, names in split.batches(progress.done, None, paint.scaled) if progress.done < count else ():
-            pairs = _pairs(names)
+            pairs = pairs_of(names)
             shown = paint(inputs, pairs)
             truth, foreground = _pixels(target), inputs["target_iuv"].numpy()[..., 0] > 0
             if outputs is not None:
@@ -176,7 +176,7 @@ def cases(paint: Painter, split: Split, folder: pathlib.Path, name: str, each: i
     found: dict[int, Case] = {}
     wanted = sorted({int(number) for numbers in chosen.values() for number in numbers})
     for inputs, target, names in split.batches(only=wanted, scaled=paint.scaled):
-        pairs = _pairs(names)
+        pairs = pairs_of(names)
         shown = paint(inputs, pairs)
         truth = _pixels(target)
         for i, (item, source, aim) in enumerate(pairs):
@@ -192,7 +192,8 @@ def _pixels(photos: tf.Tensor) -> np.ndarray:
     return photos.numpy() if photos.dtype == tf.uint8 else display.to_uint8(photos.numpy())
 
 
-def _pairs(names: Mapping[str, tf.Tensor]) -> list[Pair]:
+def pairs_of(names: Mapping[str, tf.Tensor]) -> list[Pair]:
+    """A batch's names, as `Split.batches` gives them, by pair."""
     columns = ([text.decode() for text in names[key].numpy()] for key in ("item", "source", "target"))
     return list(zip(*columns, strict=True))
 

@@ -19,6 +19,7 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
+from dpt_tf.system import alive
 from dpt_tf.system.errors import Interrupted, TrainingError
 from dpt_tf.training import checkpoints, stages, summaries, workers
 
@@ -90,13 +91,14 @@ def fit(
 
     Raises:
       TrainingError: a loss term or a weight is no longer finite, or the disk is full.
-      Interrupted: SIGINT or SIGTERM came; the step was finished and saved.
+      Interrupted: SIGINT or SIGTERM came, to this worker or another; the step was finished and saved.
     """
     schedule = schedule or Schedule()
     distribution = distribution or tf.distribute.get_strategy()
     chief = is_chief(distribution)
     keeper = _Keeper(stage, stage_dir, schedule, start, chief)
     train_step = replicated(stage.step, distribution)
+    heard = _heard(distribution)
     data = iter(shared(batches(start), distribution))
     progress = tqdm(
         desc=stage.name,
@@ -115,12 +117,17 @@ def fit(
             progress.set_postfix({name: f"{value:.4g}" for name, value in terms.items()}, refresh=False)
             progress.update()
             diary.note(step, terms, last=step == steps)
-            keeper.save_if_due(step, last=step == steps or bool(arrived))
-            if arrived:
+            if not alive.tell():
+                arrived.append(signal.SIGTERM)  # the keeper is gone, and would start another one
+            stopped = heard(arrived)
+            keeper.save_if_due(step, last=step == steps or bool(stopped))
+            if stopped or step == steps:
+                heard([])  # nobody leaves before the first has saved
+            if stopped:
                 say(
                     f"{stage.name}: stopped after step {step} of {steps} and saved; the same command goes on from there"
                 )
-                raise Interrupted(arrived[0])
+                raise Interrupted(stopped)
 
 
 def replicated(step: Callable[..., Mapping[str, tf.Tensor]], distribution: tf.distribute.Strategy) -> Callable:
@@ -141,6 +148,29 @@ def shared(data: tf.data.Dataset, distribution: tf.distribute.Strategy) -> Any:
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return distribution.experimental_distribute_dataset(data.with_options(options))
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _heard(distribution: tf.distribute.Strategy) -> Callable[[list[int]], int]:
+    """Of the signals that arrived here, what all workers hear in the same step: one that came to any of them, or 0.
+
+    A worker that stopped alone would leave the others in a step that nobody can finish.
+    """
+    together = workers.cluster()
+    if together is None or len(together.workers) < 2:
+        return lambda arrived: arrived[0] if arrived else 0
+
+    @tf.function
+    def added_up(counts):
+        return distribution.reduce(tf.distribute.ReduceOp.SUM, distribution.run(lambda: counts), axis=None)
+
+    def ask(arrived: list[int]) -> int:
+        counts = added_up(tf.constant([float(arrived[:1] == [signum]) for signum in _SIGNALS]))
+        return next((signum for signum, count in zip(_SIGNALS, counts.numpy(), strict=True) if count), 0)
+
+    return ask
 
 
 class _Keeper:
@@ -250,7 +280,7 @@ def _signals(say: Say) -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield arrived
         return
-    before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
+    before = {signum: signal.signal(signum, note) for signum in _SIGNALS}
     try:
         yield arrived
     finally:

@@ -18,6 +18,7 @@ import dataclasses
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -101,6 +102,7 @@ class Batcher:
             thread.join()
 
     def _forget(self, task: _Task) -> None:
+        task.payload = None
         with self._changed:
             queue = self._queues.get(task.key)
             if queue and task in queue:
@@ -159,6 +161,7 @@ class Batcher:
         late = [task for task in tasks if task.deadline <= now]
         live = [task for task in tasks if task.answer.set_running_or_notify_cancel() and task not in late]
         for task in late:
+            task.payload = None
             if not task.answer.cancelled():
                 words = "The deadline passed while the request waited in the queue"
                 task.answer.set_exception(Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, words))
@@ -168,6 +171,7 @@ class Batcher:
         try:
             answers = live[0].run([task.payload for task in live])
         except Exception as error:
+            traceback.clear_frames(error.__traceback__)  # where the payloads are, too
             answers = [error] * len(live)
         for task in live:
             task.payload = None  # a future and its callbacks are a cycle: what hangs on it waits for the collector

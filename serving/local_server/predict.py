@@ -55,13 +55,15 @@ class Predictor:
 
     async def answer(self, asked: predict_pb2.PredictRequest, entrypoint: str, seconds: float | None = None) -> bytes:
         """A PredictResponse as bytes, at most `seconds` from now. Raises Refusal and nothing else but cancellation."""
-        began, status, size = time.monotonic(), "OK", asked.ByteSize()
+        began, status, size, model = time.monotonic(), "OK", asked.ByteSize(), asked.model_spec.name
+        coming: Future | None = None
         self.answering += 1
         try:
             self.hold(size, size)
             deadline = float("inf") if seconds is None else began + seconds
+            coming = self.submit(asked, deadline)
             # Taken out of the future, which lives until the collector comes by: minutes of 20 MB each otherwise.
-            return (await asyncio.wait_for(asyncio.wrap_future(self.submit(asked, deadline)), seconds)).pop()
+            return (await asyncio.wait_for(asyncio.wrap_future(coming), seconds)).pop()
         except TimeoutError:
             status = "DEADLINE_EXCEEDED"
             raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed while the request was run") from None
@@ -72,12 +74,14 @@ class Predictor:
             refusal = refusal_of(error)
             status = refusal.code.name
             if refusal.code is grpc.StatusCode.INTERNAL:
-                log.error("a request to model %s failed", asked.model_spec.name, exc_info=error)
+                log.error("a request to model %s failed", model, exc_info=error)
             raise refusal from None
         finally:
+            if coming is not None and status != "OK":
+                coming.add_done_callback(_emptied)  # nobody will take the answer out
+            del asked  # a refusal and this frame are a cycle, on which it would hang
             self.answering -= 1
             self.hold(-size)
-            model = asked.model_spec.name
             known = model if model in self.models.names else ""
             self._metrics.answered(known, status, entrypoint, time.monotonic() - began)
 
@@ -98,6 +102,11 @@ class Predictor:
             raise
         answer.add_done_callback(lambda _: release())
         return answer
+
+
+def _emptied(answer: Future) -> None:
+    if not answer.cancelled() and answer.exception() is None:
+        answer.result().clear()
 
 
 class _Run:

@@ -103,7 +103,7 @@ class PairsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # 
             catalogue, os.fspath(self.data_dir), config.image_size, config.rule, download_config.get_shard_config()
         )
         pipeline.run(shards, download_config.beam_runner, download_config.beam_options)
-        finished = list(pipeline.collect(shards))
+        finished = pipeline.collect(shards)
         outcomes = {split: _sum(finished, split) for split in catalogue.splits}
         report = Report(f"{self.name}/{config.name}", config.image_size, outcomes, catalogue.faults, catalogue.notes)
         if catalogue.pairs is not None:

@@ -2,22 +2,20 @@
 
 The unit of work is a shard: whoever gets one opens its pictures, one item after the other, writes the records straight
 to the shard's file and says beside it, in JSON, what came of it. So no picture ever travels through Beam's shuffles,
-and memory does not grow with the collection on any runner. Which item is in which shard, and at which place, follows
-from the items' ids alone, not from runners or workers.
+and memory does not grow with the collection on any runner (`system.spread`). Which item is in which shard, and at which
+place, follows from the items' ids alone, not from runners or workers.
 
 A worker that dies is started anew by the runner: a shard is written aside and renamed.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
 import struct
-import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,10 +27,10 @@ from dpt_tf.data.pairing import SplitCounts
 from dpt_tf.data.prepare import folders
 from dpt_tf.data.prepare.catalogue import KEYPOINT_FRAME, Catalogue, Fault, Outfit
 from dpt_tf.iuv.sources import NOBODY
+from dpt_tf.system import spread
 from dpt_tf.system.errors import UserError
 
 _BYTES_PER_PIXEL = 0.5  # of a stored view, picture and map; only the number of shards depends on it
-_POLL_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,24 +106,24 @@ def plan(catalogue: Catalogue, directory: str, image_size: int, rule: str, shard
 
 def run(shards: Sequence[Shard], runner: Any = None, options: Any = None) -> None:
     """Writes the shards, with a bar of items; on one core unless `options` or `runner` say otherwise."""
-    import apache_beam as beam
-
-    options = options or beam.options.pipeline_options.PipelineOptions([])
-    # The type check would unpickle every shard's items once more for nothing.
-    options.view_as(beam.options.pipeline_options.TypeOptions).pipeline_type_check = False
-    with _progress(shards), beam.Pipeline(runner=runner, options=options) as pipeline:
-        _ = (
-            pipeline
-            | "Shards" >> beam.Create(shards, reshuffle=False)
-            | "Spread" >> beam.Reshuffle()
-            | "Write" >> beam.Map(write_shard)
-        )
+    paths, items = [shard.path for shard in shards], sum(len(shard.outfits) for shard in shards)
+    with spread.progress(paths, items, "item", "preparing"):
+        spread.over_workers(shards, write_shard, runner, options)
 
 
 def write_shard(shard: Shard) -> None:
-    """Writes one shard and its outcome, aside first."""
+    """Writes one shard and its outcome, aside first; a shard whose outcome is there stays as it is.
+
+    Raises:
+      UserError: this machine does not see the folder of the pictures.
+    """
     import tensorflow_datasets as tfds
 
+    told = epath.Path(shard.path + ".json")
+    if told.exists():  # a worker wrote it and died before it could say so
+        return
+    # Pictures that are not there would only be counted as left out.
+    spread.refuse_elsewhere(pathlib.Path(shard.outfits[0].shots[0].photo).parent)
     features = records.features(shard.image_size)
     serializer = tfds.core.ExampleSerializer(features.get_serialized_info())
     outcome = Outcome()
@@ -142,11 +140,12 @@ def write_shard(shard: Shard) -> None:
                 outcome.num_bytes += len(record)
                 file.write(_framed(record))
             if done % 16 == 0:
-                _tell(shard, done)
+                spread.tell(shard.path, done)
     outcome.tally = {**tally.orders, **{f"mended: {note}": count for note, count in tally.mended.items()}}
     aside.replace(shard.path)
-    epath.Path(shard.path + ".json").write_text(outcome.to_json(), encoding="utf-8")
-    _tell(shard, len(shard.outfits))
+    aside.write_text(outcome.to_json(), encoding="utf-8")
+    aside.replace(told)
+    spread.tell(shard.path, len(shard.outfits))
 
 
 def _framed(record: bytes) -> bytes:
@@ -192,44 +191,28 @@ def _kind(error: Exception) -> str:
     return "picture that cannot be used"
 
 
-def collect(shards: Iterable[Shard]) -> Iterator[tuple[Shard, Outcome]]:
-    """What came of each shard, after `run`; the files that said so are removed."""
-    for shard in shards:
-        path = epath.Path(shard.path + ".json")
-        yield shard, Outcome.from_json(path.read_text(encoding="utf-8"))
-        path.unlink()
-        epath.Path(shard.path + ".done").unlink(missing_ok=True)
+def collect(shards: Sequence[Shard]) -> list[tuple[Shard, Outcome]]:
+    """What came of each shard, after `run`; the files that said so are removed, and what dead workers left.
+
+    Raises:
+      UserError: the runner has left out shards, without a word.
+    """
+    silent = [shard for shard in shards if not epath.Path(shard.path + ".json").exists()]
+    if silent:
+        raise UserError(
+            f"{len(silent)} of {len(shards)} shards were not written, {os.path.basename(silent[0].path)} the first, "
+            "though the runner says it is done; build again with another --runner"
+        )
+    return [(shard, _collected(shard)) for shard in shards]
 
 
-def _tell(shard: Shard, done: int) -> None:
-    if "://" not in shard.path:
-        pathlib.Path(shard.path + ".done").write_text(str(done), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _progress(shards: Sequence[Shard]) -> Iterator[None]:
-    """A bar that reads how far the workers say they are, wherever they run on this file system."""
-    from tqdm import tqdm
-
-    over = threading.Event()
-    files = [pathlib.Path(shard.path + ".done") for shard in shards]
-    with tqdm(total=sum(len(shard.outfits) for shard in shards), unit="item", desc="preparing", leave=False) as bar:
-
-        def watch() -> None:
-            while not over.wait(_POLL_SECONDS):
-                bar.update(sum(map(_done, files)) - bar.n)
-
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            over.set()
-            watcher.join()
-
-
-def _done(file: pathlib.Path) -> int:
-    try:
-        return int(file.read_text(encoding="utf-8") or 0)
-    except OSError:
-        return 0
+def _collected(shard: Shard) -> Outcome:
+    path = epath.Path(shard.path + ".json")
+    outcome = Outcome.from_json(path.read_text(encoding="utf-8"))
+    for left in (
+        path,
+        epath.Path(shard.path + ".done"),
+        *path.parent.glob(f"{os.path.basename(shard.path)}.*.partial"),
+    ):
+        left.unlink(missing_ok=True)
+    return outcome
