@@ -10,7 +10,7 @@ from PIL import Image
 
 from dpt_tf import iuv
 from dpt_tf.commands import main
-from dpt_tf.densepose import choosing
+from dpt_tf.densepose import choosing, small
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import painter
@@ -49,10 +49,10 @@ def the_map(box):
 
 
 class Painter(painter.Transfer):
-    """Paints the pose's map."""
+    """Paints the pose's map; with three halves as a run does, with two as an export."""
 
-    def __init__(self, pose=None):
-        super().__init__(lambda inputs: {}, 32, {}, None, (lambda photo, iuv: {}, lambda texture, iuv: {}), pose)
+    def __init__(self, pose=None, halves=2):
+        super().__init__(lambda inputs: {}, 32, {}, None, (lambda *given: {},) * halves, pose)
 
     def _sources(self, known):
         return known
@@ -73,6 +73,22 @@ def test_a_photo_is_painted_in_the_pose_of_a_photo(files, estimator):
         np.testing.assert_array_equal(result["image"], the_map(OTHER))
     assert len(estimator.asked) == 2  # a photo's map is made once
     assert estimator.opened == [None]  # and the network opened once
+
+
+def test_of_a_map_that_is_given_the_network_that_ships_says_who_hangs_beside_the_body(files, monkeypatch):
+    looker = posing.ByColour(margin=3)
+    monkeypatch.setattr(small, "load", lambda: looker)
+    two, paint = posing.photo((10, 10, 30, 60), (45, 20, 70, 80)), Painter(halves=3)
+    source_iuv = posing.ByColour().people(two)[1].map  # the smaller
+    for _ in range(2):
+        coverage = paint(two, source_iuv, the_map(OTHER))["coverage"]
+    assert looker.asked == [[(10, 10, 30, 60)]]
+    assert coverage[12, 8].item() == 255 and not coverage[:, 40:].any()
+    given = np.full((96, 80, 1), 7, np.uint8)
+    assert (paint(two, source_iuv, the_map(OTHER), coverage=given)["coverage"] == 7).all()
+    assert not Painter()(two, source_iuv, the_map(OTHER))["coverage"].any()  # an export takes none
+    elsewhere = the_map((10, 40, 30, 90))  # what is seen in its place covers two fifths of it
+    assert not paint(two, elsewhere, the_map(OTHER))["coverage"].any()
 
 
 def test_maps_that_are_given_or_lie_beside_a_photo_ask_nobody(files, estimator):

@@ -99,8 +99,9 @@ class Transfer:
           target: instead of `target_iuv`, a photo of the pose: uint8 `[H', W', 3]`, or a path, also a map's. An array
             given here is a photo and never a map: the two cannot be told apart, so the keyword does it.
           coverage: uint8 `[H, W, 1]`, how much of each pixel of `source` is the person, hair and cloth beside the body
-            too, as far as somebody knows (`Person.coverage`); what is left behind is cleaner for it. Known by itself
-            where the source's map is made by a network that says so. Without layers, and of an export, it is not used.
+            too, as far as somebody knows (`Person.coverage`), 0 where nobody does. Where it is not given the small
+            network that ships looks who stands where the map's body is: a map alone does not tell a skirt from the
+            wall between two legs. Without layers, and of an export, it is not used.
 
         Returns:
           uint8: `image`, `warped` and `predicted` `[H', W', 3]`; `provenance` `[H', W', 1]`, 255 where the pixel's
@@ -151,6 +152,10 @@ class Transfer:
         result["observed"] = outputs["observed"][0].numpy().astype(np.uint8)
         return result
 
+    def _sees_coverage(self) -> bool:
+        """Whether it makes a difference: an export's graph has its own matte alone."""
+        return self._halves is not None and len(self._halves) > 2
+
     def _known(self, source: Photo, source_iuv: np.ndarray | None, coverage: np.ndarray | None) -> Known:
         """A photo with its map and who is the person, read or made where they are not given."""
         path = None if isinstance(source, np.ndarray) else pathlib.Path(source)
@@ -164,6 +169,8 @@ class Transfer:
                 f"source is {photo.shape[1]} x {photo.shape[0]} and source_iuv {source_iuv.shape[1]} x "
                 f"{source_iuv.shape[0]}: a photo and its map must be of one size"
             )
+        if coverage is None and self._sees_coverage():
+            coverage = self._poses.coverage_of(photo, source_iuv)
         coverage = np.zeros([*photo.shape[:2], 1], np.uint8) if coverage is None else coverage
         if self._halves is not None:
             _check_coverage(coverage, photo)

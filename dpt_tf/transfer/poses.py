@@ -13,11 +13,12 @@ from collections.abc import Callable
 import numpy as np
 
 from dpt_tf import iuv
-from dpt_tf.densepose import asking, choosing, map_files
+from dpt_tf.densepose import asking, choosing, map_files, small
 from dpt_tf.densepose.estimator import Estimator, Person
 from dpt_tf.system.errors import UserError
 
 _KEPT = 8  # photos whose maps are kept in memory
+_AGREES = 0.6  # of a map's body, what somebody who is seen there has to cover to be the same person
 
 
 class Poses:
@@ -30,6 +31,8 @@ class Poses:
         self._which, self._say = estimator, say
         self._estimator: Estimator | None = None
         self._made: collections.OrderedDict[bytes, Person] = collections.OrderedDict()
+        self._looker: Estimator | None = None
+        self._covered: collections.OrderedDict[bytes, np.ndarray] = collections.OrderedDict()
 
     def of(self, given: str | os.PathLike | np.ndarray) -> np.ndarray:
         """The map in a file, of a photo's file, or of a photo: uint8 `[H, W, 3]` (I, U, V).
@@ -89,6 +92,27 @@ class Poses:
                 f"{source_iuv.shape[1]} x {source_iuv.shape[0]}: give the map that was made from this very photo"
             )
         return photo, source_iuv, coverage
+
+    def coverage_of(self, photo: np.ndarray, source_iuv: np.ndarray) -> np.ndarray:
+        """Who the person of a map is in a photo, hair and cloth beside the body included: uint8 `[H, W, 1]`.
+
+        A map that was made elsewhere does not say; the network that ships looks where its body is. All 0 where what is
+        seen there does not cover that body: then it is somebody else.
+        """
+        key = _key(photo) + _key(source_iuv)
+        if key not in self._covered:
+            self._looker = self._looker or small.load()
+            body = source_iuv[..., 0] > 0
+            rows, columns = (np.flatnonzero(body.any(axis)) for axis in (1, 0))
+            box = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+            coverage = self._looker.people(photo, [box])[0].coverage
+            assert coverage is not None, "the network that ships says who covers what"
+            same = (coverage[body] >= 128).mean() >= _AGREES
+            self._covered[key] = coverage if same else np.zeros_like(coverage)
+            if len(self._covered) > _KEPT:
+                self._covered.popitem(last=False)
+        self._covered.move_to_end(key)
+        return self._covered[key]
 
     def maker(self, photo: np.ndarray) -> str | None:
         """Which estimator made the map of a photo here, lately."""
