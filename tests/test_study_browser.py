@@ -130,7 +130,7 @@ def test_the_report_finds_the_rates_of_workers_who_answered_the_page(made, brows
 
     page.goto(f"{(folder / 'page' / 'index.html').as_uri()}?workerId=hurried")
     before = page.evaluate(WORKER, [hurried, 9])
-    page.wait_for_timeout(200)
+    page.wait_for_function("JSON.parse(Object.values(localStorage)[0]).answers.length === 9")
     page.reload()  # a page that was closed goes on where it was
     after = page.evaluate(WORKER, [hurried, -1])
     assert len({(question, item) for question, item, *_ in before + after}) == len(before + after) == 20
