@@ -127,8 +127,10 @@ def test_scoring_the_pictures_of_a_split_gives_the_scores_of_the_model(run, prep
     of_run, of_pictures = (
         json.loads((tmp_path / name / "report.json").read_text())["scores"] for name in ("run", "pictures")
     )
-    assert of_run["full"] == of_pictures["ready"]
-    assert of_run["copy"] == of_pictures["copy"]
+    for row, same in (("full", "ready"), ("copy", "copy")):  # sums of batches of other sizes differ in their last bits
+        known = {name: value for name, value in of_run[row].items() if not isinstance(value, str)}
+        assert len(known) > 4
+        assert {name: of_pictures[same][name] for name in known} == pytest.approx(known, rel=1e-6)
 
 
 def test_going_on_with_a_split_repaints_the_batches_that_miss_a_picture(run, prepared, tmp_path):
