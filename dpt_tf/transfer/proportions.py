@@ -1,0 +1,261 @@
+"""A pose on another body: the map of whoever strikes it, redrawn as if the person of the photos did.
+
+Both builds are measured on their maps (`builds`). The map is redrawn segment by segment, from the trunk outwards: each
+has its own affine, which makes it as much thicker and longer as the person's is, foreshortened as it is; joints stay
+together, and near one the pixels go from the one affine to the other. Which of two segments that cross is in front is
+as it was.
+
+Height: a photo does not say how tall somebody is, nor from how near it was taken, so that is no build: the person is
+as tall, standing upright, as whoever strikes the pose, stands where they stand, and on their floor. What changes is
+how that height is made of head, trunk and legs, how long the arms are, and how thick everything is.
+
+Maps are uint8 `[H, W, 3]` (I, U, V); places are (x, y) in pixels, the middle of the first one (1/2, 1/2).
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage, spatial
+
+from dpt_tf.transfer import builds
+from dpt_tf.transfer.builds import SEGMENTS, Build, Floats, Lying
+
+Warp = Callable[[Floats], Floats]  # of places `[N, 2]`
+
+# How much a person's sizes differ from another's, beside their heights, as logarithms, and how much one measurement of
+# them errs: (long, thick).
+_DIFFER = 0.12, 0.3
+_ERR = {"trunk": (0.04, 0.05), "hand": (0.1, 0.15), "foot": (0.2, 0.3)}
+_ERR_ELSE = 0.05, 0.06
+_LIMBS = ("arm", "forearm", "thigh", "calf")
+_MOST = 0.65  # no segment becomes thicker or longer than by e to this
+_FULL = 400  # pixels from which on a segment is measured as well as it can be, in a person 200 pixels tall
+_BLEND = 0.3  # of a segment, from its joint, is between the parent's affine and its own
+_HIDDEN = 0.08  # of a person's height: how far a segment goes on behind another
+_FINE = 3  # each pixel is laid down as 3 x 3
+
+
+@dataclasses.dataclass(frozen=True)
+class _Segment:
+    """What is to be drawn of one: `pixels` (x, y) int `[N, 2]` of the map, their (I, U, V), where they come to lie."""
+
+    name: str
+    pixels: np.ndarray
+    iuv: np.ndarray
+    places: Floats
+
+
+def fitted(target_iuv: np.ndarray, source_maps: Sequence[np.ndarray]) -> np.ndarray:
+    """The pose of `target_iuv` as struck by the person of `source_maps`: uint8 `[H, W, 3]`, in the frame of the target.
+
+    Args:
+      target_iuv: uint8 `[H, W, 3]`, of one person.
+      source_maps: uint8 `[h, w, 3]` each, of the person to paint; the more views, the better they tell the build.
+    """
+    return redrawn(target_iuv, ratios(builds.build(source_maps), builds.build([target_iuv])))
+
+
+def ratios(source: Build, target: Build) -> dict[str, Floats]:
+    """By how much the source's segments are longer and thicker than the target's, were both equally tall: as sizes.
+
+    What is not seen of both is as much thicker as the limbs are, and as long. Measurements are believed as far as
+    people differ by more than measurements err.
+    """
+    shift = builds.taller(source, target)
+    both = set(source.sizes) & set(target.sizes)
+    seen = {name: source.sizes[name] - target.sizes[name] - shift for name in both}
+    weight = {name: min(source.sure[name], target.sure[name], _FULL) / _FULL for name in both}
+    limbs = sorted(both & set(_LIMBS))
+    usual = np.average([seen[k][1:].mean() for k in limbs], weights=[weight[k] for k in limbs]) if limbs else 0.0
+    found = {}
+    for name in dict.fromkeys(map(builds.plain, SEGMENTS)):
+        size = builds.NOTHING + np.append(0.0, usual * (name in _LIMBS) * np.ones(len(builds.STATIONS)))
+        if name in seen:
+            err = 2 * np.square(_ERR.get(name, _ERR_ELSE)) / max(weight[name], 1e-6)
+            prior = np.square(_DIFFER)
+            believed = prior / (prior + err)
+            size = size + np.append(believed[0], np.repeat(believed[1], len(builds.STATIONS))) * (seen[name] - size)
+        found[name] = np.clip(size, -_MOST, _MOST)
+    return found
+
+
+def redrawn(iuv: np.ndarray, sizes: dict[str, Floats]) -> np.ndarray:
+    """A map with segments so much longer and thicker, by their names without a side (`ratios`)."""
+    rows = np.flatnonzero((iuv[..., 0] > 0).any(1))
+    tall = rows[-1] + 1 - rows[0]
+    edge = int(np.ceil(0.15 * tall))  # what the frame cuts off goes on beyond it
+    padded = np.pad(iuv, [[edge, edge], [edge, edge], [0, 0]], mode="edge")
+    found = builds.lying(padded)
+    warps = _warps(padded, found, sizes)
+    covers = {name: _outline(padded.shape[:2], name, one) for name, one in found.items()}
+    order = _order(padded, covers)
+    drawn = [_moved(padded, name, warps, covers, order, tall) for name in order]
+    standing = not (iuv[-2:, :, 0] > 0).any()
+    down = rows[-1] + edge + 0.5 - max(one.places[:, 1].max() for one in drawn) if standing else 0.0
+    result = np.zeros_like(padded)
+    for one in drawn:
+        _draw(result, one, (0.0, down))
+    return _closed(result)[edge:-edge, edge:-edge]
+
+
+def _pixels(iuv: np.ndarray, name: str) -> np.ndarray:
+    rows, columns = np.nonzero(np.isin(iuv[..., 0], SEGMENTS[name].parts))
+    return np.stack([columns, rows], -1)
+
+
+class _Warp:
+    """Where a segment's pixels go: `moves` of a base of functions that are smooth in the picture."""
+
+    def __init__(self, iuv: np.ndarray, name: str, one: Lying, size: Floats):
+        segment = SEGMENTS[name]
+        pixels = _pixels(iuv, name)
+        t, phi = builds.relations.stations(iuv[pixels[:, 1], pixels[:, 0]])
+        body = builds.points(segment, t, phi)
+        ends = one.axis(segment, 0), one.axis(segment, 1)
+        self._middle, self._axis = (ends[0] + ends[1]) / 2, ends[1] - ends[0]
+        self._axis = self._axis / max(np.linalg.norm(self._axis), 1e-6)
+        along = (pixels + 0.5 - self._middle) @ self._axis
+        self._range = np.quantile(along, [0.02, 0.98])
+        self._at = self._range[0] + builds.STATIONS * np.ptp(self._range)
+        base = self._base(pixels + 0.5)
+        moved = one.project(body, t, size) - one.project(body, t)
+        usual = np.array([[0, 0], (np.exp(size[0]) - 1) * self._axis, *np.outer(np.exp(size[1:]) - 1, self._normal)])
+        ridge = 0.02 * np.diag(np.square(base).mean(0) * len(base) + 1e-3)
+        self._moves = np.linalg.solve(base.T @ base + ridge, base.T @ moved + ridge @ usual)
+        self._by = np.zeros(2)
+
+    @property
+    def _normal(self) -> Floats:
+        return np.array([-self._axis[1], self._axis[0]])
+
+    def _base(self, places: Floats) -> Floats:
+        """1, along, and across at each station."""
+        along, across = (places - self._middle) @ self._axis, (places - self._middle) @ self._normal
+        hats = [np.interp(along, self._at, row) for row in np.eye(len(self._at))]
+        return np.stack([np.ones_like(along), along, *(across * hat for hat in hats)], -1)
+
+    def __call__(self, places: Floats) -> Floats:
+        return places + self._base(places) @ self._moves + self._by
+
+    def pinned(self, at: Floats, to: Floats) -> "_Warp":
+        """The same, moved so that one place comes where it is to."""
+        self._by = self._by + to - self(at[None])[0]
+        return self
+
+
+def _warps(iuv, found: dict[str, Lying], sizes: dict[str, Floats]) -> dict[str, Warp]:
+    """By name; the trunk stays where it meets the legs, and what is not seen enough of goes with its parent."""
+    warps: dict[str, Warp] = {}
+    for name, segment in SEGMENTS.items():  # parents come first
+        parent = warps.get(segment.parent, np.asarray)
+        if name in found:
+            at = _joint(name, found)
+            warps[name] = _Warp(iuv, name, found[name], sizes[builds.plain(name)]).pinned(at, parent(at[None])[0])
+        else:
+            warps[name] = parent
+    return warps
+
+
+def _joint(name: str, found: dict[str, Lying]) -> Floats:
+    """Where a segment hangs on its parent; the trunk, by the hips."""
+    segment = SEGMENTS[name]
+    own = found[name].axis(segment, segment.joint)
+    if segment.parent in ("", "trunk") or segment.parent not in found:
+        return own
+    return (own + found[segment.parent].axis(SEGMENTS[segment.parent], 1)) / 2
+
+
+def _order(iuv, covers: dict[str, np.ndarray]) -> list[str]:
+    """Segments from the hindmost to the foremost, as the map shows it where their outlines cross."""
+    names = [name for name in SEGMENTS if len(_pixels(iuv, name))]
+    ahead = dict.fromkeys(names, 0.0)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            if one not in covers or other not in covers or _touch(one, other):
+                continue
+            both = iuv[covers[one] & covers[other], 0]
+            ours, theirs = (np.isin(both, SEGMENTS[name].parts).sum() for name in (one, other))
+            net = (ours - theirs) / (ours + theirs + 8)
+            ahead[one] += net
+            ahead[other] -= net
+    return sorted(names, key=lambda name: ahead[name])
+
+
+def _touch(one: str, other: str) -> bool:
+    return SEGMENTS[one].parent == other or SEGMENTS[other].parent == one
+
+
+def _outline(shape, name: str, one: Lying) -> np.ndarray:
+    """What a segment would cover if nothing were before it: bool `[H, W]`."""
+    t, phi = (x.ravel() for x in np.meshgrid(np.linspace(0, 1, 9), np.arange(0, 360, 30)))
+    places = one.project(builds.points(SEGMENTS[name], t, phi), t)
+    hull = places[spatial.ConvexHull(places).vertices]
+    picture = Image.new("1", shape[::-1])
+    ImageDraw.Draw(picture).polygon([tuple(place) for place in hull], fill=1)
+    return np.asarray(picture)
+
+
+def _moved(iuv, name: str, warps: dict[str, Warp], covers, order: list[str], tall: int) -> _Segment:
+    """A segment and what is hidden of it, where it comes to lie."""
+    segment = SEGMENTS[name]
+    own = np.isin(iuv[..., 0], segment.parts)
+    before = [part for other in order[order.index(name) + 1 :] for part in SEGMENTS[other].parts]
+    away, nearest = ndimage.distance_transform_edt(~own, return_indices=True)
+    hidden = np.isin(iuv[..., 0], before) & (away < _HIDDEN * tall)
+    shown = own | (hidden & covers[name] if name in covers else False)
+    rows, columns = np.nonzero(shown)
+    pixels = np.stack([columns, rows], -1)
+    of = iuv[nearest[0][shown], nearest[1][shown]]
+    t, _ = builds.relations.stations(of)
+    share = np.clip(t / _BLEND, 0, 1)[:, None]
+    share = share * share * (3 - 2 * share) if segment.parent else np.ones_like(share)
+    parent = warps.get(segment.parent, warps[name])
+    return _Segment(name, pixels, of, share * warps[name](pixels + 0.5) + (1 - share) * parent(pixels + 0.5))
+
+
+def _draw(result: np.ndarray, one: _Segment, by: tuple[float, float]) -> None:
+    """Lays a segment on a map, moved `by` (x, y): each pixel takes the nearest of those that fall on it or beside it."""
+    height, width = result.shape[:2]
+    index = np.full([height, width], -1)
+    index[one.pixels[:, 1], one.pixels[:, 0]] = np.arange(len(one.pixels))
+    step = (np.arange(_FINE) - (_FINE - 1) / 2) / _FINE
+    slopes = []
+    for dx, dy in ((1, 0), (0, 1)):
+        after = index[
+            np.minimum(one.pixels[:, 1] + dy, height - 1), np.minimum(one.pixels[:, 0] + dx, width - 1)
+        ]
+        unit = np.array([dx, dy], float)
+        slope = np.where((after >= 0)[:, None], one.places[after] - one.places, unit)
+        slopes.append(np.where(np.abs(slope - unit).max(1, keepdims=True) > 1, unit, slope))
+    nearest, which = np.full(height * width, np.inf), np.full(height * width, -1)
+    for x in step:
+        for y in step:
+            places = one.places + by + x * slopes[0] + y * slopes[1]
+            at = np.floor(places).astype(int)
+            inside = ((at >= 0) & (at < (width, height))).all(1)
+            off = ((places - at - 0.5) ** 2).sum(1)[inside]
+            flat = at[inside, 1] * width + at[inside, 0]
+            order = np.argsort(-off)  # the nearest is written last
+            flat, off, who = flat[order], off[order], np.flatnonzero(inside)[order]
+            best = np.full(height * width, np.inf)
+            best[flat] = off
+            chosen = np.full(height * width, -1)
+            chosen[flat] = who
+            better = best < nearest
+            nearest[better], which[better] = best[better], chosen[better]
+    which = which.reshape(height, width)
+    covered = which >= 0
+    holes = ndimage.binary_closing(covered, iterations=1) & ~covered
+    rows, columns = ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    which[holes] = which[rows[holes], columns[holes]]
+    result[which >= 0] = one.iuv[which[which >= 0]]
+
+
+def _closed(iuv: np.ndarray) -> np.ndarray:
+    """Without the slits that two segments leave between them."""
+    body = iuv[..., 0] > 0
+    slits = ndimage.binary_closing(body, iterations=1) & ~body
+    rows, columns = ndimage.distance_transform_edt(~body, return_distances=False, return_indices=True)
+    return np.where(slits[..., None], iuv[rows, columns], iuv)
