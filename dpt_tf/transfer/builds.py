@@ -31,6 +31,7 @@ _STIFF = 0.08, 0.92  # stations between which a segment is
 _NOISE = 0.015  # of a person's height: how far U and V are off
 _SAID = 60  # pixels that err by themselves, at most, in a segment
 _DOUBT = 0.1  # of a segment's spread, by which a station's thickness is drawn to the whole segment's
+_FRONTAL = 0.15  # how much of a trunk's width must be seen, squared, to tell how far apart shoulders are
 _ALIKE = 0.25  # how much length and thickness of one segment differ from each other, as a logarithm
 
 
@@ -80,6 +81,7 @@ SEGMENTS: dict[str, Segment] = {
     foot=Segment((5,), "calf", 0.149, ((0.012, 0.018), (0.024, 0.030), (0.012, 0.009)), 0.25),
 )
 _LENGTHS = {plain(name): segment.length for name, segment in SEGMENTS.items()}
+PAIRS = {"shoulders": "arm", "hips": "thigh"}
 UPRIGHT = ("head", "trunk", "thigh", "calf")  # what somebody's height is made of
 
 
@@ -179,6 +181,8 @@ class Build:
     Attributes:
       sizes: `[5]` each, log length, then log thickness at `STATIONS`.
       sure: how many pixels each was measured on.
+
+    Those of `PAIRS`, "shoulders" and "hips", are of how far apart these joints are, five times the one number.
     """
 
     sizes: dict[str, Floats]
@@ -196,7 +200,7 @@ def build(maps: Sequence[np.ndarray]) -> Build:
 
 def taller(one: Build, other: Build) -> float:
     """Log of how much taller `one` is than the `other`, by lengths that both show: of `UPRIGHT` if any, else of all."""
-    both = [name for name in one.sizes if name in other.sizes]
+    both = [name for name in _LENGTHS if name in one.sizes and name in other.sizes]
     names = [name for name in both if name in UPRIGHT] or both
     if not names:
         return 0.0
@@ -206,7 +210,26 @@ def taller(one: Build, other: Build) -> float:
 
 
 def _sides_together(found: dict[str, Lying]) -> Build:
-    return _mean([({plain(name): np.append(one.long, one.thick)}, one.pixels) for name, one in found.items()])
+    every = [({plain(name): np.append(one.long, one.thick)}, float(one.pixels)) for name, one in found.items()]
+    for pair, limb in PAIRS.items():
+        if not {"trunk", f"{limb}_left", f"{limb}_right"} <= set(found):
+            continue
+        left, right = (joint(f"{limb}_{side}", found) for side in ("left", "right"))
+        across = found["trunk"].turn[:, 0]
+        frontal = float(across @ across)  # 0 of a trunk seen from the side, 1 from the front
+        if (apart := float((left - right) @ across)) > 0 and frontal > _FRONTAL:
+            pixels = frontal**2 * min(found[f"{limb}_{side}"].pixels for side in ("left", "right"))
+            every.append(({pair: np.log(apart / frontal) + NOTHING}, pixels))
+    return _mean(every)
+
+
+def joint(name: str, found: dict[str, Lying]) -> Floats:
+    """Where a segment hangs on its parent, (x, y); the trunk, by the hips."""
+    segment = SEGMENTS[name]
+    own = found[name].axis(segment, segment.joint)
+    if segment.parent in ("", "trunk") or segment.parent not in found:
+        return own
+    return (own + found[segment.parent].axis(SEGMENTS[segment.parent], 1)) / 2
 
 
 def _merged(one: Build, other: Build) -> Build:

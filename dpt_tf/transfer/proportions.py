@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage, spatial
 
+from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import builds
 from dpt_tf.transfer.builds import SEGMENTS, Build, Floats, Lying
 
@@ -27,13 +28,16 @@ Warp = Callable[[Floats], Floats]  # of places `[N, 2]`
 # How much a person's sizes differ from another's, beside their heights, as logarithms, and how much one measurement of
 # them errs: (long, thick).
 _DIFFER = 0.12, 0.3
-_ERR = {"trunk": (0.04, 0.05), "hand": (0.1, 0.15), "foot": (0.2, 0.3)}
+_ERR = {"trunk": (0.04, 0.05), "hand": (0.1, 0.15), "foot": (0.2, 0.3)} | dict.fromkeys(builds.PAIRS, (0.08, 0.08))
 _ERR_ELSE = 0.05, 0.06
 _LIMBS = ("arm", "forearm", "thigh", "calf")
+_PAIR_OF = {limb: pair for pair, limb in builds.PAIRS.items()}
+_HANGS = {"arm": 0.12, "thigh": 0.86}  # the station of the trunk where they do
 _MOST = 0.65  # no segment becomes thicker or longer than by e to this
 _FULL = 400  # pixels from which on a segment is measured as well as it can be, in a person 200 pixels tall
 _BLEND = 0.3  # of a segment, from its joint, is between the parent's affine and its own
 _HIDDEN = 0.08  # of a person's height: how far a segment goes on behind another
+_SPECK = 2e-4  # of a person's height squared: holes that are none
 _FINE = 3  # each pixel is laid down as 3 x 3
 
 
@@ -47,14 +51,18 @@ class _Segment:
     places: Floats
 
 
-def fitted(target_iuv: np.ndarray, source_maps: Sequence[np.ndarray]) -> np.ndarray:
-    """The pose of `target_iuv` as struck by the person of `source_maps`: uint8 `[H, W, 3]`, in the frame of the target.
+def fitted(target_iuv: np.ndarray, source: Build | Sequence[np.ndarray]) -> np.ndarray:
+    """The pose of `target_iuv` as struck by the person of the photos: uint8 `[H, W, 3]`, in the frame of the target.
 
     Args:
       target_iuv: uint8 `[H, W, 3]`, of one person.
-      source_maps: uint8 `[h, w, 3]` each, of the person to paint; the more views, the better they tell the build.
+      source: the build of the person to paint, or maps of it, uint8 `[h, w, 3]` each; the more views, the surer.
+
+    Raises:
+      UserError: the maps show no piece of the body in common that is large enough to compare.
     """
-    return redrawn(target_iuv, ratios(builds.build(source_maps), builds.build([target_iuv])))
+    source = source if isinstance(source, Build) else builds.build(source)
+    return redrawn(target_iuv, ratios(source, builds.build([target_iuv])))
 
 
 def ratios(source: Build, target: Build) -> dict[str, Floats]:
@@ -62,7 +70,15 @@ def ratios(source: Build, target: Build) -> dict[str, Floats]:
 
     What is not seen of both is as much thicker as the limbs are, and as long. Measurements are believed as far as
     people differ by more than measurements err.
+
+    Raises:
+      UserError: no segment is seen of both.
     """
+    if not set(source.sizes) & set(target.sizes):
+        raise UserError(
+            "the photos and the pose show no piece of the body in common that is large enough to compare how they are "
+            "built; leave keep_proportions out, or give other photos"
+        )
     shift = builds.taller(source, target)
     both = set(source.sizes) & set(target.sizes)
     seen = {name: source.sizes[name] - target.sizes[name] - shift for name in both}
@@ -70,7 +86,7 @@ def ratios(source: Build, target: Build) -> dict[str, Floats]:
     limbs = sorted(both & set(_LIMBS))
     usual = np.average([seen[k][1:].mean() for k in limbs], weights=[weight[k] for k in limbs]) if limbs else 0.0
     found = {}
-    for name in dict.fromkeys(map(builds.plain, SEGMENTS)):
+    for name in (*dict.fromkeys(map(builds.plain, SEGMENTS)), *builds.PAIRS):
         size = builds.NOTHING + np.append(0.0, usual * (name in _LIMBS) * np.ones(len(builds.STATIONS)))
         if name in seen:
             err = 2 * np.square(_ERR.get(name, _ERR_ELSE)) / max(weight[name], 1e-6)
@@ -97,7 +113,7 @@ def redrawn(iuv: np.ndarray, sizes: dict[str, Floats]) -> np.ndarray:
     result = np.zeros_like(padded)
     for one in drawn:
         _draw(result, one, (0.0, down))
-    return _closed(result)[edge:-edge, edge:-edge]
+    return _closed(result, tall)[edge:-edge, edge:-edge]
 
 
 def _pixels(iuv: np.ndarray, name: str) -> np.ndarray:
@@ -151,20 +167,15 @@ def _warps(iuv, found: dict[str, Lying], sizes: dict[str, Floats]) -> dict[str, 
     for name, segment in SEGMENTS.items():  # parents come first
         parent = warps.get(segment.parent, np.asarray)
         if name in found:
-            at = _joint(name, found)
-            warps[name] = _Warp(iuv, name, found[name], sizes[builds.plain(name)]).pinned(at, parent(at[None])[0])
+            at = builds.joint(name, found)
+            to = parent(at[None])[0]
+            if builds.plain(name) in _PAIR_OF and segment.parent in found:
+                middle = found["trunk"].axis(SEGMENTS["trunk"], _HANGS[builds.plain(name)])
+                to = parent(middle[None])[0] + np.exp(sizes[_PAIR_OF[builds.plain(name)]][0]) * (at - middle)
+            warps[name] = _Warp(iuv, name, found[name], sizes[builds.plain(name)]).pinned(at, to)
         else:
             warps[name] = parent
     return warps
-
-
-def _joint(name: str, found: dict[str, Lying]) -> Floats:
-    """Where a segment hangs on its parent; the trunk, by the hips."""
-    segment = SEGMENTS[name]
-    own = found[name].axis(segment, segment.joint)
-    if segment.parent in ("", "trunk") or segment.parent not in found:
-        return own
-    return (own + found[segment.parent].axis(SEGMENTS[segment.parent], 1)) / 2
 
 
 def _order(iuv, covers: dict[str, np.ndarray]) -> list[str]:
@@ -223,9 +234,7 @@ def _draw(result: np.ndarray, one: _Segment, by: tuple[float, float]) -> None:
     step = (np.arange(_FINE) - (_FINE - 1) / 2) / _FINE
     slopes = []
     for dx, dy in ((1, 0), (0, 1)):
-        after = index[
-            np.minimum(one.pixels[:, 1] + dy, height - 1), np.minimum(one.pixels[:, 0] + dx, width - 1)
-        ]
+        after = index[np.minimum(one.pixels[:, 1] + dy, height - 1), np.minimum(one.pixels[:, 0] + dx, width - 1)]
         unit = np.array([dx, dy], float)
         slope = np.where((after >= 0)[:, None], one.places[after] - one.places, unit)
         slopes.append(np.where(np.abs(slope - unit).max(1, keepdims=True) > 1, unit, slope))
@@ -253,9 +262,11 @@ def _draw(result: np.ndarray, one: _Segment, by: tuple[float, float]) -> None:
     result[which >= 0] = one.iuv[which[which >= 0]]
 
 
-def _closed(iuv: np.ndarray) -> np.ndarray:
-    """Without the slits that two segments leave between them."""
+def _closed(iuv: np.ndarray, tall: int) -> np.ndarray:
+    """Without the slits and specks that two segments leave between them."""
     body = iuv[..., 0] > 0
-    slits = ndimage.binary_closing(body, iterations=1) & ~body
+    labels, _ = ndimage.label(~body)
+    specks = (np.bincount(labels.ravel()) < _SPECK * tall**2)[labels]
+    gaps = (ndimage.binary_closing(body, iterations=1) | specks) & ~body
     rows, columns = ndimage.distance_transform_edt(~body, return_distances=False, return_indices=True)
-    return np.where(slits[..., None], iuv[rows, columns], iuv)
+    return np.where(gaps[..., None], iuv[rows, columns], iuv)
