@@ -95,9 +95,9 @@ def run(args: argparse.Namespace) -> int:
     if args.model is None:
         print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
     paint = painter.load(args.model or shipped.folder())
+    keep: dict[str, Any] = {"keep_proportions": True} if args.keep_proportions else {}
     rows: list[dict[str, np.ndarray]] = []
     for pose, output in zip(poses, outputs, strict=True):
-        keep = {"keep_proportions": args.keep_proportions}
         result = (
             paint(person, target_iuv=pose, **keep)
             if person

@@ -66,7 +66,7 @@ def stations(iuv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def _stations(resolution: int) -> tuple[np.ndarray, np.ndarray]:
-    """t and phi of each texel, `[24, R, R]`."""
+    """What `stations` says of each texel, `[24, R, R]` twice."""
     place = np.arange(resolution) * (255 / (resolution - 1))
     v, u = np.meshgrid(place, place, indexing="ij")
     t, phi, nearest = (np.full([NUM_PARTS, resolution, resolution], start) for start in (0.0, 0.0, np.inf))

@@ -1,9 +1,9 @@
 """A pose on another body: the map of whoever strikes it, redrawn as if the person of the photos did.
 
 Both builds are measured on their maps (`builds`). The map is redrawn segment by segment, from the trunk outwards: each
-has its own affine, which makes it as much thicker and longer as the person's is, foreshortened as it is; joints stay
-together, and near one the pixels go from the one affine to the other. Which of two segments that cross is in front is
-as it was.
+is warped by what makes it as much thicker and longer as the person's is, foreshortened as it is; joints stay together,
+shoulders and hips come as far apart as the person's, and near a joint the pixels go from the one warp to the other.
+Which of two segments that cross is in front is as it was.
 
 Height: a photo does not say how tall somebody is, nor from how near it was taken, so that is no build: the person is
 as tall, standing upright, as whoever strikes the pose, stands where they stand, and on their floor. What changes is
@@ -33,11 +33,15 @@ _ERR_ELSE = 0.05, 0.06
 _LIMBS = ("arm", "forearm", "thigh", "calf")
 _PAIR_OF = {limb: pair for pair, limb in builds.PAIRS.items()}
 _HANGS = {"arm": 0.12, "thigh": 0.86}  # the station of the trunk where they do
+_SHAPED, _SHAPED_LIMBS = 0.8, 0.3  # how far it is believed that a segment is thicker here than there
 _MOST = 0.65  # no segment becomes thicker or longer than by e to this
 _FULL = 400  # pixels from which on a segment is measured as well as it can be, in a person 200 pixels tall
 _BLEND = 0.3  # of a segment, from its joint, is between the parent's affine and its own
 _HIDDEN = 0.08  # of a person's height: how far a segment goes on behind another
 _SPECK = 2e-4  # of a person's height squared: holes that are none
+_EDGE = 0.25  # of a person's height: how far round the person it may come to reach
+_JUMP = 24  # levels that U and V may differ by between neighbours of one piece of a part
+_SMOOTH = 1.0  # pixels, of an outline
 _FINE = 3  # each pixel is laid down as 3 x 3
 
 
@@ -84,36 +88,44 @@ def ratios(source: Build, target: Build) -> dict[str, Floats]:
     seen = {name: source.sizes[name] - target.sizes[name] - shift for name in both}
     weight = {name: min(source.sure[name], target.sure[name], _FULL) / _FULL for name in both}
     limbs = sorted(both & set(_LIMBS))
-    usual = np.average([seen[k][1:].mean() for k in limbs], weights=[weight[k] for k in limbs]) if limbs else 0.0
+    usual = float(np.average([seen[k][1:].mean() for k in limbs], weights=[weight[k] for k in limbs])) if limbs else 0.0
     found = {}
     for name in (*dict.fromkeys(map(builds.plain, SEGMENTS)), *builds.PAIRS):
         size = builds.NOTHING + np.append(0.0, usual * (name in _LIMBS) * np.ones(len(builds.STATIONS)))
         if name in seen:
             err = 2 * np.square(_ERR.get(name, _ERR_ELSE)) / max(weight[name], 1e-6)
             prior = np.square(_DIFFER)
-            believed = prior / (prior + err)
-            size = size + np.append(believed[0], np.repeat(believed[1], len(builds.STATIONS))) * (seen[name] - size)
+            more = (seen[name] - size) * np.repeat(prior / (prior + err), (1, len(builds.STATIONS)))
+            usual_more = np.append(more[0], np.full(len(builds.STATIONS), more[1:].mean()))
+            size = size + usual_more + (_SHAPED if name == "trunk" else _SHAPED_LIMBS) * (more - usual_more)
         found[name] = np.clip(size, -_MOST, _MOST)
     return found
 
 
 def redrawn(iuv: np.ndarray, sizes: dict[str, Floats]) -> np.ndarray:
     """A map with segments so much longer and thicker, by their names without a side (`ratios`)."""
-    rows = np.flatnonzero((iuv[..., 0] > 0).any(1))
-    tall = rows[-1] + 1 - rows[0]
-    edge = int(np.ceil(0.15 * tall))  # what the frame cuts off goes on beyond it
+    rows, columns = (np.flatnonzero((iuv[..., 0] > 0).any(axis)) for axis in (1, 0))
+    tall = int(rows[-1] + 1 - rows[0])
+    edge = int(np.ceil(_EDGE * tall))  # what the frame cuts off goes on beyond it
     padded = np.pad(iuv, [[edge, edge], [edge, edge], [0, 0]], mode="edge")
-    found = builds.lying(padded)
-    warps = _warps(padded, found, sizes)
-    covers = {name: _outline(padded.shape[:2], name, one) for name, one in found.items()}
-    order = _order(padded, covers)
-    drawn = [_moved(padded, name, warps, covers, order, tall) for name in order]
-    standing = not (iuv[-2:, :, 0] > 0).any()
-    down = rows[-1] + edge + 0.5 - max(one.places[:, 1].max() for one in drawn) if standing else 0.0
+    near = np.s_[rows[0] : rows[-1] + 1 + 2 * edge, columns[0] : columns[-1] + 1 + 2 * edge]
     result = np.zeros_like(padded)
+    result[near] = _redrawn(padded[near], sizes, tall, floor=None if rows[-1] >= len(iuv) - 2 else tall + edge - 0.5)
+    return result[edge:-edge, edge:-edge]
+
+
+def _redrawn(iuv: np.ndarray, sizes: dict[str, Floats], tall: int, floor: float | None) -> np.ndarray:
+    """Of a map of nothing but the person, so `tall`; its lowest pixel comes to be at `floor`, if there is one."""
+    found = builds.lying(iuv)
+    warps = _warps(iuv, found, sizes)
+    covers = {name: _outline(iuv.shape[:2], name, one) for name, one in found.items()}
+    order = _order(iuv, covers)
+    drawn = [_moved(iuv, name, warps, covers, order, tall) for name in order]
+    down = 0.0 if floor is None else floor - max(one.places[:, 1].max() for one in drawn)
+    result = np.zeros_like(iuv)
     for one in drawn:
-        _draw(result, one, (0.0, down))
-    return _closed(result, tall)[edge:-edge, edge:-edge]
+        _draw(result, one, down)
+    return _closed(result, tall)
 
 
 def _pixels(iuv: np.ndarray, name: str) -> np.ndarray:
@@ -131,7 +143,7 @@ class _Warp:
         body = builds.points(segment, t, phi)
         ends = one.axis(segment, 0), one.axis(segment, 1)
         self._middle, self._axis = (ends[0] + ends[1]) / 2, ends[1] - ends[0]
-        self._axis = self._axis / max(np.linalg.norm(self._axis), 1e-6)
+        self._axis = self._axis / max(float(np.linalg.norm(self._axis)), 1e-6)
         along = (pixels + 0.5 - self._middle) @ self._axis
         self._range = np.quantile(along, [0.02, 0.98])
         self._at = self._range[0] + builds.STATIONS * np.ptp(self._range)
@@ -187,11 +199,11 @@ def _order(iuv, covers: dict[str, np.ndarray]) -> list[str]:
             if one not in covers or other not in covers or _touch(one, other):
                 continue
             both = iuv[covers[one] & covers[other], 0]
-            ours, theirs = (np.isin(both, SEGMENTS[name].parts).sum() for name in (one, other))
+            ours, theirs = (np.count_nonzero(np.isin(both, SEGMENTS[name].parts)) for name in (one, other))
             net = (ours - theirs) / (ours + theirs + 8)
             ahead[one] += net
             ahead[other] -= net
-    return sorted(names, key=lambda name: ahead[name])
+    return sorted(names, key=lambda name: float(ahead[name]))
 
 
 def _touch(one: str, other: str) -> bool:
@@ -200,7 +212,7 @@ def _touch(one: str, other: str) -> bool:
 
 def _outline(shape, name: str, one: Lying) -> np.ndarray:
     """What a segment would cover if nothing were before it: bool `[H, W]`."""
-    t, phi = (x.ravel() for x in np.meshgrid(np.linspace(0, 1, 9), np.arange(0, 360, 30)))
+    t, phi = (x.ravel() for x in np.meshgrid(np.linspace(0, 1, 9), np.arange(0.0, 360, 30)))
     places = one.project(builds.points(SEGMENTS[name], t, phi), t)
     hull = places[spatial.ConvexHull(places).vertices]
     picture = Image.new("1", shape[::-1])
@@ -220,46 +232,43 @@ def _moved(iuv, name: str, warps: dict[str, Warp], covers, order: list[str], tal
     pixels = np.stack([columns, rows], -1)
     of = iuv[nearest[0][shown], nearest[1][shown]]
     t, _ = builds.relations.stations(of)
-    share = np.clip(t / _BLEND, 0, 1)[:, None]
-    share = share * share * (3 - 2 * share) if segment.parent else np.ones_like(share)
-    parent = warps.get(segment.parent, warps[name])
-    return _Segment(name, pixels, of, share * warps[name](pixels + 0.5) + (1 - share) * parent(pixels + 0.5))
+    s = np.clip(t / _BLEND, 0, 1) if segment.parent else np.ones_like(t)
+    middles: Floats = pixels.astype(np.float64) + 0.5
+    places, carried = warps[name](middles), warps[segment.parent or name](middles)
+    return _Segment(name, pixels, of, carried + (s * s * (3 - 2 * s))[:, None] * (places - carried))
 
 
-def _draw(result: np.ndarray, one: _Segment, by: tuple[float, float]) -> None:
-    """Lays a segment on a map, moved `by` (x, y): each pixel takes the nearest of those that fall on it or beside it."""
+def _draw(result: np.ndarray, one: _Segment, down: float) -> None:
+    """Lays a segment on a map, moved `down`: a pixel takes what falls nearest to its middle, U and V of one part."""
     height, width = result.shape[:2]
-    index = np.full([height, width], -1)
-    index[one.pixels[:, 1], one.pixels[:, 0]] = np.arange(len(one.pixels))
-    step = (np.arange(_FINE) - (_FINE - 1) / 2) / _FINE
-    slopes = []
-    for dx, dy in ((1, 0), (0, 1)):
-        after = index[np.minimum(one.pixels[:, 1] + dy, height - 1), np.minimum(one.pixels[:, 0] + dx, width - 1)]
-        unit = np.array([dx, dy], float)
-        slope = np.where((after >= 0)[:, None], one.places[after] - one.places, unit)
-        slopes.append(np.where(np.abs(slope - unit).max(1, keepdims=True) > 1, unit, slope))
-    nearest, which = np.full(height * width, np.inf), np.full(height * width, -1)
-    for x in step:
-        for y in step:
-            places = one.places + by + x * slopes[0] + y * slopes[1]
-            at = np.floor(places).astype(int)
-            inside = ((at >= 0) & (at < (width, height))).all(1)
-            off = ((places - at - 0.5) ** 2).sum(1)[inside]
-            flat = at[inside, 1] * width + at[inside, 0]
-            order = np.argsort(-off)  # the nearest is written last
-            flat, off, who = flat[order], off[order], np.flatnonzero(inside)[order]
-            best = np.full(height * width, np.inf)
-            best[flat] = off
-            chosen = np.full(height * width, -1)
-            chosen[flat] = who
-            better = best < nearest
-            nearest[better], which[better] = best[better], chosen[better]
-    which = which.reshape(height, width)
-    covered = which >= 0
-    holes = ndimage.binary_closing(covered, iterations=1) & ~covered
-    rows, columns = ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
-    which[holes] = which[rows[holes], columns[holes]]
-    result[which >= 0] = one.iuv[which[which >= 0]]
+    index = np.full([height + 1, width + 1], -1)
+    x, y = one.pixels.T
+    index[y, x] = np.arange(len(x))
+    values = np.concatenate([one.places + np.array([0, down]), one.iuv[:, 1:]], 1)
+    right = _step(values, one.iuv[:, 0], index[y, x + 1], np.array([1.0, 0, 0, 0]))
+    below = _step(values, one.iuv[:, 0], index[y + 1, x], np.array([0, 1.0, 0, 0]))
+    offsets = (np.arange(_FINE) - (_FINE - 1) / 2) / _FINE
+    values = np.concatenate([values + dx * right + dy * below for dy in offsets for dx in offsets])
+    part = np.tile(one.iuv[:, 0], _FINE**2)
+    at = np.floor(values[:, :2]).astype(int)
+    far = np.square(values[:, :2] - at - 0.5).sum(1)
+    far[((at < 0) | (at >= (width, height))).any(1)] = np.inf
+    order = np.argsort(-far)  # of what falls on one pixel the nearest is written last
+    order = order[np.isfinite(far[order])]
+    which = np.full([height, width], -1)
+    which[at[order, 1], at[order, 0]] = order
+    shown = ndimage.gaussian_filter((which >= 0).astype(float), _SMOOTH) > 0.5  # an enlarged outline has steps
+    rows, columns = ndimage.distance_transform_edt(which < 0, return_distances=False, return_indices=True)
+    found = which[rows[shown], columns[shown]]
+    uv = np.clip(np.rint(values[found, 2:]), 0, 255)
+    result[shown] = np.concatenate([part[found, None], uv], 1).astype(np.uint8)
+
+
+def _step(values: Floats, part: np.ndarray, neighbour: np.ndarray, still: Floats) -> Floats:
+    """How (x, y, U, V) change towards the neighbour, by index or -1: as in `still` where it is of something else."""
+    step = values[neighbour] - values
+    alike = (neighbour >= 0) & (part[neighbour] == part) & (np.abs(step - still) <= (1, 1, _JUMP, _JUMP)).all(1)
+    return np.where(alike[:, None], step, still)
 
 
 def _closed(iuv: np.ndarray, tall: int) -> np.ndarray:
