@@ -2,6 +2,7 @@
 
 Poses are maps (`--target_iuv`), or photos of somebody in them (`--target`). A photo's map is the one given, else the
 one beside it (`NAME_IUV.png`), else an estimator makes it (`--pose`). Of several photos each shows what others hide.
+With `--keep_proportions` the person keeps its own build.
 """
 
 import argparse
@@ -55,6 +56,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="a picture; or a folder, one picture a pose",
     )
+    parser.add_argument(
+        "--keep_proportions",
+        action="store_true",
+        help="paint the person as it is built, not as whoever strikes the pose is",
+    )
     parser.add_argument("--sheet", type=folders.named, help="also write a contact sheet here")
 
 
@@ -89,15 +95,20 @@ def run(args: argparse.Namespace) -> int:
     if args.model is None:
         print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
     paint = painter.load(args.model or shipped.folder())
+    keep: dict[str, Any] = {"keep_proportions": True} if args.keep_proportions else {}
     rows: list[dict[str, np.ndarray]] = []
     for pose, output in zip(poses, outputs, strict=True):
-        result = paint(person, target_iuv=pose) if person else paint(photo, source_iuv, pose, coverage=coverage)
+        result = (
+            paint(person, target_iuv=pose, **keep)
+            if person
+            else paint(photo, source_iuv, pose, coverage=coverage, **keep)
+        )
         for line in paint.doubts() if (person or len(known) > 1) and not rows else []:
             say(f"note: {line}", sys.stderr)
         display.save(output, result["image"])
         say(str(output))
         first = np.asarray(person.sources.each[0]["person"])[0, ..., :3] if person else known[0][0]
-        rows.append(_row(first, display.colour_map(pose), result))
+        rows.append(_row(first, display.colour_map(result.get("target_iuv", pose)), result))
     if args.sheet:
         display.save(args.sheet, display.grid([list(row.values()) for row in rows], tuple(rows[0])))
         say(str(args.sheet))

@@ -17,6 +17,7 @@ from dpt_tf.iuv import charts
 from dpt_tf.iuv.parts import MIRRORED, NUM_PARTS
 
 KINDS = ("mirror", "through", "both")
+_LEVELS = 86  # texels along a chart, three levels each, in which `stations` looks a pixel up
 _MIDDLE = ("torso", "head")  # pieces that are their own mirror image
 
 # Parts that touch each other on the body, and hands with the face: they are of one skin.
@@ -50,6 +51,33 @@ def places(resolution: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
                 part[kind][chart.part - 1][closer] = of_part[closer]
                 uv[kind][chart.part - 1][closer] = at[closer]
     return {kind: (part[kind], uv[kind]) for kind in KINDS}
+
+
+def stations(iuv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where on its limb each pixel (I, U, V) is: share t of the way along its chart, and phi in degrees. `[N, 3]`.
+
+    No pixel may be of the background.
+    """
+    t, phi = _stations(_LEVELS)
+    part, u, v = iuv.astype(int).T
+    at = part - 1, np.rint(v * (_LEVELS - 1) / 255).astype(int), np.rint(u * (_LEVELS - 1) / 255).astype(int)
+    return t[at], phi[at]
+
+
+@functools.cache
+def _stations(resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """What `stations` says of each texel, `[24, R, R]` twice."""
+    place = np.arange(resolution) * (255 / (resolution - 1))
+    v, u = np.meshgrid(place, place, indexing="ij")
+    t, phi, nearest = (np.full([NUM_PARTS, resolution, resolution], start) for start in (0.0, 0.0, np.inf))
+    for of_piece in charts.PIECES.values():
+        for chart in of_piece:
+            s, a, off = _inverse(chart, u, v)
+            sheet = chart.part - 1
+            closer = off < nearest[sheet]  # a foot has two charts
+            nearest[sheet][closer], t[sheet][closer] = off[closer], s[closer]
+            phi[sheet][closer] = (chart.phi[0] + a * (chart.phi[1] - chart.phi[0]))[closer]
+    return t, phi
 
 
 @functools.cache

@@ -28,7 +28,8 @@ from dpt_tf.models.composition import Composition
 from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import trained
-from dpt_tf.transfer import person_file, sources
+from dpt_tf.transfer import builds, person_file, proportions, sources
+from dpt_tf.transfer.builds import Build
 from dpt_tf.transfer.person_file import Person
 from dpt_tf.transfer.poses import Poses
 from dpt_tf.transfer.sources import Known, Sources
@@ -75,6 +76,7 @@ class Transfer:
         self._function, self._owner, self._halves = function, owner, halves
         self._sizes = image_size, atlas_size
         self._last: tuple[list[Known] | Sources, Sources] | None = None
+        self._built: tuple[list[np.ndarray], Build] | None = None
         self._poses = Poses(pose)
 
     def __call__(
@@ -85,6 +87,7 @@ class Transfer:
         *,
         target: Photo | None = None,
         coverage: np.ndarray | Sequence[np.ndarray | None] | None = None,
+        keep_proportions: bool = False,
     ) -> dict[str, np.ndarray]:
         """The person of `source` in the pose of `target_iuv`, or of whoever `target` shows.
 
@@ -102,6 +105,8 @@ class Transfer:
             too, as far as somebody knows (`Person.coverage`), 0 where nobody does. Where it is not given the small
             network that ships looks who stands where the map's body is: a map alone does not tell a skirt from the
             wall between two legs. Without layers, and of an export, it is not used.
+          keep_proportions: paint the person as it is built, not as whoever strikes the pose is: the pose's map is
+            redrawn first (`proportions`), as tall as it is, where it stands.
 
         Returns:
           uint8: `image`, `warped` and `predicted` `[H', W', 3]`; `provenance` `[H', W', 1]`, 255 where the pixel's
@@ -110,12 +115,14 @@ class Transfer:
           and 0 elsewhere. With layers R fits the photo, and there are two more, `[H', W', 3]`: `backdrop`, the photo
           without the person, and `layers`, how much of each pixel is predicted, warped and backdrop, 255 for all of
           it. Of several photos also `photo` `[H', W', 1]`, the number, from 1, of the one that shows a pixel's surface,
-          0 where none does. What is larger than `composition.LARGEST` is composed at that size, and enlarged.
+          0 where none does. With `keep_proportions` also `target_iuv` `[H', W', 3]`, the map that was painted. What is
+          larger than `composition.LARGEST` is composed at that size, and enlarged.
 
         Raises:
           ValueError: an array of another shape or type, a map with parts above 24 or without a person, a photo and
             a map of different sizes, neither or both of `target` and `target_iuv`, a map beside a person.
-          UserError: a photo that cannot be read, or in which nobody is found; a person of another model's networks.
+          UserError: a photo that cannot be read, or in which nobody is found; a person of another model's networks;
+            builds are to be compared of which nothing in common is seen.
         """
         if (target is None) == (target_iuv is None):
             raise ValueError("give target_iuv, a map, or target, a photo of the pose: one of them")
@@ -127,6 +134,19 @@ class Transfer:
             assert target is not None
             target_iuv = self._poses.of(target)
         _check_map("target_iuv", target_iuv)
+        if keep_proportions:
+            maps = [one for _, one, _ in known] if person is None else person.maps
+            target_iuv = proportions.fitted(target_iuv, self._build(maps))
+        result = self._paint(known, person, target_iuv)
+        return result | {"target_iuv": target_iuv} if keep_proportions else result
+
+    def _build(self, maps: Sequence[np.ndarray]) -> Build:
+        """How the person is built, kept until others come."""
+        if self._built is None or not _same(self._built[0], maps):
+            self._built = [one.copy() for one in maps], builds.build(maps)
+        return self._built[1]
+
+    def _paint(self, known: list[Known], person: Sources | None, target_iuv: np.ndarray) -> dict[str, np.ndarray]:
         if self._halves is not None:
             return self._compose(self._halves, self._sources(known) if person is None else person, target_iuv)
         if len(known) > 1:
@@ -270,9 +290,11 @@ def _each(source, source_iuv, coverage) -> list[tuple[Photo, np.ndarray | None, 
 
 
 def _equal(some: Sequence[Known], others: Sequence[Known]) -> bool:
-    if len(some) != len(others):
-        return False
-    return all(map(np.array_equal, (x for one in some for x in one), (x for one in others for x in one)))
+    return _same([x for one in some for x in one], [x for one in others for x in one])
+
+
+def _same(some: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
+    return len(some) == len(others) and all(map(np.array_equal, some, others))
 
 
 def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estimator | None = None) -> Transfer:
