@@ -26,6 +26,7 @@ VERBS = {
     "inspect": "what is this file? form, order, parts, people, faults",
     "pose": "photos or a video -> DensePose maps, to paint from, to paint in, to train on",
     "transfer": "paint the person of a photo in other poses",
+    "animate": "paint the person of a photo moving as in a video: mp4, gif or webp",
     "person": "photos of a person -> a file to paint from without them",
     "evaluate": "score a run on the held-out pairs of a prepared data set; or pictures, or maps",
     "experiment": "a table of the paper: every row trained and scored the same way",
