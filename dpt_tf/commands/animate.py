@@ -12,7 +12,7 @@ import json
 import pathlib
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from dpt_tf.commands import folders, pose_video
 from dpt_tf.densepose import map_files
 from dpt_tf.images import moving, naming, photos, video
 from dpt_tf.system import locks, quiet
-from dpt_tf.system.errors import UserError, say
+from dpt_tf.system.errors import UserError, one_line, say
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,12 @@ def run(args: argparse.Namespace) -> int:
         args.keep_audio = False
     work = args.output.parent / f".{args.output.name}.frames"
     with locks.claimed(work):
-        held = _Painting(args, motion, work, fps).run(notes)
+        try:
+            held = _Painting(args, motion, work, fps).run()
+        except UserError:
+            if not any(work.glob("*.mp4")):  # nothing to go on with
+                shutil.rmtree(work, ignore_errors=True)
+            raise
         shutil.rmtree(work, ignore_errors=True)
     for line in notes:
         say(line, sys.stderr)
@@ -92,7 +97,7 @@ class _Painting:
         self._held: list[int] = []
         self._size = (0, 0)
 
-    def run(self, notes: list[str]) -> list[int]:
+    def run(self) -> list[int]:
         """Paints what is not there, and writes the file; which frames show nobody."""
         from dpt_tf.densepose import choosing, following
         from dpt_tf.transfer import painter
@@ -111,13 +116,14 @@ class _Painting:
         self._paint(paint, kept, self._motion.maps(estimator))
         frames = kept.count
         height, width = self._size
-        moving.write(
-            args.output,
-            lambda: _bar(kept.frames(height, width), frames, f"writing {args.output.name}"),
-            self._fps,
-            args.poses if args.keep_audio else None,
-            pose_video.cut(args),
-        )
+        with _bar(None, frames * (2 if args.output.suffix.lower() == ".gif" else 1), "writing", args.output) as bar:
+            moving.write(
+                args.output,
+                lambda: (bar.update() or frame for frame in kept.frames(height, width)),
+                self._fps,
+                args.poses if args.keep_audio else None,
+                pose_video.cut(args),
+            )
         say(f"{args.output}  {frames} frames, {float(self._fps):g} a second, {width} x {height}")
         return self._held
 
@@ -128,17 +134,19 @@ class _Painting:
         for line in paint.doubts():
             say(f"note: {line}", sys.stderr)
         animator.restore(kept.state())
-        bar = _bar(animation.held(self._noting(maps)), self._motion.expected, f"painting {self._args.output.name}")
-        for pose in itertools.islice(bar, kept.count):
-            animator.passed(pose)
-            self._size = pose.shape[:2]
-
-        def painted() -> Iterator[np.ndarray]:
-            for pose in bar:
+        poses = animation.held(self._noting(maps))
+        with _bar(poses, self._motion.expected, "painting", self._args.output) as bar:
+            shown = iter(bar)
+            for pose in itertools.islice(shown, kept.count):
+                animator.passed(pose)
                 self._size = pose.shape[:2]
-                yield animator(pose)
 
-        kept.add(painted(), animator.state)
+            def painted() -> Iterator[np.ndarray]:
+                for pose in shown:
+                    self._size = pose.shape[:2]
+                    yield animator(pose)
+
+            kept.add(painted(), animator.state)
         if not kept.count:
             who = "that is a person" if not self._motion.photos else "of anybody"
             raise UserError(f"{self._args.poses}: no frame in it {who}; give other poses, or their maps (`dpt pose`)")
@@ -177,10 +185,11 @@ class _Painting:
         }
 
 
-def _bar(frames: Any, total: int | None, text: str) -> Any:
+def _bar(frames: Iterable | None, total: int | None, text: str, path: pathlib.Path) -> Any:
+    """Progress and time left. It is closed before a line is said, which it would wipe out."""
     from tqdm import tqdm
 
-    return iter(tqdm(frames, total=total, unit="frame", desc=text, leave=False))
+    return tqdm(frames, total=total, unit="frame", desc=one_line(f"{text} {path.name}"), leave=False)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -199,6 +208,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"{args.poses}: no such file; give a video, or a folder of photos or maps")
     if not args.poses.is_dir() and not video.is_video(args.poses):
         raise UserError(f"{args.poses}: neither a video ({', '.join(video.SUFFIXES)}) nor a folder; give one of them")
+    if not args.poses.is_dir():
+        video.facts(args.poses)
     if args.keep_audio and args.poses.is_dir():
         raise UserError(f"--keep_audio: {args.poses} is a folder and has no sound; leave it out, or give the video")
     if args.keep_audio and args.output.suffix.lower() != ".mp4":

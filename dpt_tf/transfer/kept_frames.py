@@ -46,8 +46,8 @@ class KeptFrames:
           UserError: those in the folder are made of something else, or damaged.
         """
         self._folder, self._fps = folder, fps
-        self._check(made_of)
         self._files = next(number for number in itertools.count() if not self._frames(number).exists())
+        self._check(made_of)
         last = video.facts(self._frames(self._files - 1)).frames if self._files else 0
         self.count = PER * max(0, self._files - 1) + (last or 0)
 
@@ -83,19 +83,18 @@ class KeptFrames:
                 yield frame.pixels[:height, :width]
 
     def _check(self, made_of: dict[str, Any]) -> None:
-        try:
-            there = files.read_facts(self._folder / _MADE)
-        except FileNotFoundError:
+        if not self._files:
             atomic.write_json(self._folder / _MADE, made_of)
             return
-        except ValueError:
+        try:
+            there = files.read_facts(self._folder / _MADE)
+        except (ValueError, FileNotFoundError):
             raise UserError(f"{self._folder / _MADE}: damaged; remove the folder to begin anew") from None
-        for name, value in made_of.items():
-            if there.get(name) != value:
-                raise UserError(
-                    f"{self._folder}: frames of another {name} are here ({there.get(name)}, now {value}); "
-                    "finish them by their own command, remove the folder, or give another --output"
-                )
+        if other := [name for name, value in made_of.items() if there.get(name) != value]:
+            raise UserError(
+                f"{self._folder}: frames with another {other[0]} are kept here; finish them by their own command, "
+                "remove the folder, or give another --output"
+            )
 
     def _keep(self, state: State) -> None:
         buffer = io.BytesIO()
