@@ -27,6 +27,7 @@ VERBS = {
     "pose": "photos or a video -> DensePose maps, to paint from, to paint in, to train on",
     "transfer": "paint the person of a photo in other poses",
     "paint": "tens of thousands of pairs -> pictures, on many workers",
+    "animate": "paint the person of a photo moving as in a video: mp4, gif or webp",
     "person": "photos of a person -> a file to paint from without them",
     "evaluate": "score a run on the held-out pairs of a prepared data set; or pictures, or maps",
     "study": "a page that asks people about real and generated pictures, and the table of their answers",

@@ -22,6 +22,7 @@ _NEAR = 7  # pixels of a neighbourhood, likewise
 _REST = 0.004  # what each pixel of a shift costs, so that what does not move stays
 _MOST_CHANGE = 0.06  # of the photo, in 0..1
 _MOST_DRIFT = 0.35  # of U and V where the parts are the same, as `_compared` measures it
+_SHIFTS = [(down, right) for down in range(-_REACH, _REACH + 1) for right in range(-_REACH, _REACH + 1)]
 _UNKNOWN = 255  # as part: the past says nothing here
 
 
@@ -77,30 +78,40 @@ class SteadyMaps:
         photo = np.pad(last_photo, pad, mode="edge")
         maps = np.pad(_thinned(last_map, factor, middle), (*pad, (0, 0)))
         best = np.full(here[0].shape, np.inf, np.float32)
-        moved = np.zeros((2, *best.shape), np.int32)
+        chosen = np.zeros(best.shape, np.int32)
+
+        def compared(down: int, right: int) -> tuple[np.ndarray, ...]:
+            there = tuple(
+                slice(side.start + _REACH - shift, side.stop + _REACH - shift)
+                for side, shift in zip(inner, (down, right), strict=True)
+            )
+            return np.abs(here[0] - photo[there]), *_compared(here[1], maps[there])
+
+        for number, shift in enumerate(_SHIFTS):
+            change, alike, _, drift = compared(*shift)
+            cost = _near(change + 0.3 * (1 - alike + drift)) + _REST * np.hypot(*shift)
+            better = cost < best
+            best[better] = cost[better]
+            chosen[better] = number
         known = np.zeros(best.shape, bool)
-        for down in range(-_REACH, _REACH + 1):
-            for right in range(-_REACH, _REACH + 1):
-                there = tuple(
-                    slice(side.start + _REACH - shift, side.stop + _REACH - shift)
-                    for side, shift in zip(inner, (down, right), strict=True)
-                )
-                change = scipy.ndimage.uniform_filter(np.abs(here[0] - photo[there]), _NEAR)
-                compared = _compared(here[1], maps[there])
-                alike, shared, drift = (scipy.ndimage.uniform_filter(one, _NEAR) for one in compared)
-                cost = change + 0.3 * (1 - alike + drift) + _REST * np.hypot(down, right)
-                better = cost < best
-                best[better] = cost[better]
-                # The best shift of all that were tried is none where a farther one may be better.
-                inside = max(abs(down), abs(right)) < _REACH
-                known[better] = inside & ((change <= _MOST_CHANGE) & (drift <= _MOST_DRIFT * shared + 1e-6))[better]
-                moved[:, better] = np.array([[down], [right]])
+        for number in np.unique(chosen):
+            # The best shift of all that were tried is none where a farther one may be better.
+            if np.abs(_SHIFTS[number]).max() < _REACH:
+                change, _, shared, drift = map(_near, compared(*_SHIFTS[number]))
+                here_too = (change <= _MOST_CHANGE) & (drift <= _MOST_DRIFT * shared + 1e-6)
+                known |= (chosen == number) & here_too
+        moved = np.moveaxis(np.array(_SHIFTS)[chosen], -1, 0)
         height, width = (side.stop - side.start for side in box)
         moved, known = (_enlarged(field, factor, height, width) for field in (moved * factor, known))
         rows = np.arange(box[0].start, box[0].stop)[:, None] - moved[0]
         columns = np.arange(box[1].start, box[1].stop)[None] - moved[1]
         known &= (rows >= 0) & (rows < iuv.shape[0]) & (columns >= 0) & (columns < iuv.shape[1])
         return np.where(known, rows, 0), np.where(known, columns, 0), known
+
+
+def _near(field: np.ndarray) -> np.ndarray:
+    """The mean over each pixel's neighbourhood."""
+    return scipy.ndimage.uniform_filter(field, _NEAR)
 
 
 def _box_of(maps: Iterable[np.ndarray]) -> tuple[slice, slice] | None:
@@ -141,7 +152,8 @@ def _compared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """
     alike = (one[..., 0] == other[..., 0]).astype(np.float32)
     body = alike * (one[..., 0] > 0)
-    apart = np.abs(one[..., 1:] - other[..., 1:]).sum(-1) * np.float32(4 / 255)
+    apart = np.abs(one[..., 1] - other[..., 1]) + np.abs(one[..., 2] - other[..., 2])  # three times as quick as a sum
+    apart = apart * np.float32(4 / 255)
     return alike, body, np.minimum(apart, 1) * body
 
 

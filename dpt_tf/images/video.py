@@ -84,7 +84,7 @@ class Cut:
 
 def check() -> None:
     """Raises UserError where PyAV is not installed; for programs that would find out late."""
-    _av()
+    library()
 
 
 def is_video(path: pathlib.Path) -> bool:
@@ -98,7 +98,7 @@ def facts(path: pathlib.Path) -> Facts:
     Raises:
       UserError: it is none, or PyAV is not installed.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         fps = fractions.Fraction(stream.average_rate or stream.guessed_rate or 25)
         seconds = None
         if stream.duration is not None and stream.time_base is not None:
@@ -121,10 +121,10 @@ def frames(path: pathlib.Path, cut: Cut | None = None, note: Callable[[str], Non
     """
     cut = cut or Cut()
     given, last = 0, None
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         said = stream.frames
         if cut.start and stream.time_base:
-            with contextlib.suppress(*_errors()):  # what cannot be sought is decoded from its beginning
+            with contextlib.suppress(*failures()):  # what cannot be sought is decoded from its beginning
                 container.seek(int(cut.start / stream.time_base) + (stream.start_time or 0), stream=stream)
         decoded, whole, damage, inside = 0, False, "", 0
         first = float((stream.start_time or 0) * (stream.time_base or 0))
@@ -132,7 +132,7 @@ def frames(path: pathlib.Path, cut: Cut | None = None, note: Callable[[str], Non
         while not damage:
             try:
                 frame = next(frames_decoded, None)
-            except _errors() as error:
+            except failures() as error:
                 damage = _said(error)
                 break
             if frame is None:
@@ -178,9 +178,9 @@ def _upright(frame: Any, path: pathlib.Path) -> np.ndarray:
 class Writer:
     """A video being written; see `writer`."""
 
-    def __init__(self, container: Any, fps: fractions.Fraction):
+    def __init__(self, container: Any, fps: fractions.Fraction, fine: bool):
         """Made by `writer`."""
-        self._container, self._fps = container, fps
+        self._container, self._fps, self._fine = container, fps, fine
         self._stream: Any = None
 
     def add(self, picture: np.ndarray) -> None:
@@ -209,10 +209,21 @@ class Writer:
         stream: Any = self._container.add_stream(encoder, rate=self._fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         if encoder == "libx264":
-            stream.options = {"crf": "18"}
+            stream.options = {"crf": "3", "preset": "veryfast"} if self._fine else {"crf": "18"}
+            stream.pix_fmt = "yuv444p" if self._fine else "yuv420p"
         else:
-            stream.bit_rate = max(1_000_000, width * height * 8)
+            stream.bit_rate = max(1_000_000, width * height * 8) * (8 if self._fine else 1)
         return stream
+
+    def begin_sound(self, rate: int, layout: str, bits: int) -> Any:
+        """An encoder of sound, AAC of `bits` a second, whose packets `add_sound` takes; before the first frame."""
+        stream: Any = self._container.add_stream("aac", rate=rate, layout=layout)
+        stream.bit_rate = bits
+        return stream
+
+    def add_sound(self, packets: Any) -> None:
+        """What that encoder gave."""
+        self._container.mux(packets)
 
     def finish(self) -> None:
         """Writes what the encoder still holds."""
@@ -221,33 +232,35 @@ class Writer:
 
 
 @contextlib.contextmanager
-def writer(path: pathlib.Path, fps: fractions.Fraction | float) -> Iterator[Writer]:
+def writer(path: pathlib.Path, fps: fractions.Fraction | float, fine: bool = False) -> Iterator[Writer]:
     """An MP4 at `path`, whole or not at all: H.264 where this build of FFmpeg has it, else MPEG-4; YUV 4:2:0.
+
+    A `fine` one is to be decoded and written again: what it loses nobody sees, but not every player knows its 4:4:4.
 
     Raises:
       UserError: PyAV is not installed.
     """
-    av = _av()
+    av = library()
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = fractions.Fraction(fps).limit_denominator(_FINEST_CLOCK // max(1, round(fps)) or 1)
     with (
         atomic.written(path) as aside,
         av.open(str(aside), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
-        made = Writer(container, rate)
+        made = Writer(container, rate, fine)
         yield made
         made.finish()
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
+def opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
     """`-> (container, its first video)`."""
-    av = _av()
+    av = library()
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the path of a video")
     try:
         container = av.open(str(path), metadata_errors="replace")
-    except _errors() as error:
+    except failures() as error:
         said = "the file is empty" if not path.stat().st_size else _said(error)
         raise UserError(
             f"{path}: not a video, or one that is cut short before its pictures ({said}); copy or record it again"
@@ -264,7 +277,12 @@ def _opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
 _COVER = 0x0400  # AV_DISPOSITION_ATTACHED_PIC
 
 
-def _av() -> Any:
+def library() -> Any:
+    """PyAV.
+
+    Raises:
+      UserError: it is not installed.
+    """
     try:
         import av
     except ImportError:
@@ -272,9 +290,9 @@ def _av() -> Any:
     return av
 
 
-def _errors() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """What PyAV raises on damaged files; damaged times and rates make Python's own errors."""
-    return _av().error.FFmpegError, ValueError, ArithmeticError
+    return library().error.FFmpegError, ValueError, ArithmeticError
 
 
 def _said(error: Exception) -> str:

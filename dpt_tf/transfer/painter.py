@@ -126,16 +126,14 @@ class Transfer:
         """
         if (target is None) == (target_iuv is None):
             raise ValueError("give target_iuv, a map, or target, a photo of the pose: one of them")
-        person = self._person_of(source)
-        if person is not None and (source_iuv is not None or coverage is not None):
-            raise ValueError("a person needs no map and no coverage; leave source_iuv and coverage out")
+        person = self._person_of(source, source_iuv, coverage)
         known = [] if person is not None else [self._known(*one) for one in _each(source, source_iuv, coverage)]
         if target_iuv is None:
             assert target is not None
             target_iuv = self._poses.of(target)
         _check_map("target_iuv", target_iuv)
         if keep_proportions:
-            maps = [one for _, one, _ in known] if person is None else person.maps
+            maps = [one for _, one, _ in known] if person is None else person.sources.maps
             target_iuv = proportions.fitted(target_iuv, self._build(maps))
         result = self._paint(known, person, target_iuv)
         return result | {"target_iuv": target_iuv} if keep_proportions else result
@@ -146,9 +144,9 @@ class Transfer:
             self._built = [one.copy() for one in maps], builds.build(maps)
         return self._built[1]
 
-    def _paint(self, known: list[Known], person: Sources | None, target_iuv: np.ndarray) -> dict[str, np.ndarray]:
+    def _paint(self, known: list[Known], person: Person | None, target_iuv: np.ndarray) -> dict[str, np.ndarray]:
         if self._halves is not None:
-            return self._compose(self._halves, self._sources(known) if person is None else person, target_iuv)
+            return self._compose(self._halves, self._sources(known) if person is None else person.sources, target_iuv)
         if len(known) > 1:
             raise UserError("this model paints from one photo; several need one trained with blending=layers")
         photo, source_iuv, _ = known[0]
@@ -198,7 +196,7 @@ class Transfer:
 
     def person(
         self,
-        source: Several,
+        source: Several | Person,
         source_iuv: np.ndarray | Sequence[np.ndarray] | None = None,
         *,
         coverage: np.ndarray | Sequence[np.ndarray | None] | None = None,
@@ -208,7 +206,7 @@ class Transfer:
         """A person, to paint from without the photos: `transfer(person, target=...)`.
 
         Args:
-          source: a photo, or several of the person, as for painting.
+          source: a photo, or several of the person, as for painting; also a person, or the path of one's file.
           source_iuv: likewise.
           coverage: likewise.
           save: a file to write it to, `.person`; who reads it may be another process, or another machine.
@@ -221,6 +219,10 @@ class Transfer:
             raise UserError("this model keeps nothing of a person; a file of one needs a model with blending=layers")
         if save is not None and not photos.is_person(save):
             raise UserError(f"{os.fspath(save)}: a person's file ends in {photos.PERSON}")
+        if (person := self._person_of(source, source_iuv, coverage)) is not None:
+            if save is not None:
+                raise ValueError("a person that is there already is not saved anew; copy its file")
+            return person
         given = _each(source, source_iuv, coverage)
         found = self._sources([self._known(*one) for one in given])
         names = ["" if isinstance(one, np.ndarray) else pathlib.Path(one).name for one, _, _ in given]
@@ -237,12 +239,14 @@ class Transfer:
             noted = person_file.write(pathlib.Path(save), found, noted)
         return Person(found, noted)
 
-    def _person_of(self, source: Any) -> Sources | None:
-        """What poses are painted from, where `source` is a person or the path of one."""
+    def _person_of(self, source: Any, source_iuv: Any, coverage: Any) -> Person | None:
+        """The person, where `source` is one or the path of one."""
         if isinstance(source, str | os.PathLike) and photos.is_person(source):
             source = person_file.read(source)
         if not isinstance(source, Person):
             return None
+        if source_iuv is not None or coverage is not None:
+            raise ValueError("a person needs no map and no coverage; leave source_iuv and coverage out")
         if self._halves is None:
             raise UserError("this model paints from photos alone; a person needs a model with blending=layers")
         sizes = source.facts["image_size"], source.facts["atlas_size"]
@@ -252,7 +256,7 @@ class Transfer:
                 f"{self._sizes[0]} and {self._sizes[1]}; make it anew with this model, `dpt person --model`"
             )
         self._last = source.sources, source.sources
-        return source.sources
+        return source
 
     def _sources(self, known: list[Known]) -> Sources:
         """What the photos show, which is kept until others come."""
@@ -271,6 +275,11 @@ class Transfer:
             result["photo"] = of.photos_of(target_iuv, result["provenance"])
         result["texture"], result["observed"] = of.texture, of.observed // 255
         return result
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what depends on photos alone can be kept: whether there are layers, and `person`."""
+        return self._halves is not None
 
     def doubts(self) -> list[str]:
         """What speaks against it that the photos given last are of one person, a line each."""

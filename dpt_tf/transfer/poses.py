@@ -45,7 +45,7 @@ class Poses:
         if isinstance(given, np.ndarray):
             return self._make(asking.read(given), "a photo").map
         path = pathlib.Path(given)
-        if _is_map(path):
+        if is_map(path):
             return iuv.read(path)
         if beside := map_files.beside(path):
             self._say(f"{path}: its map is {beside}")
@@ -138,7 +138,8 @@ def _key(photo: np.ndarray) -> bytes:
     return hashlib.sha256(repr(photo.shape).encode() + photo.tobytes()).digest()
 
 
-def _is_map(path: pathlib.Path) -> bool:
+def is_map(path: pathlib.Path) -> bool:
+    """Whether a file is taken for a map."""
     if map_files.is_map_name(path) or path.suffix.lower() in (".npy", ".pkl"):
         return True
     if path.suffix.lower() != ".png" or map_files.beside(path):

@@ -22,6 +22,7 @@ _SAME_PLACE = 10.0  # of 255: what two photos of one place differ by, where neit
 _NEARLY_ALL = 0.95  # of these pixels differ by less in two photos of one place, half of them in one light
 _ENOUGH = 0.2  # of two photos' pixels that neither hides, to tell by
 _LITTLE = 32  # a share of a pixel, of 255, that is not yet the person's
+_STAY = 0.08  # likewise, for another than the one before, where a pose moves
 _FIRST = 0.02  # of the target's body: so much more another photo must show to be taken for the first
 
 
@@ -66,10 +67,31 @@ class Sources:
         shares[0] += _FIRST
         return self.each[int(np.argmax(shares))]
 
+    def staying(self) -> "Staying":
+        """The same for a pose that moves: the photo changes only where another shows clearly more."""
+        return Staying(**{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+
     def photos_of(self, target_iuv: np.ndarray, provenance: np.ndarray) -> np.ndarray:
         """The number, from 1, of the photo that each pixel of a pose shows, 0 where none: uint8 `[H, W, 1]`."""
         assert self.whose is not None, "one photo"
         return np.where(provenance >= 128, several.sources_of(self.whose, target_iuv), 0).astype(np.uint8)
+
+
+class Staying(Sources):
+    """`Sources` that remember whose photo the pose before was rendered from.
+
+    Attributes:
+      photo: its index; the first one's to begin with.
+    """
+
+    photo = 0
+
+    def of_pose(self, target_iuv: np.ndarray) -> Mapping[str, Any]:
+        """What the next pose is rendered from."""
+        shares = [several.seen_share(one, target_iuv) for one in self.shown] if len(self.each) > 1 else [0.0]
+        shares[self.photo] += _STAY
+        self.photo = int(np.argmax(shares))
+        return self.each[self.photo]
 
 
 def of_photos(halves: tuple[Callable, ...], known: Sequence[Known]) -> Sources:
