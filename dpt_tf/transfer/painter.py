@@ -12,36 +12,27 @@ result = transfer("ada.person", target="pose.jpg")  # without the photos
 import importlib.metadata
 import os
 import pathlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Estimator
 from dpt_tf.images import display, framing, photos
-from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.models import composition
-from dpt_tf.models.composition import Composition
-from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import trained
-from dpt_tf.transfer import person_file, sources
+from dpt_tf.transfer import given, loading, person_file, sources
+from dpt_tf.transfer.given import Photo, Several
+from dpt_tf.transfer.loading import Halves, composing
 from dpt_tf.transfer.person_file import Person
 from dpt_tf.transfer.poses import Poses
 from dpt_tf.transfer.sources import Known, Sources
 
-_SAVED_MODEL = "saved_model.pb"
+__all__ = ["COMPOSED", "Halves", "Photo", "Several", "Transfer", "composing", "load"]
+
 _NAMED = ("digest", "step")  # of a model, in a person's file: nothing of where it lies
 COMPOSED = ("image", "warped", "predicted", "provenance", "backdrop", "layers")
-
-# uint8 `[1, H, W, 3]` photo and map, and coverage `[1, H, W, 1]`, to all that is to be kept of them; that and a pose's
-# map to pictures (`COMPOSED`); and of a run, not of an export, `Composition.surface`.
-Halves = tuple[Callable, ...]
-Photo = np.ndarray | str | os.PathLike
-Several = Photo | Sequence[Photo]
 
 
 class Transfer:
@@ -121,11 +112,11 @@ class Transfer:
         person = self._person_of(source)
         if person is not None and (source_iuv is not None or coverage is not None):
             raise ValueError("a person needs no map and no coverage; leave source_iuv and coverage out")
-        known = [] if person is not None else [self._known(*one) for one in _each(source, source_iuv, coverage)]
+        known = [] if person is not None else [self._known(*one) for one in given.each(source, source_iuv, coverage)]
         if target_iuv is None:
             assert target is not None
             target_iuv = self._poses.of(target)
-        _check_map("target_iuv", target_iuv)
+        given.check_map("target_iuv", target_iuv)
         if self._halves is not None:
             return self._compose(self._halves, self._sources(known) if person is None else person, target_iuv)
         if len(known) > 1:
@@ -155,10 +146,10 @@ class Transfer:
         """A photo with its map and who is the person, read or made where they are not given."""
         path = None if isinstance(source, np.ndarray) else pathlib.Path(source)
         photo = asking.read(source) if not isinstance(source, np.ndarray) else source
-        _check_picture("source", photo)
+        given.check_picture("source", photo)
         if source_iuv is None:
             source_iuv, coverage = self._poses.of_source(photo, path)
-        _check_map("source_iuv", source_iuv)
+        given.check_map("source_iuv", source_iuv)
         if photo.shape != source_iuv.shape:
             raise ValueError(
                 f"source is {photo.shape[1]} x {photo.shape[0]} and source_iuv {source_iuv.shape[1]} x "
@@ -166,7 +157,7 @@ class Transfer:
             )
         coverage = np.zeros([*photo.shape[:2], 1], np.uint8) if coverage is None else coverage
         if self._halves is not None:
-            _check_coverage(coverage, photo)
+            given.check_coverage(coverage, photo)
         return photo, source_iuv, coverage
 
     def person(
@@ -194,9 +185,9 @@ class Transfer:
             raise UserError("this model keeps nothing of a person; a file of one needs a model with blending=layers")
         if save is not None and not photos.is_person(save):
             raise UserError(f"{os.fspath(save)}: a person's file ends in {photos.PERSON}")
-        given = _each(source, source_iuv, coverage)
-        found = self._sources([self._known(*one) for one in given])
-        names = ["" if isinstance(one, np.ndarray) else pathlib.Path(one).name for one, _, _ in given]
+        of_photos = given.each(source, source_iuv, coverage)
+        found = self._sources([self._known(*one) for one in of_photos])
+        names = ["" if isinstance(one, np.ndarray) else pathlib.Path(one).name for one, _, _ in of_photos]
         size, resolution = self._sizes
         noted: dict[str, Any] = {
             "image_size": size,
@@ -230,7 +221,7 @@ class Transfer:
     def _sources(self, known: list[Known]) -> Sources:
         """What the photos show, which is kept until others come."""
         assert self._halves is not None
-        if self._last is None or isinstance(self._last[0], Sources) or not _equal(self._last[0], known):
+        if self._last is None or isinstance(self._last[0], Sources) or not given.equal(self._last[0], known):
             kept = [(photo.copy(), iuv.copy(), coverage.copy()) for photo, iuv, coverage in known]
             self._last = kept, sources.of_photos(self._halves, known)
         return self._last[1]
@@ -250,24 +241,6 @@ class Transfer:
         return self._last[1].doubts if self._last else []
 
 
-def _each(source, source_iuv, coverage) -> list[tuple[Photo, np.ndarray | None, np.ndarray | None]]:
-    """Photo, map and coverage of each source, of which there may be one or a list."""
-    if isinstance(source, np.ndarray | str | os.PathLike):
-        return [(source, source_iuv, coverage)]
-    if not len(source):
-        raise ValueError("source is an empty list; give a photo")
-    maps, coverages = ([None] * len(source) if x is None else x for x in (source_iuv, coverage))
-    if not len(source) == len(maps) == len(coverages):
-        raise ValueError(f"{len(source)} photos, {len(maps)} maps, {len(coverages)} coverages; give as many of each")
-    return list(zip(source, maps, coverages, strict=True))
-
-
-def _equal(some: Sequence[Known], others: Sequence[Known]) -> bool:
-    if len(some) != len(others):
-        return False
-    return all(map(np.array_equal, (x for one in some for x in one), (x for one in others for x in one)))
-
-
 def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estimator | None = None) -> Transfer:
     """A run's folder, what `dpt export` or `dpt ship` wrote, or a shipped model by its name, as a function.
 
@@ -279,94 +252,4 @@ def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estim
     Raises:
       UserError: the folder is neither, or holds no usable weights; the message says what to do.
     """
-    folder = _newest(pathlib.Path(run_or_saved_model))
-    if (folder / _SAVED_MODEL).is_file():
-        return _load_saved_model(folder, pose)
-    model, hparams, provenance = trained.load_generator(folder)
-    if hparams.keypoints_needed():
-        raise UserError(f"{folder} was trained on keypoints; transfer from photos and maps needs a DensePose run")
-    halves: Halves | None = None
-    if hparams.blending == "layers":
-        made = Composition(model)
-        halves = *composing(*made.halves()), tf.function(made.surface, autograph=False)
-    paint = tf.function(lambda inputs: model(inputs))
-    return Transfer(paint, hparams.image_size, provenance, model, halves, pose, hparams.atlas_size)
-
-
-def composing(source: Callable, render: Callable) -> Halves:
-    """The two graphs of `Composition.halves`, or of an export, for arrays."""
-
-    def paint(unwrapped, target_iuv):
-        return render(dict(unwrapped), tf.constant(target_iuv))
-
-    return lambda *known: source(*map(tf.constant, known)), paint
-
-
-def _newest(folder: pathlib.Path) -> pathlib.Path:
-    """The version of the highest number in it, or the folder itself where it holds none."""
-    versions = [path.parent for path in folder.glob(f"*/{_SAVED_MODEL}") if re.fullmatch("[0-9]+", path.parent.name)]
-    return max(versions, key=lambda path: int(path.name), default=folder)
-
-
-def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator | None) -> Transfer:
-    try:
-        loaded = tf.saved_model.load(str(folder))
-        signatures = loaded.signatures
-    except Exception as error:  # damage comes to light anywhere in TensorFlow and protobuf, which have their own errors
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UserError(f"{folder} cannot be loaded ({said}); export it anew with `dpt export`") from error
-    for name in ("tensors", "texture", "render"):
-        if name not in signatures:
-            have = ", ".join(sorted(signatures)) or "none"
-            raise UserError(f"{folder} has no signature `{name}` (it has: {have}); export it with `dpt export`")
-
-    def function(inputs: dict[str, np.ndarray]) -> Mapping:
-        x = _as_tensors(inputs)
-        unwrapped = signatures["texture"](source=x["source"], source_iuv=x["source_iuv"])
-        return unwrapped | signatures["render"](**unwrapped, target_iuv=x["target_iuv"])
-
-    try:
-        sizes = {
-            name: signatures[name].structured_input_signature[1]["source"].shape for name in ("tensors", "texture")
-        }
-    except KeyError:
-        raise UserError(f"{folder} has signatures of another program; export it with `dpt export`") from None
-    halves = atlas_size = None
-    if sizes["texture"][1] is None:  # an export that composes pictures of any size
-        atlas_size = signatures["render"].structured_input_signature[1]["small_texture"].shape[2]
-        halves = composing(
-            lambda photo, source_iuv, _: signatures["texture"](source=photo, source_iuv=source_iuv),
-            lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
-        )
-    noted = folder / "assets.extra" / "provenance.json"
-    try:
-        provenance = trained.checked(files.read_facts(noted)) if noted.exists() else {}
-    except ValueError as error:
-        raise UserError(f"{noted} is damaged ({error}); remove it, nothing else depends on it") from None
-    provenance = {"saved_model": str(folder)} | provenance
-    return Transfer(function, sizes["tensors"][1], provenance, loaded, halves, pose, atlas_size)
-
-
-def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:
-    return {name: tf.constant(value) for name, value in inputs.items()}
-
-
-def _check_picture(name: str, picture: np.ndarray) -> None:
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-        raise ValueError(f"{name} must be a uint8 array [H, W, 3], got {got}")
-
-
-def _check_coverage(coverage: np.ndarray, source: np.ndarray) -> None:
-    if coverage.dtype != np.uint8 or coverage.shape != (*source.shape[:2], 1):
-        height, width = source.shape[:2]
-        raise ValueError(f"coverage must be uint8 [{height}, {width}, 1], got {coverage.dtype} {coverage.shape}")
-
-
-def _check_map(name: str, iuv: np.ndarray) -> None:
-    _check_picture(name, iuv)
-    highest = int(iuv[..., 0].max())
-    if highest > NUM_PARTS:
-        raise ValueError(f"{name} has part {highest}; channels must be I, U, V with I in 0..{NUM_PARTS}")
-    if highest == 0:
-        raise ValueError(f"{name} has no person: I is 0 everywhere")
+    return Transfer(**loading.read(pathlib.Path(run_or_saved_model)), pose=pose)
