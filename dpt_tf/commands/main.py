@@ -27,6 +27,7 @@ VERBS = {
     "pose": "photos or a video -> DensePose maps, to paint from, to paint in, to train on",
     "transfer": "paint the person of a photo in other poses",
     "person": "photos of a person -> a file to paint from without them",
+    "dress": "a person in clothes of another: top, bottom, shoes, hair, or what a mask covers",
     "evaluate": "score a run on the held-out pairs of a prepared data set; or pictures, or maps",
     "experiment": "a table of the paper: every row trained and scored the same way",
     "export": "a run -> a SavedModel with signatures, for TensorFlow Serving or any TensorFlow",

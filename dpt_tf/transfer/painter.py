@@ -7,6 +7,7 @@ result = transfer("photo.jpg", target="pose.jpg")  # maps are made where none li
 result = transfer(["front.jpg", "back.jpg"], target="pose.jpg")  # what one photo hides another shows
 transfer.person(["front.jpg", "back.jpg"], save="ada.person")
 result = transfer("ada.person", target="pose.jpg")  # without the photos
+transfer.dress("ada.person", "ben.jpg", "top").photo()  # in another's clothes
 """
 
 import importlib.metadata
@@ -20,6 +21,7 @@ import numpy as np
 from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Estimator
 from dpt_tf.images import display, framing, photos
+from dpt_tf.iuv.parts import parsed
 from dpt_tf.models import composition
 from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import given, loading, person_file, sources
@@ -200,6 +202,48 @@ class Transfer:
         if save is not None:
             noted = person_file.write(pathlib.Path(save), found, noted)
         return Person(found, noted)
+
+    def dress(
+        self,
+        person: Several | Person,
+        clothes: Several | Person,
+        parts: str | Sequence[str | int] = "top",
+        *,
+        mask: np.ndarray | None = None,
+    ) -> Person:
+        """The person in clothes of another: `transfer(transfer.dress("ada.jpg", "ben.jpg"), target=...)`.
+
+        Args:
+          person: as for painting; a photo whose map is known becomes one by `transfer.person(photo, map)`.
+          clothes: likewise, who wears the clothes.
+          parts: `top`, `bottom`, `shoes`, `hair`, numbers of parts or their names (`iuv.PART_NAMES`), one or several,
+            also as `"top,shoes"`.
+          mask: instead, uint8 `[H, W]`, what is to be taken of the clothes' photo, one photo: 128 and up.
+
+        Returns:
+          A person, whose `photo()` is the first photo with other clothes in it.
+
+        Raises:
+          ValueError: no such parts, a mask of another size or an empty one.
+          UserError: what is asked for is not seen in the clothes' photos; a model without layers, or an export.
+        """
+        from dpt_tf.transfer import dressing
+
+        wanted = parsed(parts)
+        if self._halves is None or len(self._halves) < 3:
+            raise UserError("this model dresses nobody; that needs a run with blending=layers, not its export")
+        own, others = (self._as_person(one) for one in (person, clothes))
+        found = dressing.dressed(self._halves, own.sources, others.sources, wanted, mask)
+        worn = {"parts": "mask" if mask is not None else list(wanted), "photos": others.facts["photos"]}
+        return Person(found, {**own.facts, "clothes": [*own.facts.get("clothes", []), worn], "doubts": found.doubts})
+
+    def _as_person(self, source: Several | Person) -> Person:
+        if isinstance(source, str | os.PathLike) and photos.is_person(source):
+            source = person_file.read(source)
+        if not isinstance(source, Person):
+            return self.person(source)
+        self._person_of(source)
+        return source
 
     def _person_of(self, source: Any) -> Sources | None:
         """What poses are painted from, where `source` is a person or the path of one."""
