@@ -23,7 +23,7 @@ from dpt_tf.commands import main
 from dpt_tf.export import checks, signatures, warmup
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import networks, trained
-from dpt_tf.transfer import painter
+from dpt_tf.transfer import loading, painter
 
 HALF_A_GREY = 0.5 / 127.5
 
@@ -182,8 +182,8 @@ def test_the_newest_version_is_the_one_of_the_highest_number(tmp_path):
     for name in ("2", "10", "notes", ".export-1@here"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "saved_model.pb").touch()
-    assert painter._newest(tmp_path).name == "10"
-    assert painter._newest(tmp_path / "2").name == "2"
+    assert loading.newest(tmp_path).name == "10"
+    assert loading.newest(tmp_path / "2").name == "2"
 
 
 def test_a_damaged_export_is_refused(tmp_path):

@@ -29,6 +29,7 @@ VERBS = {
     "paint": "tens of thousands of pairs -> pictures, on many workers",
     "animate": "paint the person of a photo moving as in a video: mp4, gif or webp",
     "person": "photos of a person -> a file to paint from without them",
+    "dress": "a person in clothes of another: top, bottom, shoes, hair, or what a mask covers",
     "evaluate": "score a run on the held-out pairs of a prepared data set; or pictures, or maps",
     "study": "a page that asks people about real and generated pictures, and the table of their answers",
     "experiment": "a table of the paper: every row trained and scored the same way",

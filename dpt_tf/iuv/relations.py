@@ -40,7 +40,7 @@ def places(resolution: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     nearest = np.full(sheets, np.inf)
     for piece, of_piece in charts.PIECES.items():
         for chart in of_piece:
-            s, a, off = _inverse(chart, u, v)
+            s, a, off = inverse(chart, u, v)
             phi = chart.phi[0] + a * (chart.phi[1] - chart.phi[0])
             closer = off < nearest[chart.part - 1]  # a foot has two charts
             nearest[chart.part - 1][closer] = off[closer]
@@ -119,7 +119,7 @@ def _mirrored(piece: str) -> str:
     return f"{stem}_{swap[side]}" if side else piece
 
 
-def _inverse(chart: charts.Chart, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def inverse(chart: charts.Chart, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Share s of the way along and a of the way round at each (u, v), 0..1, and how far off it is there, in levels."""
     wanted = np.stack([u, v], -1)
     s, a = np.full(u.shape, 0.5), np.full(u.shape, 0.5)

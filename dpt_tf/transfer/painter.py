@@ -7,42 +7,35 @@ result = transfer("photo.jpg", target="pose.jpg")  # maps are made where none li
 result = transfer(["front.jpg", "back.jpg"], target="pose.jpg")  # what one photo hides another shows
 transfer.person(["front.jpg", "back.jpg"], save="ada.person")
 result = transfer("ada.person", target="pose.jpg")  # without the photos
+transfer.dress("ada.person", "ben.jpg", "top").photo()  # in another's clothes
 """
 
 import importlib.metadata
 import os
 import pathlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from dpt_tf.densepose import asking
 from dpt_tf.densepose.estimator import Estimator
 from dpt_tf.images import display, framing, photos
-from dpt_tf.iuv import NUM_PARTS
+from dpt_tf.iuv.parts import parsed
 from dpt_tf.models import composition
-from dpt_tf.models.composition import Composition
-from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
-from dpt_tf.training import trained
-from dpt_tf.transfer import builds, person_file, proportions, sources
+from dpt_tf.transfer import builds, given, loading, person_file, proportions, sources
 from dpt_tf.transfer.builds import Build
+from dpt_tf.transfer.given import Photo, Several
+from dpt_tf.transfer.loading import Halves, composing
 from dpt_tf.transfer.person_file import Person
 from dpt_tf.transfer.poses import Poses
 from dpt_tf.transfer.sources import Known, Sources
 
-_SAVED_MODEL = "saved_model.pb"
+__all__ = ["COMPOSED", "Halves", "Photo", "Several", "Transfer", "composing", "load"]
+
 _NAMED = ("digest", "step")  # of a model, in a person's file: nothing of where it lies
 COMPOSED = ("image", "warped", "predicted", "provenance", "backdrop", "layers")
-
-# uint8 `[1, H, W, 3]` photo and map, and coverage `[1, H, W, 1]`, to all that is to be kept of them; that and a pose's
-# map to pictures (`COMPOSED`); and of a run, not of an export, `Composition.surface`.
-Halves = tuple[Callable, ...]
-Photo = np.ndarray | str | os.PathLike
-Several = Photo | Sequence[Photo]
 
 
 class Transfer:
@@ -127,11 +120,11 @@ class Transfer:
         if (target is None) == (target_iuv is None):
             raise ValueError("give target_iuv, a map, or target, a photo of the pose: one of them")
         person = self._person_of(source, source_iuv, coverage)
-        known = [] if person is not None else [self._known(*one) for one in _each(source, source_iuv, coverage)]
+        known = [] if person is not None else [self._known(*one) for one in given.each(source, source_iuv, coverage)]
         if target_iuv is None:
             assert target is not None
             target_iuv = self._poses.of(target)
-        _check_map("target_iuv", target_iuv)
+        given.check_map("target_iuv", target_iuv)
         if keep_proportions:
             maps = [one for _, one, _ in known] if person is None else person.sources.maps
             target_iuv = proportions.fitted(target_iuv, self._build(maps))
@@ -140,7 +133,7 @@ class Transfer:
 
     def _build(self, maps: Sequence[np.ndarray]) -> Build:
         """How the person is built, kept until others come."""
-        if self._built is None or not _same(self._built[0], maps):
+        if self._built is None or not given.same(self._built[0], maps):
             self._built = [one.copy() for one in maps], builds.build(maps)
         return self._built[1]
 
@@ -178,10 +171,10 @@ class Transfer:
         """A photo with its map and who is the person, read or made where they are not given."""
         path = None if isinstance(source, np.ndarray) else pathlib.Path(source)
         photo = asking.read(source) if not isinstance(source, np.ndarray) else source
-        _check_picture("source", photo)
+        given.check_picture("source", photo)
         if source_iuv is None:
             source_iuv, coverage = self._poses.of_source(photo, path)
-        _check_map("source_iuv", source_iuv)
+        given.check_map("source_iuv", source_iuv)
         if photo.shape != source_iuv.shape:
             raise ValueError(
                 f"source is {photo.shape[1]} x {photo.shape[0]} and source_iuv {source_iuv.shape[1]} x "
@@ -191,7 +184,7 @@ class Transfer:
             coverage = self._poses.coverage_of(photo, source_iuv)
         coverage = np.zeros([*photo.shape[:2], 1], np.uint8) if coverage is None else coverage
         if self._halves is not None:
-            _check_coverage(coverage, photo)
+            given.check_coverage(coverage, photo)
         return photo, source_iuv, coverage
 
     def person(
@@ -223,9 +216,9 @@ class Transfer:
             if save is not None:
                 raise ValueError("a person that is there already is not saved anew; copy its file")
             return person
-        given = _each(source, source_iuv, coverage)
-        found = self._sources([self._known(*one) for one in given])
-        names = ["" if isinstance(one, np.ndarray) else pathlib.Path(one).name for one, _, _ in given]
+        of_photos = given.each(source, source_iuv, coverage)
+        found = self._sources([self._known(*one) for one in of_photos])
+        names = ["" if isinstance(one, np.ndarray) else pathlib.Path(one).name for one, _, _ in of_photos]
         size, resolution = self._sizes
         noted: dict[str, Any] = {
             "image_size": size,
@@ -238,6 +231,40 @@ class Transfer:
         if save is not None:
             noted = person_file.write(pathlib.Path(save), found, noted)
         return Person(found, noted)
+
+    def dress(
+        self,
+        person: Several | Person,
+        clothes: Several | Person,
+        parts: str | Sequence[str | int] = "top",
+        *,
+        mask: np.ndarray | None = None,
+    ) -> Person:
+        """The person in clothes of another: `transfer(transfer.dress("ada.jpg", "ben.jpg"), target=...)`.
+
+        Args:
+          person: as for painting; a photo whose map is known becomes one by `transfer.person(photo, map)`.
+          clothes: likewise, who wears the clothes.
+          parts: `top`, `bottom`, `shoes`, `hair`, numbers of parts or their names (`iuv.PART_NAMES`), one or several,
+            also as `"top,shoes"`.
+          mask: instead, uint8 `[H, W]`, what is to be taken of the clothes' photo, one photo: 128 and up.
+
+        Returns:
+          A person, whose `photo()` is the first photo with other clothes in it.
+
+        Raises:
+          ValueError: no such parts, a mask of another size or an empty one.
+          UserError: what is asked for is not seen in the clothes' photos; a model without layers, or an export.
+        """
+        from dpt_tf.transfer import dressing
+
+        wanted = parsed(parts)
+        if self._halves is None or len(self._halves) < 3:
+            raise UserError("this model dresses nobody; that needs a run with blending=layers, not its export")
+        own, others = (self.person(one) for one in (person, clothes))
+        found = dressing.dressed(self._halves, own.sources, others.sources, wanted, mask)
+        worn = {"parts": "mask" if mask is not None else list(wanted), "photos": others.facts["photos"]}
+        return Person(found, {**own.facts, "clothes": [*own.facts.get("clothes", []), worn], "doubts": found.doubts})
 
     def _person_of(self, source: Any, source_iuv: Any, coverage: Any) -> Person | None:
         """The person, where `source` is one or the path of one."""
@@ -261,7 +288,7 @@ class Transfer:
     def _sources(self, known: list[Known]) -> Sources:
         """What the photos show, which is kept until others come."""
         assert self._halves is not None
-        if self._last is None or isinstance(self._last[0], Sources) or not _equal(self._last[0], known):
+        if self._last is None or isinstance(self._last[0], Sources) or not given.equal(self._last[0], known):
             kept = [(photo.copy(), iuv.copy(), coverage.copy()) for photo, iuv, coverage in known]
             self._last = kept, sources.of_photos(self._halves, known)
         return self._last[1]
@@ -286,26 +313,6 @@ class Transfer:
         return self._last[1].doubts if self._last else []
 
 
-def _each(source, source_iuv, coverage) -> list[tuple[Photo, np.ndarray | None, np.ndarray | None]]:
-    """Photo, map and coverage of each source, of which there may be one or a list."""
-    if isinstance(source, np.ndarray | str | os.PathLike):
-        return [(source, source_iuv, coverage)]
-    if not len(source):
-        raise ValueError("source is an empty list; give a photo")
-    maps, coverages = ([None] * len(source) if x is None else x for x in (source_iuv, coverage))
-    if not len(source) == len(maps) == len(coverages):
-        raise ValueError(f"{len(source)} photos, {len(maps)} maps, {len(coverages)} coverages; give as many of each")
-    return list(zip(source, maps, coverages, strict=True))
-
-
-def _equal(some: Sequence[Known], others: Sequence[Known]) -> bool:
-    return _same([x for one in some for x in one], [x for one in others for x in one])
-
-
-def _same(some: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
-    return len(some) == len(others) and all(map(np.array_equal, some, others))
-
-
 def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estimator | None = None) -> Transfer:
     """A run's folder, what `dpt export` or `dpt ship` wrote, or a shipped model by its name, as a function.
 
@@ -317,94 +324,4 @@ def load(run_or_saved_model: str | pathlib.Path, pose: str | os.PathLike | Estim
     Raises:
       UserError: the folder is neither, or holds no usable weights; the message says what to do.
     """
-    folder = _newest(pathlib.Path(run_or_saved_model))
-    if (folder / _SAVED_MODEL).is_file():
-        return _load_saved_model(folder, pose)
-    model, hparams, provenance = trained.load_generator(folder)
-    if hparams.keypoints_needed():
-        raise UserError(f"{folder} was trained on keypoints; transfer from photos and maps needs a DensePose run")
-    halves: Halves | None = None
-    if hparams.blending == "layers":
-        made = Composition(model)
-        halves = *composing(*made.halves()), tf.function(made.surface, autograph=False)
-    paint = tf.function(lambda inputs: model(inputs))
-    return Transfer(paint, hparams.image_size, provenance, model, halves, pose, hparams.atlas_size)
-
-
-def composing(source: Callable, render: Callable) -> Halves:
-    """The two graphs of `Composition.halves`, or of an export, for arrays."""
-
-    def paint(unwrapped, target_iuv):
-        return render(dict(unwrapped), tf.constant(target_iuv))
-
-    return lambda *known: source(*map(tf.constant, known)), paint
-
-
-def _newest(folder: pathlib.Path) -> pathlib.Path:
-    """The version of the highest number in it, or the folder itself where it holds none."""
-    versions = [path.parent for path in folder.glob(f"*/{_SAVED_MODEL}") if re.fullmatch("[0-9]+", path.parent.name)]
-    return max(versions, key=lambda path: int(path.name), default=folder)
-
-
-def _load_saved_model(folder: pathlib.Path, pose: str | os.PathLike | Estimator | None) -> Transfer:
-    try:
-        loaded = tf.saved_model.load(str(folder))
-        signatures = loaded.signatures
-    except Exception as error:  # damage comes to light anywhere in TensorFlow and protobuf, which have their own errors
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UserError(f"{folder} cannot be loaded ({said}); export it anew with `dpt export`") from error
-    for name in ("tensors", "texture", "render"):
-        if name not in signatures:
-            have = ", ".join(sorted(signatures)) or "none"
-            raise UserError(f"{folder} has no signature `{name}` (it has: {have}); export it with `dpt export`")
-
-    def function(inputs: dict[str, np.ndarray]) -> Mapping:
-        x = _as_tensors(inputs)
-        unwrapped = signatures["texture"](source=x["source"], source_iuv=x["source_iuv"])
-        return unwrapped | signatures["render"](**unwrapped, target_iuv=x["target_iuv"])
-
-    try:
-        sizes = {
-            name: signatures[name].structured_input_signature[1]["source"].shape for name in ("tensors", "texture")
-        }
-    except KeyError:
-        raise UserError(f"{folder} has signatures of another program; export it with `dpt export`") from None
-    halves = atlas_size = None
-    if sizes["texture"][1] is None:  # an export that composes pictures of any size
-        atlas_size = signatures["render"].structured_input_signature[1]["small_texture"].shape[2]
-        halves = composing(
-            lambda photo, source_iuv, _: signatures["texture"](source=photo, source_iuv=source_iuv),
-            lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
-        )
-    noted = folder / "assets.extra" / "provenance.json"
-    try:
-        provenance = trained.checked(files.read_facts(noted)) if noted.exists() else {}
-    except ValueError as error:
-        raise UserError(f"{noted} is damaged ({error}); remove it, nothing else depends on it") from None
-    provenance = {"saved_model": str(folder)} | provenance
-    return Transfer(function, sizes["tensors"][1], provenance, loaded, halves, pose, atlas_size)
-
-
-def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:
-    return {name: tf.constant(value) for name, value in inputs.items()}
-
-
-def _check_picture(name: str, picture: np.ndarray) -> None:
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-        raise ValueError(f"{name} must be a uint8 array [H, W, 3], got {got}")
-
-
-def _check_coverage(coverage: np.ndarray, source: np.ndarray) -> None:
-    if coverage.dtype != np.uint8 or coverage.shape != (*source.shape[:2], 1):
-        height, width = source.shape[:2]
-        raise ValueError(f"coverage must be uint8 [{height}, {width}, 1], got {coverage.dtype} {coverage.shape}")
-
-
-def _check_map(name: str, iuv: np.ndarray) -> None:
-    _check_picture(name, iuv)
-    highest = int(iuv[..., 0].max())
-    if highest > NUM_PARTS:
-        raise ValueError(f"{name} has part {highest}; channels must be I, U, V with I in 0..{NUM_PARTS}")
-    if highest == 0:
-        raise ValueError(f"{name} has no person: I is 0 everywhere")
+    return Transfer(**loading.read(pathlib.Path(run_or_saved_model)), pose=pose)

@@ -61,6 +61,10 @@ class Person:
     sources: Sources
     facts: dict[str, Any]
 
+    def photo(self) -> np.ndarray:
+        """The first photo, uint8 `[H, W, 3]`; of a file its backdrop is filled where the person hid it, and nearby."""
+        return np.asarray(self.sources.each[0]["person"])[0, ..., :3]
+
 
 def write(path: pathlib.Path, sources: Sources, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Writes a person, whole or not at all.
@@ -134,6 +138,8 @@ def _read(members: "_Members") -> Person:
     for number in range(1, photos + 1):
         photo = members.picture(f"{number}/person.webp", 3)
         share = members.picture(f"{number}/share.png", 2, photo.shape[:2])
+        if number == 1:
+            photo = _before(surface["backdrop"], photo, share)
         own = {
             "person": np.concatenate([photo, share], -1),
             "small_source": _signed(members.picture(f"{number}/source.png", 3, (size, size))),
@@ -248,6 +254,18 @@ def _cut_out(photo: np.ndarray, share: np.ndarray) -> np.ndarray:
     person = ndimage.binary_dilation(share.max(-1) > 0, iterations=_MARGIN)
     mean = photo[person].mean(0) if person.any() else np.zeros(3)
     return np.where(person[..., None], photo, np.rint(mean).astype(np.uint8))
+
+
+def _before(backdrop: np.ndarray, photo: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """What `_cut_out` left of the first photo, before its backdrop, a square."""
+    from scipy import ndimage
+
+    top, left = ((len(backdrop) - length) // 2 for length in photo.shape[:2])
+    if min(top, left) < 0:
+        raise ValueError("backdrop.webp is smaller than the photo")
+    person = ndimage.binary_dilation(share.max(-1) > 0, iterations=_MARGIN)
+    behind = backdrop[top : top + photo.shape[0], left : left + photo.shape[1]]
+    return np.where(person[..., None], photo, behind)
 
 
 def _encoded(picture: np.ndarray, lossless: bool) -> bytes:

@@ -1,0 +1,102 @@
+"""People in plain clothes, painted straight on the surface: what each wears is known to the texel."""
+
+import numpy as np
+import tensorflow as tf
+from people import ramps
+
+from dpt_tf.iuv import tubes
+from dpt_tf.transfer.sources import Sources
+
+R = 64
+SIDE = 96
+WALL = (40, 160, 60)
+FRONT = (1, 3, 4, 5, 6, 8, 9, 10, 12, 13, 16, 17, 20, 21, 22, 23)
+"""Sheets, part - 1, that a photo from the front shows."""
+
+
+def surface(
+    skin=(220, 170, 140), top=(200, 30, 40), bottom=(30, 40, 150), hair=(40, 25, 15), sleeve=0.4, waist=0.75, leg=0.5
+):
+    """The texture of somebody whose sleeves, top and trouser legs end at these stations: uint8 `[24, R, R, 3]`."""
+    piece, along, round_ = tubes.places(R)
+    name = np.array(tubes.PIECES)[piece]
+    texture = np.empty([24, R, R, 3], np.uint8)
+    texture[:] = skin
+    for k in range(24):
+        if name[k] == "torso":
+            texture[k] = np.where(along[k, ..., None] < waist, top, bottom)
+        elif name[k].startswith("arm"):
+            texture[k][along[k] < sleeve] = top
+        elif name[k].startswith("leg"):
+            texture[k][along[k] < leg] = bottom
+        elif name[k].startswith("foot"):
+            texture[k] = (90, 60, 30)
+        elif name[k] == "head":
+            behind = np.abs((round_[k] + 180) % 360 - 180) > 80
+            texture[k][behind | (along[k] > 0.75)] = hair
+    return texture
+
+
+def front():
+    """A map of somebody who stands there, arms a little apart: `[96, 96, 3]`."""
+    iuv = np.zeros((SIDE, SIDE, 3), np.uint8)
+    ramps(iuv, slice(6, 20), slice(42, 48), 23)
+    ramps(iuv, slice(6, 20), slice(48, 54), 24)
+    for columns, part, arms, hand in (
+        (slice(36, 60), 2, (), 0),
+        (slice(24, 32), 0, (18, 22), 3),
+        (slice(64, 72), 0, (17, 21), 4),
+    ):
+        if part:
+            turned = np.zeros((24, 28, 3), np.uint8)  # U runs down the trunk
+            ramps(turned, slice(None), slice(None), part)
+            iuv[20:48, columns] = turned.swapaxes(0, 1)
+        for rows, arm in zip((slice(20, 34), slice(34, 48)), arms, strict=False):
+            ramps(iuv, rows, columns, arm)
+        if hand:
+            ramps(iuv, slice(48, 54), columns, hand)
+    for columns, parts in ((slice(36, 47), (9, 13, 6)), (slice(49, 60), (10, 14, 5))):
+        for rows, part in zip((slice(48, 66), slice(66, 84), slice(84, 90)), parts, strict=True):
+            ramps(iuv, rows, columns, part)
+    return iuv
+
+
+def sources(texture, beside=()):
+    """Somebody of that surface, seen from the front before a green wall.
+
+    `beside` are (rows, columns, colour) of cloth that hangs beside the body.
+    """
+    iuv = front()
+    observed = np.zeros([24, R, R, 1], np.uint8)
+    observed[list(FRONT)] = 255
+    part, u, v = np.moveaxis(iuv.astype(int), -1, 0)
+    at = np.maximum(part - 1, 0), np.rint(v * (R - 1) / 255).astype(int), np.rint(u * (R - 1) / 255).astype(int)
+    body = part[..., None] > 0
+    photo = np.where(body, texture[at], np.uint8(WALL))
+    share = (255 * body).astype(np.uint8)
+    for rows, columns, colour in beside:
+        hung = np.zeros([SIDE, SIDE, 1], bool)
+        hung[rows, columns] = True
+        photo, share = np.where(hung & ~body, np.uint8(colour), photo), np.where(hung, 255, share).astype(np.uint8)
+    one = {
+        "texture": tf.constant(texture[None]),
+        "observed": tf.constant(observed[None]),
+        "person": tf.constant(np.concatenate([photo, share, (255 * body).astype(np.uint8)], -1)[None]),
+        "backdrop": tf.constant(np.broadcast_to(np.uint8(WALL), [1, SIDE, SIDE, 3])),
+        "small_backdrop": tf.zeros([1, 32, 32, 3]),
+    }
+    return Sources([one], [iuv], [observed])
+
+
+def halves(clothes):
+    """Functions in the place of networks: the clothes' photo shows its own surface, a dressed one itself."""
+
+    def of_source(photo, iuv, coverage):
+        if not coverage.any():
+            return dict(clothes.each[0])
+        return {"person": np.concatenate([photo, coverage, coverage], -1)}
+
+    def of_surface(texture, observed):
+        return {"texture": texture, "observed": observed, "small_observed": tf.zeros([1, 24, 32, 32, 1])}
+
+    return of_source, None, of_surface
