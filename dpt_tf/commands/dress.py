@@ -7,6 +7,7 @@ replaced, and does not come with the other's.
 import argparse
 import pathlib
 import sys
+from typing import Any
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ from dpt_tf.system.errors import UserError, say
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    several = {"type": folders.named, "nargs": "+"}
+    several: dict[str, Any] = {"type": folders.named, "nargs": "+"}
     for who, about in (("person", "who is dressed"), ("clothes", "who wears the clothes")):
         parser.add_argument(f"--{who}", **several, required=True, help=f"{about}: photos, or a .person file")
         parser.add_argument(f"--{who}_iuv", **several, default=[], help="their maps, in the same order (default: made)")
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if args.model is None:
         print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
     paint = painter.load(args.model or shipped.folder())
-    people = []
+    people: list[Any] = []
     for paths, of_photos in zip((args.person, args.clothes), known, strict=True):
         if not of_photos:
             people.append(person_file.read(paths[0]))
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         pictures, maps, coverages = (list(each) for each in zip(*of_photos, strict=True))
         named = {"photos": [{"name": path.name} for path in paths]}
         people.append(paint.person(pictures, maps, coverage=coverages, facts=named))
-    person = paint.dress(*people, parts, mask=mask)
+    person = paint.dress(people[0], people[1], parts, mask=mask)
     for line in person.sources.doubts:
         say(f"note: {line}", sys.stderr)
     if photos.is_person(args.output):
@@ -94,7 +95,8 @@ def _known(made, paths: list[pathlib.Path], maps: list[pathlib.Path]) -> list[tu
     """Photos, their maps and coverages; none where it is a person's file."""
     if photos.is_person(paths[0]):
         return []
-    return [made.known(*one) for one in zip(paths, maps or [None] * len(paths), strict=True)]
+    given: list[pathlib.Path | None] = [*maps] or [None] * len(paths)
+    return [made.known(*one) for one in zip(paths, given, strict=True)]
 
 
 def _mask(path: pathlib.Path, of: pathlib.Path, known: list[tuple]) -> np.ndarray:

@@ -72,7 +72,7 @@ def _stations(resolution: int) -> tuple[np.ndarray, np.ndarray]:
     t, phi, nearest = (np.full([NUM_PARTS, resolution, resolution], start) for start in (0.0, 0.0, np.inf))
     for of_piece in charts.PIECES.values():
         for chart in of_piece:
-            s, a, off = _inverse(chart, u, v)
+            s, a, off = inverse(chart, u, v)
             sheet = chart.part - 1
             closer = off < nearest[sheet]  # a foot has two charts
             nearest[sheet][closer], t[sheet][closer] = off[closer], s[closer]
