@@ -7,8 +7,8 @@ replaced, and does not come with the other's.
 import argparse
 import pathlib
 import sys
-from typing import Any
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
