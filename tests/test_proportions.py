@@ -6,16 +6,17 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from people import ramps, striped, upright
 from PIL import Image
-from small_models import layers_generator
 
 from dpt_tf import synthetic
 from dpt_tf.commands import main
 from dpt_tf.iuv import charts, relations
-from dpt_tf.models.composition import Composition
 from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import builds, painter, proportions
+from dpt_tf.transfer.person_file import Person
+from dpt_tf.transfer.sources import Sources
 
 BUILDS = {
     "slim": {"girth": 0.92, "limbs": 0.8, "head": 0.92},
@@ -72,9 +73,9 @@ def test_a_foreshortened_arm_is_as_long():
     def height(iuv):
         return np.ptp(np.nonzero(np.isin(iuv[..., 0], builds.SEGMENTS["arm_left"].parts))[0])
 
-    assert height(made("slim", "POINTING")) < 0.75 * height(made("slim", "STANDING"))
-    far, near = (builds.lying(made("slim", pose))["arm_left"].long for pose in ("STANDING", "POINTING"))
-    assert abs(far - near) < 0.12
+    assert height(made("slim", "POINTING")) < 0.6 * height(made("slim", "STANDING"))
+    across, towards = (builds.lying(made("slim", pose))["arm_left"].long for pose in ("STANDING", "POINTING"))
+    assert abs(across - towards) < 0.22  # of a logarithm that would be 0.51
 
 
 def test_ones_own_build_changes_little():
@@ -84,7 +85,7 @@ def test_ones_own_build_changes_little():
     assert (np.abs(again.astype(int) - iuv).max(-1) > 8).mean() < 0.01
 
 
-@pytest.mark.parametrize(("own", "poses"), [("slim", "heavy"), ("heavy", "slim"), ("child", "heavy")])
+@pytest.mark.parametrize(("own", "poses"), [("slim", "heavy"), ("heavy", "slim"), ("heavy", "child")])
 def test_the_fitted_map_is_much_nearer_to_the_persons_own(own, poses):
     pose, truth = made(poses, "STRIDING"), made(own, "STRIDING")
     fitted = proportions.fitted(pose, build(own, "STANDING", 0.6))
@@ -132,15 +133,16 @@ def test_what_shows_nothing_in_common_is_refused():
 # Painting
 
 
-@pytest.fixture(scope="module")
-def paint():
-    generator = layers_generator()
-    halves = painter.composing(*Composition(generator).halves())
-    atlas_size = generator.get_layer("warping").output["texture"].shape[2]
-    return painter.Transfer(None, 32, {}, None, halves, atlas_size=atlas_size)
+def network(inputs):
+    """Paints nothing, and asks for nothing that a network needs."""
+    shape = inputs["target_iuv"].shape[:3]
+    colour = tf.constant(inputs["target_iuv"], tf.float32) / 255
+    names = dict.fromkeys(("image", "warped", "predicted"), colour)
+    return names | {"provenance": tf.zeros([*shape, 1]), "texture": colour, "observed": tf.zeros([*shape, 1])}
 
 
-def test_the_fitted_map_is_what_is_painted_and_comes_along(paint):
+def test_the_fitted_map_is_what_is_painted_and_comes_along():
+    paint = painter.Transfer(network, 64, {}, None)
     source, pose = upright(64, 64), made("slim")[::2, ::2]
     kept = paint(striped(source), source, pose, keep_proportions=True)
     fitted = proportions.fitted(pose, [source])
@@ -149,8 +151,19 @@ def test_the_fitted_map_is_what_is_painted_and_comes_along(paint):
     plain = paint(striped(source), source, fitted)
     assert "target_iuv" not in plain
     np.testing.assert_array_equal(kept["image"], plain["image"])
-    person = paint.person(striped(source), source)
-    np.testing.assert_array_equal(paint(person, target_iuv=pose, keep_proportions=True)["image"], plain["image"])
+
+
+def test_a_person_without_photos_keeps_its_build_too(monkeypatch):
+    paint = painter.Transfer(network, 64, {}, None, (network, network), atlas_size=16)
+    source, pose = made("heavy"), made("slim", "STRIDING")
+    monkeypatch.setattr(paint, "_compose", lambda halves, of, target_iuv: {"image": target_iuv})
+    person = Person(Sources([], [source], []), {"image_size": 64, "atlas_size": 16})
+    fitted = proportions.fitted(pose, [source])
+    np.testing.assert_array_equal(paint(person, target_iuv=pose, keep_proportions=True)["image"], fitted)
+    np.testing.assert_array_equal(paint(person, target_iuv=pose)["image"], pose)
+    other = Person(Sources([], [pose], []), {"image_size": 64, "atlas_size": 16})
+    again = paint(other, target_iuv=pose, keep_proportions=True)["image"]  # not the build of the one before
+    np.testing.assert_array_equal(again, proportions.fitted(pose, [pose]))
 
 
 @pytest.mark.parametrize("flags", [[], ["--keep_proportions"]])

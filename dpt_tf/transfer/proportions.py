@@ -27,13 +27,13 @@ Warp = Callable[[Floats], Floats]  # of places `[N, 2]`
 
 # How much a person's sizes differ from another's, beside their heights, as logarithms, and how much one measurement of
 # them errs: (long, thick).
-_DIFFER = 0.12, 0.3
+_DIFFER = 0.12, 0.4
 _ERR = {"trunk": (0.04, 0.05), "hand": (0.1, 0.15), "foot": (0.2, 0.3)} | dict.fromkeys(builds.PAIRS, (0.08, 0.08))
 _ERR_ELSE = 0.05, 0.06
 _LIMBS = ("arm", "forearm", "thigh", "calf")
 _PAIR_OF = {limb: pair for pair, limb in builds.PAIRS.items()}
 _HANGS = {"arm": 0.12, "thigh": 0.86}  # the station of the trunk where they do
-_SHAPED, _SHAPED_LIMBS = 0.8, 0.3  # how far it is believed that a segment is thicker here than there
+_SHAPED, _SHAPED_LIMBS = 1.0, 0.3  # how far it is believed that a segment is thicker here than there
 _MOST = 0.65  # no segment becomes thicker or longer than by e to this
 _FULL = 400  # pixels from which on a segment is measured as well as it can be, in a person 200 pixels tall
 _BLEND = 0.3  # of a segment, from its joint, is between the parent's affine and its own
@@ -247,6 +247,7 @@ def _draw(result: np.ndarray, one: _Segment, down: float) -> None:
     values = np.concatenate([one.places + np.array([0, down]), one.iuv[:, 1:]], 1)
     right = _step(values, one.iuv[:, 0], index[y, x + 1], np.array([1.0, 0, 0, 0]))
     below = _step(values, one.iuv[:, 0], index[y + 1, x], np.array([0, 1.0, 0, 0]))
+    area = np.abs(right[:, 0] * below[:, 1] - right[:, 1] * below[:, 0]) / _FINE**2
     offsets = (np.arange(_FINE) - (_FINE - 1) / 2) / _FINE
     values = np.concatenate([values + dx * right + dy * below for dy in offsets for dx in offsets])
     part = np.tile(one.iuv[:, 0], _FINE**2)
@@ -257,7 +258,9 @@ def _draw(result: np.ndarray, one: _Segment, down: float) -> None:
     order = order[np.isfinite(far[order])]
     which = np.full([height, width], -1)
     which[at[order, 1], at[order, 0]] = order
-    shown = ndimage.gaussian_filter((which >= 0).astype(float), _SMOOTH) > 0.5  # an enlarged outline has steps
+    flat = at[order, 1] * width + at[order, 0]
+    amount = np.bincount(flat, area[order % len(area)], minlength=height * width).reshape(height, width)
+    shown = ndimage.gaussian_filter(np.minimum(amount, 1), _SMOOTH) > 0.5  # an enlarged outline has steps
     rows, columns = ndimage.distance_transform_edt(which < 0, return_distances=False, return_indices=True)
     found = which[rows[shown], columns[shown]]
     uv = np.clip(np.rint(values[found, 2:]), 0, 255)
