@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pathlib
+import re
 import warnings
 from collections.abc import Iterator
 
@@ -73,6 +74,11 @@ def matte_of(mapped: pathlib.Path) -> pathlib.Path:
 def is_matte_name(path: pathlib.Path) -> bool:
     """Whether a file is called like a matte, and in a folder of photos is none of them."""
     return path.stem.lower().endswith("_matte")
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """The key by which names are in order, numbers in them by value."""
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split("([0-9]+)", name)]
 
 
 def is_person(path: str | os.PathLike) -> bool:

@@ -136,7 +136,9 @@ def _made(folder: pathlib.Path, steady: bool) -> tuple[fractions.Fraction, list[
 
 def _listed(folder: pathlib.Path) -> list[pathlib.Path | None]:
     """Maps or photos by name; of a photo with a map beside it that map."""
-    names = sorted((one for one in folder.iterdir() if not one.name.startswith(".")), key=lambda one: natural(one.name))
+    names = sorted(
+        (one for one in folder.iterdir() if not one.name.startswith(".")), key=lambda one: photos.natural(one.name)
+    )
     pictures = [
         one
         for one in names
@@ -153,13 +155,6 @@ def _listed(folder: pathlib.Path) -> list[pathlib.Path | None]:
     if not pictures:
         raise UserError(f"{folder}: neither photos nor maps in it; give a folder of frames, or a video")
     return list(maps or bare)
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """The key by which names are in order, numbers in them by value."""
-    import re
-
-    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split("([0-9]+)", name)]
 
 
 def _read(paths: Iterable[pathlib.Path | None], say: _Say) -> Iterator[np.ndarray | None]:

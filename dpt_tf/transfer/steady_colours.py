@@ -30,7 +30,6 @@ class SteadyColours:
         self._window = window
         self._mean: Any = None
         self._seen: Any = None
-        self._step = tf.function(self._steadied, autograph=False, reduce_retracing=True)
 
     def __call__(self, picture: np.ndarray, iuv: np.ndarray) -> np.ndarray:
         """The steadied picture of the next frame, painted in the pose of `iuv`.
@@ -43,9 +42,8 @@ class SteadyColours:
         if self._mean is None:
             resolution = _SMALL if max(iuv.shape) <= 8 * _SMALL else _LARGE
             self._mean, self._seen = (tf.zeros([1, NUM_PARTS, resolution, resolution, k]) for k in (3, 2))
-        made, self._mean, self._seen = self._step(
-            tf.constant(picture[None]), tf.constant(iuv[None]), self._mean, self._seen
-        )
+        given = (tf.constant(one[None]) for one in (picture, iuv))
+        made, self._mean, self._seen = _steadied(*given, self._mean, self._seen, tf.constant(float(self._window)))
         return made[0].numpy()
 
     def state(self) -> dict[str, np.ndarray]:
@@ -57,17 +55,19 @@ class SteadyColours:
         if state:
             self._mean, self._seen = tf.constant(state["mean"]), tf.constant(state["seen"])
 
-    def _steadied(self, picture, iuv, mean, seen):
-        """Of `seen` the first is how many frames a mean is of, the second for how many it was not seen."""
-        resolution = mean.shape[2]
-        where = tf.where(on_body(iuv))
-        sheet, uv = places_of(iuv, where)
-        now, hit = atlas.means_at(tf.cast(tf.gather_nd(picture, where), tf.float32), sheet, uv, 1, resolution)
-        count, hidden = tf.split(seen, 2, -1)
-        count = tf.where(hidden > _PATIENCE, 0.0, count)
-        count = tf.where(hit > 0, tf.minimum(count + 1, self._window), count)
-        mean += tf.where(hit > 0, (now - mean) / tf.maximum(count, 1), 0.0)
-        change = atlas.lookup_at(tf.where(hit > 0, mean - now, 0.0), sheet, uv)
-        made = tf.tensor_scatter_nd_add(tf.cast(picture, tf.float32), where, change)
-        made = tf.cast(tf.round(tf.clip_by_value(made, 0, 255)), tf.uint8)
-        return made, mean, tf.concat([count, tf.where(hit > 0, 0.0, hidden + 1)], -1)
+
+@tf.function(autograph=False, reduce_retracing=True)
+def _steadied(picture, iuv, mean, seen, window):
+    """Of `seen` the first is how many frames a mean is of, the second for how many it was not seen."""
+    resolution = atlas.resolution_of(mean)
+    where = tf.where(on_body(iuv))
+    sheet, uv = places_of(iuv, where)
+    now, hit = atlas.means_at(tf.cast(tf.gather_nd(picture, where), tf.float32), sheet, uv, 1, resolution)
+    count, hidden = tf.split(seen, 2, -1)
+    count = tf.where(hidden > _PATIENCE, 0.0, count)
+    count = tf.where(hit > 0, tf.minimum(count + 1, window), count)
+    mean += tf.where(hit > 0, (now - mean) / tf.maximum(count, 1), 0.0)
+    change = atlas.lookup_at(tf.where(hit > 0, mean - now, 0.0), sheet, uv)
+    made = tf.tensor_scatter_nd_add(tf.cast(picture, tf.float32), where, change)
+    made = tf.cast(tf.round(tf.clip_by_value(made, 0, 255)), tf.uint8)
+    return made, mean, tf.concat([count, tf.where(hit > 0, 0.0, hidden + 1)], -1)

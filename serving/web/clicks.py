@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dpt_tf.images import display
+from dpt_tf.images.photos import natural
 from dpt_tf.synthetic import examples
 from dpt_tf.system.errors import UserError
 from serving.web import animation, estimating, markup, painting, whom
@@ -143,7 +144,7 @@ class Clicks:
                 for k, one in enumerate(_ordered(photos), 1):
                     yield markup.going_on(k - 1, len(photos), f"making the map of {one.name}"), ""
                     wanted.append(self._pose(one, k, wishes))
-                wanted = animation.in_one_frame(sorted(wanted, key=lambda pose: painting.natural(pose.name)))
+                wanted = animation.in_one_frame(sorted(wanted, key=lambda pose: natural(pose.name)))
                 if len(wanted) < 2:
                     raise UserError("an animation needs two poses at least: upload their photos or maps in step 2")
             else:
@@ -177,4 +178,4 @@ def _message(looked: estimating.Looked) -> str:
 
 
 def _ordered(photos: Sequence[Upload]) -> list[Upload]:
-    return sorted(photos, key=lambda photo: painting.natural(photo.name))
+    return sorted(photos, key=lambda photo: natural(photo.name))

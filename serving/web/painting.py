@@ -7,7 +7,6 @@ the name that the file had on the user's machine.
 import contextlib
 import dataclasses
 import pathlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -143,9 +142,9 @@ def read_poses(uploads: Sequence[Upload], most: int) -> list[Pose]:
       UserError: one holds no usable map, or there are more than `most`.
     """
     named: list[tuple[Upload, str | None]] = []
-    for upload in sorted(uploads, key=lambda upload: natural(upload.name)):
+    for upload in sorted(uploads, key=lambda upload: photos.natural(upload.name)):
         with _called(upload):
-            named += [(upload, photo) for photo in sorted(iuv.photos(upload.path), key=natural) or (None,)]
+            named += [(upload, photo) for photo in sorted(iuv.photos(upload.path), key=photos.natural) or (None,)]
     refuse_many(len(named), most)
     return [Pose(photo or upload.name, read_map(upload, photo)) for upload, photo in named]
 
@@ -204,8 +203,3 @@ def _called(upload: Upload) -> Iterator[None]:
         raise UserError(f"{upload.name}: no longer here, for uploads are kept for an hour; upload it again") from None
     except (UserError, iuv.NotIUV) as error:
         raise UserError(str(error).replace(str(upload.path), upload.name)) from None
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """The key by which names are in order, numbers in them by value."""
-    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split("([0-9]+)", name)]
