@@ -2,16 +2,21 @@
 
 import numpy as np
 import tensorflow as tf
-from people import ramps
 
-from dpt_tf.iuv import tubes
+from dpt_tf.iuv import charts, tubes
 from dpt_tf.transfer.sources import Sources
 
 R = 64
 SIDE = 96
 WALL = (40, 160, 60)
-FRONT = (1, 3, 4, 5, 6, 8, 9, 10, 12, 13, 16, 17, 20, 21, 22, 23)
-"""Sheets, part - 1, that a photo from the front shows."""
+PLACES = (
+    ((6, 20), (42, 48), 23), ((6, 20), (48, 54), 24), ((20, 48), (36, 60), 2),
+    ((20, 34), (24, 32), 18), ((34, 48), (24, 32), 22), ((48, 54), (24, 32), 3),
+    ((20, 34), (64, 72), 17), ((34, 48), (64, 72), 21), ((48, 54), (64, 72), 4),
+    ((48, 66), (36, 47), 9), ((66, 84), (36, 47), 13), ((84, 90), (36, 47), 6),
+    ((48, 66), (49, 60), 10), ((66, 84), (49, 60), 14), ((84, 90), (49, 60), 5),
+)  # fmt: skip
+"""Rows, columns and part of each piece, seen from the front."""
 
 
 def surface(
@@ -40,24 +45,14 @@ def surface(
 def front():
     """A map of somebody who stands there, arms a little apart: `[96, 96, 3]`."""
     iuv = np.zeros((SIDE, SIDE, 3), np.uint8)
-    ramps(iuv, slice(6, 20), slice(42, 48), 23)
-    ramps(iuv, slice(6, 20), slice(48, 54), 24)
-    for columns, part, arms, hand in (
-        (slice(36, 60), 2, (), 0),
-        (slice(24, 32), 0, (18, 22), 3),
-        (slice(64, 72), 0, (17, 21), 4),
-    ):
-        if part:
-            turned = np.zeros((24, 28, 3), np.uint8)  # U runs down the trunk
-            ramps(turned, slice(None), slice(None), part)
-            iuv[20:48, columns] = turned.swapaxes(0, 1)
-        for rows, arm in zip((slice(20, 34), slice(34, 48)), arms, strict=False):
-            ramps(iuv, rows, columns, arm)
-        if hand:
-            ramps(iuv, slice(48, 54), columns, hand)
-    for columns, parts in ((slice(36, 47), (9, 13, 6)), (slice(49, 60), (10, 14, 5))):
-        for rows, part in zip((slice(48, 66), slice(66, 84), slice(84, 90)), parts, strict=True):
-            ramps(iuv, rows, columns, part)
+    for rows, columns, part in PLACES:
+        chart = next(chart for piece in charts.PIECES.values() for chart in piece if chart.part == part)
+        t, s = np.linspace(0, 1, rows[1] - rows[0]), np.linspace(0, 1, columns[1] - columns[0])
+        if part in (23, 24):
+            t = t[::-1]  # from the crown down
+        uv = np.rint(chart.at(*np.meshgrid(t, s, indexing="ij")))
+        iuv[slice(*rows), slice(*columns), 0] = part
+        iuv[slice(*rows), slice(*columns), 1:] = uv
     return iuv
 
 
@@ -68,7 +63,7 @@ def sources(texture, beside=()):
     """
     iuv = front()
     observed = np.zeros([24, R, R, 1], np.uint8)
-    observed[list(FRONT)] = 255
+    observed[[part - 1 for _, _, part in PLACES]] = 255
     part, u, v = np.moveaxis(iuv.astype(int), -1, 0)
     at = np.maximum(part - 1, 0), np.rint(v * (R - 1) / 255).astype(int), np.rint(u * (R - 1) / 255).astype(int)
     body = part[..., None] > 0

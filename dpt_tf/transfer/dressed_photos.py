@@ -35,12 +35,17 @@ _LEVELS = 12  # of a fill that reaches everywhere
 
 
 def inner(iuv: Bytes) -> NDArray[np.bool_]:
-    """The body without what lies at the outline of a piece, before the backdrop or another piece: `[H, W]`."""
-    piece = np.concatenate([[-1], tubes.places(64)[0]])[_parts(iuv)]
-    width = _EDGE * max(piece.shape) / 256
-    found = np.zeros(piece.shape, bool)
-    for number in set(piece.ravel().tolist()) - {-1}:
-        found |= (ndimage.distance_transform_edt(np.pad(piece == number, 1)) > width)[1:-1, 1:-1]
+    """The body without what lies at the outline of a piece, before the backdrop or another piece: `[H, W]`.
+
+    Of a part that is all outline the inner half is left.
+    """
+    part = _parts(iuv)
+    piece = np.concatenate([[-1], tubes.places(64)[0]])[part]
+    width, found = _EDGE * max(piece.shape) / 256, np.zeros(piece.shape, bool)
+    for number in set(part.ravel().tolist()) - {0}:
+        here = part == number
+        depth = ndimage.distance_transform_edt(np.pad(piece == piece[here][0], 1))[1:-1, 1:-1]
+        found |= here & (depth > min(width, np.median(depth[here]) - 1e-3))
     return found
 
 

@@ -69,7 +69,7 @@ def dressed(
     of_clothes = _unwrapped(of_source, clothes, mask)
     if mask is None:
         _refuse_unseen(of_clothes[1], parts)
-    new = garments.worn(*of_clothes, _NEW)
+    new = garments.worn(clothes.texture, clothes.observed, _NEW)
     factor, doubts = _light(old, new)
     resolution = max(len(person.texture[0]), len(of_clothes[0][0]))
     own, own_seen, lit, seen = (_enlarged(x, resolution) for x in (person.texture, person.observed, *of_clothes))
@@ -171,11 +171,11 @@ def _cover(old: Worn, new: Worn, parts) -> _Cover:
         for piece in limbs[kind]:
             was, comes = old.covers[kind][piece], new.covers[kind][piece]
             cloth[piece], bare[piece] = comes, np.clip(was - comes, 0, 1)
-    trunk, skin = garments.TORSO, tubes.softened(new.bare, 1.0)[garments.TORSO]
+    trunk = garments.TORSO
+    skin, dressed_before = _decided(new.bare)[trunk], 1 - _decided(old.bare)[trunk]
     of_old, of_new = _waists(old, new)
     cell = 0.5 / STATIONS
     below_old, below_new = 1 - garments.until(of_old - cell), 1 - garments.until(of_new - cell)
-    dressed_before = old.covers["top"][trunk] + old.covers["bottom"][trunk]
     within = {"top": 1 - below_new, "bottom": below_old, "both": np.ones_like(below_old)}
     kind = "both" if {"top", "bottom"} <= set(parts) else next((x for x in ("top", "bottom") if x in parts), None)
     if kind is not None:
@@ -188,6 +188,11 @@ def _cover(old: Worn, new: Worn, parts) -> _Cover:
         on = _on_parts(numbered, 64)
         cloth = np.maximum(cloth, tubes.of_atlas(on, np.ones_like(on))[0][..., 0])
     return _Cover(bare, drawn, cloth)
+
+
+def _decided(bare: Grid) -> Grid:
+    """Bare or not, over a cell and its neighbours."""
+    return np.clip(3 * tubes.softened(bare, 1.0) - 1, 0, 1)
 
 
 def _fitted(texture, old: Worn, new: Worn, parts):
@@ -224,7 +229,7 @@ def _skin(own, lit, old: Worn, new: Worn):
     """
     if not len(old.skin):
         return lit
-    tone, soft = old.skin[-1], tubes.softened(new.bare, 1.0)
+    tone, soft = old.skin[-1], _decided(new.bare)
     mine, others = (tubes.of_atlas(x, np.ones_like(x[..., :1]))[0] for x in (own, lit))
     skin = np.empty_like(mine)
     for piece in range(len(skin)):
