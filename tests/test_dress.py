@@ -70,8 +70,8 @@ def test_what_is_smooth_in_cells_has_no_seam_between_front_and_back():
 def test_garments_end_where_their_colours_do(sleeve, waist, leg):
     texture = surface(sleeve=sleeve, waist=waist, leg=leg)
     worn = garments.worn(texture, np.full_like(texture[..., :1], 255))
-    np.testing.assert_allclose(worn.sleeves, sleeve, atol=0.03)
-    np.testing.assert_allclose(worn.legs, leg, atol=0.03)
+    np.testing.assert_allclose(worn.sleeve, sleeve, atol=0.03)
+    np.testing.assert_allclose(worn.leg, leg, atol=0.03)
     assert worn.waist == pytest.approx(waist, abs=0.03)
 
 

@@ -30,7 +30,9 @@ _RIM = 0.012  # sides of the picture: so far beside the body a garment may reach
 _HANDS, _FEET, _ARMS, _HEAD = (3, 4), (5, 6), tuple(range(15, 23)), (23, 24)
 _COVERED = (1, 2, *_ARMS)  # where hair may lie on a garment
 _BY_ARM = 0.03  # sides of the picture
-_STANDS_OUT = 30.0  # of 255: what differs so much from the backdrop is surely not that
+_STANDS_OUT = 30.0  # of 255: what differs so much more from the backdrop than that does from its means is not that
+_PLAIN = 8.0  # of 255: what a plain backdrop differs by from its means
+_SURELY = 0.8  # a likeness
 _LEVELS = 12  # of a fill that reaches everywhere
 
 
@@ -49,16 +51,18 @@ def inner(iuv: Bytes) -> NDArray[np.bool_]:
     return found
 
 
-def hair(photo: Bytes, iuv: Bytes, worn: Worn) -> NDArray[np.bool_]:
+def hair(person: Bytes, iuv: Bytes, worn: Worn) -> NDArray[np.bool_]:
     """Hair that lies on trunk or arms, or hangs beside them: what is like the head's, and one piece with it `[H, W]`.
 
-    Nothing where hair and top are too much alike to tell.
+    `person` is uint8 `[H, W, 5]`, photo and shares as `Composition.source` has them. What is as much like the top or
+    the skin is no hair.
     """
     part = _parts(iuv)
     if worn.hair is None or worn.chest is None:
         return np.zeros(part.shape, bool)
-    smooth = ndimage.gaussian_filter(photo.astype(np.float32), (0.7, 0.7, 0))
-    like = (garments.like(smooth, worn.hair, worn.chest) > 0.5) & (np.isin(part, _COVERED) | (part == 0))
+    smooth = ndimage.gaussian_filter(person[..., :3].astype(np.float32), (0.7, 0.7, 0))
+    like = garments.like(smooth, worn.hair, [worn.chest, *worn.skin]) > _SURELY
+    like &= np.isin(part, _COVERED) | ((part == 0) & (person[..., 3] > 127))
     like = ndimage.binary_opening(like | np.isin(part, _HEAD))
     pieces, _ = ndimage.label(like)
     of_head = np.unique(pieces[np.isin(part, _HEAD) & like])
@@ -94,9 +98,14 @@ def redone(
     far, at = _nearest(body)
     far_limb, at_limb = _nearest(body & ~np.isin(part, (*_HANDS, *_FEET, *_ARMS)))
     by_arm = ~body & (_nearest(np.isin(part, (*_HANDS, *_ARMS)))[0] < _BY_ARM * side)
-    filled = _filled(photo, (share[..., 0] > 0) | body | by_arm)
-    behind = np.where(by_arm[..., None], filled, _backdrop(each, photo)) if first else filled
-    there = np.clip(np.abs(photo - behind).mean(-1, keepdims=True) / _STANDS_OUT, 0, 1)
+    hidden = (share[..., 0] > 0) | body | by_arm
+    behind = filled = _filled(photo, hidden)
+    grain = _grain(photo, hidden)
+    if first:
+        behind = _backdrop(each, photo)
+        unfilled = (behind == photo).all(-1) if grain > _PLAIN else True  # else means are cleaner, if less like it
+        behind = np.where((by_arm & unfilled)[..., None], filled, behind)
+    there = np.clip((np.abs(photo - behind).mean(-1, keepdims=True) - 2 * grain) / _STANDS_OUT, 0, 1)
     share = np.maximum(share, there * by_arm[..., None])  # a source leaves out what is so near an arm
     near = np.clip(2 - far / (_RIM * side), 0, 1)[..., None]
     of_hand = np.isin(part[at], (*_HANDS, *_FEET)) & (far < _EDGE * side / 256)
@@ -140,6 +149,15 @@ def _filled(photo, hidden):
     """What stands behind, by what is around."""
     hidden = tf.constant(hidden[None, ..., None].astype(np.float32))
     return levels.grey(backdrop.filled(levels.signed(photo)[None], hidden, _LEVELS)).numpy()[0].astype(np.float32)
+
+
+def _grain(photo, hidden):
+    """How much the backdrop differs from means of it, mostly."""
+    if hidden.all():
+        return 0.0
+    far = ~ndimage.binary_dilation(hidden, iterations=8)
+    differs = np.abs(photo - ndimage.gaussian_filter(photo, (4, 4, 0))).mean(-1)
+    return np.quantile(differs[far if far.any() else ~hidden], 0.9)
 
 
 def _backdrop(each, photo):

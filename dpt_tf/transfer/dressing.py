@@ -31,8 +31,9 @@ _SHOWN = 0.01  # of a part's texels, below which a photo shows nothing of it
 _OLD, _NEW = 1.0, -0.5  # cells: what goes is taken for longer than it seems, what comes for shorter
 _BLENDED = 128  # a part's side in widths of the blending at a mask's edge
 _LONG = 0.85  # of a limb: a garment that long leaves too little of it bare to go by
+_SHADES = (0.8, 1.2)  # of bare skin, times its usual one
 _WAIST = 0.6  # of the trunk, where a dress is parted
-_LIGHT, _TINT = 0.25, 0.4  # how much of what skins differ by is the light's, in lightness and in hue
+_LIGHT, _TINT = 0.1, 0.5  # how much of what skins differ by is the light's, in lightness and in hue
 _STRONGEST = 1.35
 
 
@@ -78,8 +79,7 @@ def dressed(
     kept = {name: person.each[0][name] for name in ("backdrop", "small_backdrop")} | _known(surface, whole, observed)
     each = []
     for number, (one, iuv) in enumerate(zip(person.each, person.maps, strict=True)):
-        photo = np.asarray(one["person"])[0, ..., :3]
-        stays = dressed_photos.hair(photo, iuv, old) & ("hair" not in parts)
+        stays = dressed_photos.hair(np.asarray(one["person"])[0], iuv, old) & ("hair" not in parts)
         photo, share = dressed_photos.redone(one, iuv, whole, changed, stays, number == 0)
         each.append(dict(of_source(photo[None], iuv[None], share[None])) | kept)
     whose = person.whose
@@ -106,11 +106,11 @@ def _unwrapped(of_source, clothes: Sources, mask) -> tuple[NDArray[np.uint8], ND
         if mask is not None:
             raise UserError("a mask is of one photo of the clothes; give that photo alone")
         return clothes.texture, clothes.observed
-    photo, iuv = np.asarray(clothes.each[0]["person"])[0, ..., :3], clothes.maps[0]
+    known, iuv = np.asarray(clothes.each[0]["person"])[0], clothes.maps[0]
     worn = garments.worn(clothes.texture, clothes.observed)
     inner = dressed_photos.inner(iuv)
     if mask is None:
-        inner &= ~ndimage.binary_dilation(dressed_photos.hair(photo, iuv, worn))
+        inner &= ~ndimage.binary_dilation(dressed_photos.hair(known, iuv, worn))
     else:
         mask = framing.within(mask[..., None], composition.LARGEST)[..., 0]
         if mask.shape != inner.shape:
@@ -119,7 +119,7 @@ def _unwrapped(of_source, clothes: Sources, mask) -> tuple[NDArray[np.uint8], ND
         if not inner.any():
             raise UserError("the mask covers nothing of the person in the clothes' photo; paint the garment white")
     iuv = np.where(inner[..., None], iuv, 0)
-    found = of_source(photo[None], iuv[None], np.zeros([1, *iuv.shape[:2], 1], np.uint8))
+    found = of_source(known[None, ..., :3], iuv[None], np.zeros([1, *iuv.shape[:2], 1], np.uint8))
     return np.asarray(found["texture"])[0], np.asarray(found["observed"])[0]
 
 
@@ -166,11 +166,17 @@ def _waists(old: Worn, new: Worn) -> tuple[float, float]:
 
 def _cover(old: Worn, new: Worn, parts) -> _Cover:
     bare, drawn, cloth = (np.zeros_like(old.bare) for _ in range(3))
-    limbs = {"top": garments.ARMS, "bottom": garments.LEGS, "shoes": garments.FEET, "hair": [garments.HEAD]}
+    limbs = {
+        "top": [*garments.ARMS, garments.HEAD],
+        "bottom": garments.LEGS,
+        "shoes": garments.FEET,
+        "hair": [garments.HEAD],
+    }
     for kind in set(parts) & set(limbs):
         for piece in limbs[kind]:
             was, comes = old.covers[kind][piece], new.covers[kind][piece]
-            cloth[piece], bare[piece] = comes, np.clip(was - comes, 0, 1)
+            cloth[piece] = np.maximum(cloth[piece], comes)
+            bare[piece] = np.maximum(bare[piece], np.clip(was - comes, 0, 1))
     trunk = garments.TORSO
     skin, dressed_before = _decided(new.bare)[trunk], 1 - _decided(old.bare)[trunk]
     of_old, of_new = _waists(old, new)
@@ -223,7 +229,7 @@ def _stretched(texture, first: float, shown: float):
 
 
 def _skin(own, lit, old: Worn, new: Worn):
-    """Bare skin: on a limb the person's own from beyond the old garment, else the other's in the person's colour.
+    """Bare skin: on a limb the person's own from beyond the old garment, else their colour in the other's shades.
 
     Plain where neither is bare. `[24, R, R, 3]`
     """
@@ -233,15 +239,15 @@ def _skin(own, lit, old: Worn, new: Worn):
     mine, others = (tubes.of_atlas(x, np.ones_like(x[..., :1]))[0] for x in (own, lit))
     skin = np.empty_like(mine)
     for piece in range(len(skin)):
-        bare = soft[piece] > 0.5
-        middle = np.median(others[piece][bare], 0) if bare.any() else tone
-        skin[piece] = tone + soft[piece][..., None] * (others[piece] * (tone / np.maximum(middle, 1)) - tone)
-    for limbs, ends in ((garments.ARMS, old.sleeves), (garments.LEGS, old.legs)):
-        for limb, end in zip(limbs, ends, strict=True):
-            first = int(np.ceil(end * STATIONS)) + 1
-            if first < _LONG * STATIONS:
-                rows = np.arange(STATIONS)
-                skin[limb] = mine[limb][np.where(rows < first, np.minimum(2 * first - rows, STATIONS - 1), rows)]
+        shade = others[piece].mean(-1, keepdims=True)
+        usual = np.median(shade[soft[piece] > 0.5]) if (soft[piece] > 0.5).any() else 1.0
+        shade = np.clip(shade / max(usual, 1.0), *_SHADES)
+        skin[piece] = tone * (1 + soft[piece][..., None] * (shade - 1))
+    for limbs, end in ((garments.ARMS, old.sleeve), (garments.LEGS, old.leg)):
+        first, rows = int(np.ceil(end * STATIONS)) + 1, np.arange(STATIONS)
+        if first < _LONG * STATIONS:
+            rows = np.where(rows < first, np.minimum(2 * first - rows, STATIONS - 1), rows)
+            skin[limbs] = mine[limbs][:, rows]
     fine = [tubes.to_atlas(skin[..., k], len(own[0])) for k in range(3)]
     return np.clip(np.stack(fine, -1), 0, 255)
 

@@ -16,7 +16,7 @@ from dpt_tf.iuv import tubes
 from dpt_tf.iuv.parts import KINDS
 from dpt_tf.iuv.tubes import ANGLES, STATIONS, Grid
 
-_CHROMA, _LUMA = 0.1, 0.45  # natural logarithms: so different in hue, in lightness, is one piece of skin from another
+_CHROMA, _LUMA = 0.1, 0.6  # natural logarithms: so different in hue, in lightness, is one piece of skin from another
 _CLOTH_LUMA = 0.25
 _SHADOW = 1.0  # that hands and face may differ by in lightness
 _FAR = 3.0  # squares of these from which on a colour is not meant
@@ -24,6 +24,7 @@ _DARK = 8.0  # of 255: added before logarithms are taken, for dark colours tell 
 _GUESSED = 0.02  # what counts a cell that no photo shows, against a texel that one does
 _WAISTS = (0.4, 0.6)  # of the trunk: no top ends above the first; where one ends that looks like what is below it
 _FACE = 55.0  # degrees from the middle
+_COLLAR_T, _COLLAR_PHI = 0.15, 70.0  # of the head, where a collar may cover the neck: up to there, and not beyond
 _HAIRLINE = 0.62  # of the head
 
 _T = ((np.arange(STATIONS) + 0.5) / STATIONS)[:, None]
@@ -43,7 +44,7 @@ class Worn:
       bare: `[10, S, A]` in 0..1, how much a cell is like skin.
       covers: by kind, `[10, S, A]` in 0..1, where it is.
       waist: where the top ends on the trunk, as a station; None where top and bottom look the same.
-      sleeves, legs: where sleeves and trouser legs end, left and right, as stations; 0 where there are none.
+      sleeve, leg: where sleeves and trouser legs end, as stations, both sides alike; 0 where there are none.
       chest, hair: colours `[3]` of the trunk's middle and of the hair; None where none is seen.
     """
 
@@ -51,8 +52,8 @@ class Worn:
     bare: Grid
     covers: dict[str, Grid]
     waist: float | None
-    sleeves: tuple[float, float]
-    legs: tuple[float, float]
+    sleeve: float
+    leg: float
     chest: NDArray[np.float64] | None
     hair: NDArray[np.float64] | None
 
@@ -73,20 +74,19 @@ def worn(texture: NDArray, observed: NDArray, margin: float = 0.0) -> Worn:
     if _distance(thighs, chest, _CLOTH_LUMA) > 1:
         below = like(colours[TORSO], thighs, chest, _CLOTH_LUMA, _CLOTH_LUMA)
         waist = max(_end(below, weight[TORSO] * (_WAISTS[0] < _T), 0.0), _WAISTS[0])
-    sleeves, legs = ([_end(bare[limb], weight[limb], margin) for limb in limbs] for limbs in (ARMS, LEGS))
+    sleeve, leg = (_end(bare[limbs], weight[limbs], margin) for limbs in (ARMS, LEGS))
     covers: dict[str, Grid] = {kind: np.zeros(bare.shape) for kind in KINDS}
     soft = tubes.softened(bare, 1.0)[TORSO]
     middle = _WAISTS[1] if waist is None else waist
     covers["top"][TORSO] = until(middle) * (1 - soft)
     covers["bottom"][TORSO] = (1 - until(middle)) * (1 - soft)
-    for limbs, ends, kind in ((ARMS, sleeves, "top"), (LEGS, legs, "bottom")):
-        for limb, end in zip(limbs, ends, strict=True):
-            covers[kind][limb] = until(end)
+    covers["top"][ARMS], covers["bottom"][LEGS] = until(sleeve), until(leg)
+    covers["top"][HEAD] = (1 - tubes.softened(bare, 1.0)[HEAD]) * ((_PHI < _COLLAR_PHI) & (_T < _COLLAR_T))
     covers["shoes"][FEET] = 1
     hair = (1 - tubes.softened(bare, 1.0)[HEAD]) if len(skin) else np.ones_like(soft)
-    covers["hair"][HEAD] = hair * ((_PHI > _FACE) | (_T > _HAIRLINE))
+    covers["hair"][HEAD] = hair * ((_PHI > _FACE) | (_T > _HAIRLINE)) * (1 - covers["top"][HEAD])
     strands = _median(colours[HEAD], known[HEAD] * (covers["hair"][HEAD] > 0.9))
-    return Worn(skin, bare, covers, waist, (sleeves[0], sleeves[1]), (legs[0], legs[1]), chest, strands)
+    return Worn(skin, bare, covers, waist, sleeve, leg, chest, strands)
 
 
 def _skin(colours: Grid, known: Grid) -> NDArray[np.float64]:
@@ -117,18 +117,21 @@ def _distance(colours, other, luma=_LUMA):
 
 
 def like(colours, meant, instead, luma=_LUMA, other_luma=_CLOTH_LUMA):
-    """How much colours `[..., 3]` are rather the ones meant, `[3]` or `[N, 3]`, than the other: `[...]` in 0..1."""
-    near = np.min([_distance(colours, one, luma) for one in np.atleast_2d(meant)], 0)
-    margin = np.minimum(_FAR, _distance(colours, instead, other_luma)) - near
+    """How much colours `[..., 3]` are rather the ones meant, `[3]` or `[N, 3]`, than others: `[...]` in 0..1."""
+    near, other = (
+        np.min([_distance(colours, one, width) for one in np.atleast_2d(some)], 0)
+        for some, width in ((meant, luma), (instead, other_luma))
+    )
+    margin = np.minimum(_FAR, other) - near
     return 1 / (1 + np.exp(-2 * np.clip(margin, -20, 20)))
 
 
 def _end(bare: Grid, weight: Grid, margin: float) -> float:
-    """The station from which on cells `[S, A]` are bare, before which they are not: where that fits most of them.
+    """The station from which on cells `[..., S, A]` are bare, before which they are not: where that fits most of them.
 
     With a margin in cells, but where that is at neither end.
     """
-    says = (weight * (bare - 0.5)).sum(1)
+    says = (weight * (bare - 0.5)).reshape(-1, STATIONS, ANGLES).sum((0, 2))
     fits = np.concatenate([[0], np.cumsum(-says)]) + np.concatenate([np.cumsum(says[::-1])[::-1], [0]])
     cell = int(np.argmax(fits))
     return float(cell if cell in (0, STATIONS) else np.clip(cell + margin, 0, STATIONS)) / STATIONS
