@@ -226,7 +226,7 @@ def test_clothes_of_another_person_are_put_on_and_who_wears_them_can_be_chosen(t
     assert (
         tab.locator("#whom").get_by_role("textbox").count() == 0 and "ada.png" in tab.locator("#person0").inner_text()
     )
-    tab.get_by_role("checkbox", name="top").uncheck()
+    tab.get_by_role("checkbox", name="top", exact=True).uncheck()
     tab.get_by_role("button", name=DRESS).click()
     tab.locator("#dress_message .said", has_text="there is nothing to put on").wait_for()
 

@@ -1,5 +1,6 @@
 """The page puts clothes of another person on, without a browser, with a run of random weights."""
 
+import html
 import re
 
 import numpy as np
@@ -27,7 +28,7 @@ def given(clicks, name):
 def said(steps):
     message, shown = list(steps)[-1]
     assert not shown and 'role="alert"' in message
-    return re.sub("<[^>]*>", "", message)
+    return html.unescape(re.sub("<[^>]*>", "", message))
 
 
 def test_the_person_stays_where_it_stands_and_wears_the_others_top(clicks):
