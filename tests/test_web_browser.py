@@ -23,12 +23,12 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-PAINT, TURN = "Paint the poses", "Turn the person round"
+PAINT, TURN, DRESS = "Paint the poses", "Turn the person round", "Put them on"
 
 
 @pytest.fixture(scope="module")
-def served(toy_export, tmp_path_factory):
-    with toys.running(toy_export / "run", tmp_path_factory.mktemp("page"), toys.BY_COLOUR) as (address, log):
+def served(toy_layers, tmp_path_factory):
+    with toys.running(toy_layers / "run", tmp_path_factory.mktemp("page"), toys.BY_COLOUR) as (address, log):
         yield address
         assert log.read_text() == ""  # no traceback, no warning, whatever users did
 
@@ -79,14 +79,14 @@ def pictures(tab, place):
 
 
 def test_the_first_click_paints_the_example_with_all_that_explains_it(tab):
-    assert tab.get_by_role("radio", name="Ada").is_checked()
+    assert tab.locator("#people").get_by_role("radio", name="Ada").is_checked()
     tab.get_by_role("button", name=PAINT).click()
     tab.locator("#rows .views").nth(2).wait_for()
-    for kind in ("result", "warped", "overlay", "pose"):
+    for kind in ("result", "warped", "overlay", "pose", "layers", "backdrop"):
         assert tab.locator(f"#rows figure.{kind} img").count() == 3
     shown = pictures(tab, "#rows")
     assert {picture.shape for picture in shown} == {(256, 256, 3)}
-    result, overlay = shown[5], shown[7]  # from behind
+    result, overlay = shown[7], shown[9]  # from behind
     assert 0.05 < (result != overlay).any(-1).mean() < 0.5
     before, after = pictures(tab, "#textures")
     assert before.shape == after.shape and (before != after).mean() > 0.3
@@ -97,7 +97,7 @@ def test_the_first_click_paints_the_example_with_all_that_explains_it(tab):
 
 def test_another_example_and_other_poses_are_one_click_each(tab):
     before = pictures(tab, "#person0")
-    tab.get_by_role("radio", name="Ben").check()
+    tab.locator("#people").get_by_role("radio", name="Ben").check()
     tab.locator("#person0", has_text="ben_IUV.png").wait_for()
     assert (pictures(tab, "#person0")[0] != before[0]).any()
     for name in ("Half turned", "Back", "Walking"):
@@ -213,10 +213,28 @@ def test_a_photo_alone_is_painted_and_another_person_is_one_click_away(tab, tmp_
     assert tab.locator("#whom").get_by_role("textbox").input_value() == ""  # the wish was of the photo before
 
 
+def test_clothes_of_another_person_are_put_on_and_who_wears_them_can_be_chosen(tab, tmp_path):
+    tab.get_by_role("button", name=DRESS).click()
+    tab.locator("#dressed figure").nth(2).wait_for()
+    before, _, after = pictures(tab, "#dressed")
+    assert before.shape == after.shape and 0 < (before != after).any(-1).mean() < 0.5
+    put(tab, "#clothes", toys.save(tmp_path / "us.png", posing.photo((4, 10, 40, 90), (50, 20, 70, 60))))
+    panel = tab.locator("#clothes0")
+    panel.get_by_role("button", name="person 2").click()
+    panel.locator("figcaption", has_text="person 2 of 2").wait_for()
+    assert tab.locator("#whose").get_by_role("textbox").input_value() == "2"
+    assert (
+        tab.locator("#whom").get_by_role("textbox").count() == 0 and "ada.png" in tab.locator("#person0").inner_text()
+    )
+    tab.get_by_role("checkbox", name="top", exact=True).uncheck()
+    tab.get_by_role("button", name=DRESS).click()
+    tab.locator("#dress_message .said", has_text="there is nothing to put on").wait_for()
+
+
 def test_a_map_that_comes_late_does_not_stay_over_what_was_chosen_meanwhile(tab, tmp_path):
     put(tab, "#photo", toys.save(tmp_path / "late.png", posing.photo((20, 10, 61, 80))))
     tab.locator("#person0, #person1").filter(has_text=re.compile("looking for people|late.png")).first.wait_for()
-    tab.get_by_role("radio", name="Ben").check()
+    tab.locator("#people").get_by_role("radio", name="Ben").check()
     tab.locator("#person0", has_text="ben_IUV.png").wait_for()
     tab.wait_for_timeout(2000)
     assert "ben_IUV.png" in tab.locator("#person0").inner_text()
@@ -265,6 +283,6 @@ def test_files_that_are_too_large_or_claim_to_be_are_refused_and_the_sentence_st
     said = tab.locator("#photo .said")
     said.wait_for()
     assert said.inner_text() == "film.pkl: 70 MB are too many; 64 MB at most"
-    tab.get_by_role("radio", name="Cleo").check()
+    tab.locator("#people").get_by_role("radio", name="Cleo").check()
     tab.locator("#person0", has_text="cleo.png").wait_for()
     assert tab.locator("#person1 .said").count() == 0

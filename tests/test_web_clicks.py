@@ -68,6 +68,19 @@ def test_a_turn_over_ones_own_poses_goes_by_their_names(clicks, person, tmp_path
     assert [target[..., 0].max() for _, _, target in clicks._transfer.asked] == [9, 10]
 
 
+def test_who_keeps_the_own_build_is_painted_so_and_so_the_pose_is_shown(clicks, person, tmp_path):
+    own = [save(tmp_path / f"{k}.png", toys.body()) for k in range(2)]
+    shown = [list(clicks.paint(*person, [], own[:1], own_build=one))[-1][1] for one in (False, True)]
+    plain, built = map(toys.picture, shown)
+    below = 3 * len(plain) // 4  # enlarging carries an edge on by some pixels
+    assert (plain[below:] != plain[-1, -1]).any() and not (built[below:] != built[-1, -1]).any()
+    assert (built[:below] != built[-1, -1]).any()
+    asked = clicks._transfer.asked
+    asked.clear()
+    assert list(clicks.turn(*person, OWN, own, own_build=True))[-1][0] == ""
+    assert [target[24:].any() for _, _, target in asked] == [False, False]
+
+
 def test_what_a_user_can_repair_is_a_sentence_that_stays(clicks, person, tmp_path):
     wrong = visualisation(tmp_path / "co&lours.png")
     for (_, *given), said in (

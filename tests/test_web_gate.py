@@ -100,7 +100,7 @@ def forged(page, person):
     event = page.events["photo"]
     whole = {"data": [photo, iuv], "fn_index": event, "session_hash": "me"}
     example = {"data": ["x"], "fn_index": page.events["example"], "session_hash": "me"}
-    click = [photo, iuv, "", [], None, None, ""]
+    click = [photo, iuv, "", [], None, None, "", False]
     paint = {"data": click, "fn_index": page.events["paint"], "session_hash": "me"}
     return [
         (b"", 400),
@@ -132,12 +132,14 @@ def forged(page, person):
         (example, 400),
         (example | {"data": [None]}, 400),
         (example | {"data": [{"path": "/etc/hostname"}]}, 400),
-        (paint | {"data": [photo, iuv, "", None, None, None, ""]}, 400),
-        (paint | {"data": [photo, iuv, "", ["Front"] * 99, None, None, ""]}, 400),
-        (paint | {"data": [photo, iuv, "", [["Front"]], None, None, ""]}, 400),
-        (paint | {"data": [photo, iuv, "w" * 9999, [], None, None, ""]}, 400),
-        (paint | {"data": [photo, iuv, "", [], [None] * 999, None, ""]}, 400),
-        (paint | {"data": [photo, iuv, "", [], photo, None, ""]}, 400),
+        (paint | {"data": [photo, iuv, "", None, None, None, "", False]}, 400),
+        (paint | {"data": [photo, iuv, "", ["Front"] * 99, None, None, "", False]}, 400),
+        (paint | {"data": [photo, iuv, "", [["Front"]], None, None, "", False]}, 400),
+        (paint | {"data": [photo, iuv, "w" * 9999, [], None, None, "", False]}, 400),
+        (paint | {"data": [photo, iuv, "", [], [None] * 999, None, "", False]}, 400),
+        (paint | {"data": [photo, iuv, "", [], photo, None, "", False]}, 400),
+        (paint | {"data": [photo, iuv, "", [], None, None, "", 1]}, 400),
+        (paint | {"data": [photo, iuv, "", [], None, None, "", None]}, 400),
         (b'{"data": [' + b"0," * 600_000 + b"0]}", 413),
     ]
 
@@ -201,7 +203,7 @@ values = st.recursive(
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(-1, 40), st.lists(values, max_size=8), st.just("me") | values)
+@given(st.integers(-1, 60), st.lists(values, max_size=8), st.just("me") | values)
 def test_any_request_is_written_anew_as_the_page_would_or_refused(page, number, data, session):
     fitting = page.app._page.fns.get(number)
     if fitting and len(data) > len(fitting.inputs):

@@ -270,7 +270,7 @@ def test_without_an_estimator_the_page_says_that_a_map_is_needed(folder, two):
     shown, message = clicks.look(two, None)
     assert shown.count("<img") == 1 and message == ""
     *_, (message, _, _) = clicks.paint(two, None, ["Front"], [])
-    assert "two.png has no map yet: upload its IUV map in step 1" in message
+    assert "two.png has no map yet: upload its IUV map beside it" in message
     *_, (message, _, _) = clicks.paint(*clicks.first, ["Front"], [], photos=[two])
     assert "two.png has no map yet" in message
 

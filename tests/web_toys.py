@@ -1,6 +1,8 @@
 """What the tests of the page share: files, a toy model, the page as a process."""
 
+import base64
 import contextlib
+import io
 import os
 import pathlib
 import re
@@ -41,13 +43,26 @@ def visualisation(path) -> Upload:
     return save(path, np.full((9, 9, 3), (68, 1, 84), np.uint8))
 
 
+def picture(shown, which=0):
+    """One of the pictures in the page's HTML, shown or to be saved, in their order."""
+    data = re.findall('="data:image/png;base64,([^"]*)"', shown)[which]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+
+
 class Model:
-    """Paints the source's mean colour; the left half of every body was seen. It keeps what it was asked."""
+    """Paints the source's mean colour; the left half of every body was seen. It keeps what it was asked.
+
+    Everybody's own build is the pose's with its lower half left out.
+    """
 
     def __init__(self):
         self.asked = []
 
-    def __call__(self, photo, source_iuv, target_iuv):
+    def __call__(self, photo, source_iuv, target_iuv, keep_proportions=False):
+        kept = {}
+        if keep_proportions:
+            kept["target_iuv"] = target_iuv = target_iuv.copy()
+            target_iuv[len(target_iuv) // 2 :] = 0
         self.asked.append((photo, source_iuv, target_iuv))
         height, width = target_iuv.shape[:2]
         image = np.broadcast_to(photo.mean((0, 1)).round().astype(np.uint8), (height, width, 3)).copy()
@@ -57,7 +72,7 @@ class Model:
         observed = np.zeros((24, 4, 4, 1), np.uint8)
         observed[1, :2] = 1
         texture = np.full((24, 4, 4, 3), 90, np.uint8)
-        return {"image": image, "warped": image, "provenance": seen, "observed": observed, "texture": texture}
+        return {"image": image, "warped": image, "provenance": seen, "observed": observed, "texture": texture} | kept
 
 
 BY_COLOUR = """

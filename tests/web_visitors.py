@@ -55,7 +55,7 @@ class Visitor:
 
     def turn(self, session, photo, iuv):
         """A click on the button of the turn-around."""
-        data = [photo, iuv, "", SYNTHETIC, None, None, ""]
+        data = [photo, iuv, "", SYNTHETIC, None, None, "", False]
         return self.post(JOIN, {"data": data, "fn_index": self.events["turn"], "session_hash": session})
 
 

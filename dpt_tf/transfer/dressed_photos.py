@@ -127,7 +127,7 @@ def photo_of(after: Sources, before: Sources, photo: Bytes) -> Bytes:
     new, old = (np.asarray(x.each[0]["person"])[0, ..., :3] for x in (after, before))
     changed = (new != old).any(-1, keepdims=True)
     if not changed.any():
-        raise UserError("the person's photo shows nothing of these parts; give a pose that does, --target")
+        raise UserError("the person's photo shows nothing of these parts; take one that does, or paint a pose")
     height, width = photo.shape[:2]
     share = framing.enlarged((255 * changed).astype(np.uint8), height, width)
     return np.where(share > 0, framing.enlarged(new, height, width), photo)

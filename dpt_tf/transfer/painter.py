@@ -209,7 +209,9 @@ class Transfer:
           ValueError, UserError: as for painting; a model without layers, which keeps nothing of a person.
         """
         if self._halves is None:
-            raise UserError("this model keeps nothing of a person; a file of one needs a model with blending=layers")
+            raise UserError(
+                "this model keeps nothing of a person; a file of one, and other clothes, need blending=layers"
+            )
         if save is not None and not photos.is_person(save):
             raise UserError(f"{os.fspath(save)}: a person's file ends in {photos.PERSON}")
         if (person := self._person_of(source, source_iuv, coverage)) is not None:

@@ -87,6 +87,10 @@ def _value(component: Any, value: Any) -> Any:
         if not isinstance(chosen, list) or len(chosen) > len(choices) or any(one not in choices for one in chosen):
             raise Forged("there is no such choice")
         return value
+    if isinstance(component, gr.Checkbox):
+        if type(value) is not bool:
+            raise Forged("it is true or false")
+        return value
     if isinstance(component, gr.Textbox):
         return None if value is None else _text(value)
     raise Forged("the event takes no such value")

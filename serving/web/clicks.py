@@ -10,12 +10,15 @@ from dpt_tf.images import display
 from dpt_tf.images.photos import natural
 from dpt_tf.synthetic import examples
 from dpt_tf.system.errors import UserError
-from serving.web import animation, estimating, markup, painting, whom
+from serving.web import animation, clothes, estimating, markup, painting, whom
 from serving.web.painting import Pose, Upload
 
 MOST_POSES = 24
 MOST_FRAMES = 240
 SYNTHETIC, OWN = "a body that turns round once", "my own poses, in the order of their names"
+
+
+Given = tuple[Upload | None, Upload | None, str]  # photo, map, who is meant
 
 
 class Example(NamedTuple):
@@ -47,14 +50,22 @@ class Clicks:
         return photo is not None and source_iuv is None and bool(self.maps.name)
 
     def look(
-        self, photo: Upload | None, source_iuv: Upload | None, wish: str = "", wait: bool = True
+        self,
+        photo: Upload | None,
+        source_iuv: Upload | None,
+        wish: str = "",
+        wait: bool = True,
+        field: str = whom.FIELD,
     ) -> tuple[str, str]:
-        """Person and message, as soon as a file is there; without `wait` no map is made for it."""
+        """Person and message, as soon as a file is there; without `wait` no map is made for it.
+
+        `field` is what takes the wish who is meant.
+        """
         shown, colours, sentence = None, None, ""
         try:
             if photo is not None and self.is_made(photo, source_iuv):
                 looked = self.maps.look(photo, wish, wait)
-                return whom.person(looked), _message(looked)
+                return whom.person(looked, field), _message(looked)
             if photo is not None:
                 shown = painting.read_photo(photo)
             if source_iuv is not None and (shown is not None or photo is None):
@@ -97,12 +108,13 @@ class Clicks:
         wish: str = "",
         photos: Sequence[Upload] = (),
         wishes: str = "",
+        own_build: bool = False,
     ) -> Iterator[tuple[str, str, str]]:
         """Message, rows and textures, anew with each pose."""
         try:
             if self.is_made(photo, source_iuv):
                 yield markup.noted(whom.LOOKING), "", ""
-            person = self._person(photo, source_iuv, wish)
+            person = self._person(photo, source_iuv, wish)._replace(own_build=own_build)
             wanted = [Pose(name, made) for name, made in self.ready.items() if name in chosen]
             painting.refuse_many(len(wanted) + len(photos), MOST_POSES)
             own = painting.read_poses(uploaded, MOST_POSES - len(wanted) - len(photos))
@@ -132,12 +144,13 @@ class Clicks:
         wish: str = "",
         photos: Sequence[Upload] = (),
         wishes: str = "",
+        own_build: bool = False,
     ) -> Iterator[tuple[str, str]]:
         """Message and animation, anew with each frame."""
         try:
             if self.is_made(photo, source_iuv):
                 yield markup.noted(whom.LOOKING), ""
-            person = self._person(photo, source_iuv, wish)
+            person = self._person(photo, source_iuv, wish)._replace(own_build=own_build)
             if over == OWN:
                 painting.refuse_many(len(photos), MOST_POSES)
                 wanted = painting.read_poses(uploaded, MOST_FRAMES - len(photos))
@@ -158,6 +171,19 @@ class Clicks:
                     markup.frame(painting.enlarged(image, least=1), done, len(wanted)),
                 )
             yield "", markup.animation(animation.gif(frames), len(frames))
+        except UserError as error:
+            yield markup.said(str(error)), ""
+
+    def dress(self, person: Given, wearer: Given, kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Message, and the person in clothes of the wearer; of each of the two photo, map and wish."""
+        try:
+            if wearer[0] is None:
+                raise UserError("there is no photo of the clothes yet: upload one, or take one of the people there")
+            yield markup.noted(whom.LOOKING), ""
+            who, whose = self._person(*person), self._person(*wearer)
+            yield markup.noted("putting the clothes on"), ""
+            picture, doubts = clothes.put_on(self._transfer, who, whose, kinds)
+            yield "", markup.dressed(who.photo, whose.photo, picture, doubts)
         except UserError as error:
             yield markup.said(str(error)), ""
 

@@ -6,6 +6,7 @@ Pictures are inside of it, so there is nothing that others could ask the server 
 import base64
 import html
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -105,6 +106,18 @@ def row(painted: Painted) -> str:
     if painted.backdrop is not None:
         figures.append(figure(painted.backdrop, f"<b>Backdrop</b> {_BACKDROP}", "backdrop", "the photo's backdrop"))
     return f'<section class="views" aria-label="{name}">{"".join(figures)}</section>'
+
+
+def dressed(person: np.ndarray, wearer: np.ndarray, picture: np.ndarray, doubts: Sequence[str]) -> str:
+    """The person, who wears the clothes, and the person in them; what could not be told, a line each."""
+    whole = png(picture)
+    keep = f'<a class="keep" href="{whole}" download="dressed.png">save it</a>, {_size(picture)}'
+    figures = [
+        figure(person, "<b>Person</b> as the photo shows it", "before", "the person"),
+        figure(wearer, "<b>Clothes</b> the photo that they are taken from", "clothes", "who wears the clothes"),
+        figure(picture, f"<b>Result</b> the person in these clothes: {keep}", "dressed", "the person in these clothes"),
+    ]
+    return f'<div class="three">{"".join(figures)}</div>{"".join(map(noted, doubts))}'
 
 
 def _size(picture: np.ndarray) -> str:

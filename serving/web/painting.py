@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -43,15 +43,21 @@ class Pose:
 
 
 class Person(NamedTuple):
-    """Somebody to paint: a photo, its map, and who is the person beside the body, where that is known."""
+    """Somebody to paint: a photo, its map, and who is the person beside the body, where that is known.
+
+    With `own_build` it is painted as it is built, else as whoever strikes the pose is.
+    """
 
     photo: np.ndarray
     iuv: np.ndarray
     coverage: np.ndarray | None = None
+    own_build: bool = False
 
     def painted(self, transfer: Paint, pose: np.ndarray) -> Mapping[str, np.ndarray]:
         """In the pose of a map."""
-        known = {} if self.coverage is None else {"coverage": self.coverage}
+        known: dict[str, Any] = {} if self.coverage is None else {"coverage": self.coverage}
+        if self.own_build:
+            known["keep_proportions"] = True
         return transfer(self.photo, self.iuv, pose, **known)
 
 
@@ -61,7 +67,7 @@ class Painted:
 
     name: str
     pose: np.ndarray
-    """The pose's map in colours."""
+    """The map that was painted, in colours."""
     image: np.ndarray
     """The result."""
     warped: np.ndarray
@@ -132,7 +138,7 @@ def read_person(photo: Upload | None, source_iuv: Upload | None) -> Person:
 
 def no_map(name: str) -> str:
     """What is said of a photo where nothing makes maps."""
-    return f"{name} has no map yet: upload its IUV map in step 1"
+    return f"{name} has no map yet: upload its IUV map beside it"
 
 
 def read_poses(uploads: Sequence[Upload], most: int) -> list[Pose]:
@@ -162,11 +168,12 @@ def refuse_many(count: int, most: int) -> None:
 def paint(transfer: Paint, person: Person, pose: Pose) -> Painted:
     """One picture and all that explains it."""
     result = person.painted(transfer, pose.iuv)
-    body = pose.iuv[..., 0] > 0
+    drawn = result.get("target_iuv", pose.iuv)  # redrawn where the person keeps its own build
+    body = drawn[..., 0] > 0
     seen = result["provenance"][..., 0] / 255.0
     return Painted(
         name=pose.name,
-        pose=display.colour_map(pose.iuv),
+        pose=display.colour_map(drawn),
         image=result["image"],
         warped=np.where(body[..., None], result["warped"], 0),
         overlay=tinted(result["image"], (1 - seen) * body),

@@ -1,4 +1,4 @@
-"""How the page looks, on top of gradio's theme: three steps, tiles to choose from, figures with captions."""
+"""How the page looks, on top of gradio's theme: four steps, tiles to choose from, figures with captions."""
 
 from collections.abc import Mapping
 
@@ -31,6 +31,7 @@ figcaption .keep { margin: 0 !important; padding: 0 !important; text-decoration:
 figure.empty { display: grid; place-items: center; min-height: 10rem; border: 1px dashed var(--border-color-primary);
   border-radius: 10px; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 0.9rem; }
+.three { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.9rem; margin-top: 0.6rem; }
 .one { max-width: 22rem; }
 .boxes { position: relative; cursor: crosshair; }
 .boxes svg { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
@@ -62,9 +63,10 @@ button.wish[aria-pressed="true"] { border-color: var(--color-accent); background
 a.save { display: inline-block; padding: 0.45rem 0.9rem; margin: 0.3rem 0.5rem 0.3rem 0; border-radius: 8px;
   background: var(--color-accent); color: white !important; text-decoration: none; font-weight: 600; }
 .tiles .wrap { display: grid !important; gap: 0.6rem; }
-#people .wrap { grid-template-columns: repeat(4, 1fr); }
-#poses .wrap { grid-template-columns: repeat(8, 1fr); }
-@media (max-width: 760px) { #poses .wrap { grid-template-columns: repeat(4, 1fr); } }
+.people .wrap { grid-template-columns: repeat(4, 1fr); }
+.poses .wrap { grid-template-columns: repeat(8, 1fr); }
+.kinds .wrap { grid-template-columns: repeat(4, 8.5rem); }
+@media (max-width: 760px) { .poses .wrap, .kinds .wrap { grid-template-columns: repeat(4, 1fr); } }
 .tiles label { position: relative; min-width: 0; padding: 103% 2px 6px !important; justify-content: center;
   border: 2px solid var(--border-color-primary) !important; border-radius: 10px !important; overflow: hidden;
   background: var(--background-fill-secondary) top / 100% auto no-repeat !important; }
@@ -79,9 +81,9 @@ footer { display: none !important; }
 
 
 def css(**tiles: Mapping[str, np.ndarray]) -> str:
-    """The style sheet. Each keyword is the id of a row of tiles, with the picture of each tile in their order."""
+    """The style sheet. Each keyword is the class of rows of tiles, with the picture of each tile in their order."""
     drawn = [
-        f'#{name} label:nth-of-type({k}) {{ background-image: url("{png(enlarged(picture, 236))}") !important; }}'
+        f'.{name} label:nth-of-type({k}) {{ background-image: url("{png(enlarged(picture, 236))}") !important; }}'
         for name, pictures in tiles.items()
         for k, picture in enumerate(pictures.values(), 1)
     ]

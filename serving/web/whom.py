@@ -14,6 +14,7 @@ from serving.web.estimating import WHOLE, Looked
 from serving.web.painting import enlarged
 
 LOOKING = "looking for people: the network that makes maps takes one photo at a time"
+FIELD = "whom"
 ASK = "Who is meant"
 HOW = "the number of a person, or whole for the whole photo, or a box x0,y0,x1,y1 in pixels; then Enter"
 HOW_IN_MANY = f"by the number of the photo, as in 1: 2; 3: whole; each is {HOW}"
@@ -29,15 +30,15 @@ def hint(estimator: str) -> str:
     )
 
 
-def person(looked: Looked) -> str:
-    """The photo, beside it with its map over it."""
+def person(looked: Looked, field: str = FIELD) -> str:
+    """The photo, beside it with its map over it; `field` takes the wish."""
     photo = _figure(looked, looked.photo, f"<b>Photo</b> {html.escape(looked.name)}, {_size(looked)}", "Photo")
     if looked.iuv is None:
         other = '<figure class="empty"><figcaption>no map yet</figcaption></figure>'
     else:
         caption = f"<b>Map over the photo</b> made by {html.escape(looked.told)}"
         other = markup.figure(display.over_photo(looked.photo, looked.iuv), caption, alt="Map over the photo")
-    return f'<div class="asked" data-field="whom"><div class="two">{photo}{other}</div>{_buttons(looked)}</div>'
+    return f'<div class="asked" data-field="{field}"><div class="two">{photo}{other}</div>{_buttons(looked)}</div>'
 
 
 def pose(looked: Looked, number: int) -> str:
