@@ -117,13 +117,13 @@ class _Painting:
         frames = kept.count
         height, width = self._size
         with _bar(None, frames * (2 if args.output.suffix.lower() == ".gif" else 1), "writing", args.output) as bar:
-            moving.write(
-                args.output,
-                lambda: (bar.update() or frame for frame in kept.frames(height, width)),
-                self._fps,
-                args.poses if args.keep_audio else None,
-                pose_video.cut(args),
-            )
+
+            def painted() -> Iterator[np.ndarray]:
+                for frame in kept.frames(height, width):
+                    yield frame
+                    bar.update()
+
+            moving.write(args.output, painted, self._fps, args.poses if args.keep_audio else None, pose_video.cut(args))
         say(f"{args.output}  {frames} frames, {float(self._fps):g} a second, {width} x {height}")
         return self._held
 
