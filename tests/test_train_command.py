@@ -121,7 +121,7 @@ def test_ctrl_c_saves_and_ends_with_130(tmp_path, data_dir):
         (["--dateset=folder"], "Unknown command line flag 'dateset'"),
         (["folder"], "folder is not a flag"),
         (["--dataset=folders"], "should be one of <synthetic|folder|deepfashion|mvc|densepose_coco>"),
-        (["--stage=third"], "should be one of <predictive|inpainting|joint|pose|all>"),
+        (["--stage=third"], "should be one of <predictive|inpainting|joint|matting|pose|all>"),
         (["--preset=large"], "no such preset: large; have layers, paper, pose, small"),
         (["--hparams=widht=4"], "no such hyper-parameter: widht; have atlas_size"),
         (["--hparams=width=wide"], "width wants int, got 'wide'"),
