@@ -30,7 +30,8 @@ PAINT, TURN, DRESS = "Paint the poses", "Turn the person round", "Put them on"
 def served(toy_layers, tmp_path_factory):
     with toys.running(toy_layers / "run", tmp_path_factory.mktemp("page"), toys.BY_COLOUR) as (address, log):
         yield address
-        assert log.read_text() == ""  # no traceback, no warning, whatever users did
+        # No traceback, no warning, whatever users did; but for what TensorFlow says of some processors.
+        assert [line for line in log.read_text().splitlines() if "oneDNN supports DT_UINT8" not in line] == []
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_maps_of_all_forms_are_read_alike(tmp_path):
 def test_of_a_dump_the_person_of_that_photo_is_taken_by_the_name_that_its_owner_gave(tmp_path):
     photo = toys.save(tmp_path / "b.jpg", np.zeros((44, 30, 3), np.uint8))
     dump = Upload(toys.DUMPS / "new_two_photos.pkl", "mine.pkl")
-    _, made, _ = painting.read_person(hidden(photo, tmp_path), dump)
+    made = painting.read_person(hidden(photo, tmp_path), dump).iuv
     assert made.shape == (44, 30, 3)
     rows, columns = np.nonzero(made[..., 0])
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (1, 12, 1, 4)
