@@ -145,9 +145,10 @@ class Workers:
 
     def __exit__(self, *_):
         for process in self.processes:
-            for child in _children(process.pid):
-                os.kill(child, signal.SIGKILL)
-            process.kill()
+            if process.poll() is None:
+                for child in _children(process.pid):
+                    os.kill(child, signal.SIGKILL)
+                process.kill()
             process.wait()
 
     def _output(self, index):
@@ -236,9 +237,9 @@ def test_where_one_of_three_workers_hangs_the_others_end_with_the_code_to_try_ag
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for the kept process")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_trainings_that_restart_end_as_one_that_nothing_happened_to(tmp_path, how):
-    with Workers(tmp_path, 2, 300) as undisturbed:
+    with Workers(tmp_path, 2, 200) as undisturbed:
         assert [process.wait(timeout=500) for process in undisturbed.processes] == [0, 0]
-    with Workers(tmp_path, 2, 300, "--restart", "--hang_minutes=0.5") as two:
+    with Workers(tmp_path, 2, 200, "--restart", "--hang_minutes=0.5") as two:
         two.until_saved()
         (child,) = _children(two.processes[1].pid)
         os.kill(child, how)

@@ -22,7 +22,7 @@ from dpt_tf.images import photos
 from dpt_tf.system import atomic, files, quiet, spread
 from dpt_tf.system.errors import UserError, one_line
 
-_FILES = 64  # pairs of a unit
+_FILES = 16  # pairs of a unit
 _BATCHES = 8  # of views, of a unit: finding them costs a walk through the split's names
 _PAINTING = threading.Lock()  # a model keeps its last source, so a process paints one unit at a time
 
