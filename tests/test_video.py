@@ -1,5 +1,6 @@
 """Laws of videos in and out: which frames, which way up, and what a damaged one gives."""
 
+import errno
 import fractions
 import struct
 import sys
@@ -149,6 +150,15 @@ def test_what_is_no_video_is_told_in_a_line(tmp_path):
         song.mux(sound.encode())
     with pytest.raises(UserError, match=r"song\.mp4: no pictures in it"):
         list(video.frames(tmp_path / "song.mp4"))
+
+
+def test_a_full_disk_is_an_error_of_the_system_that_names_the_video(tmp_path):
+    def full():
+        raise av.error.OSError(errno.ENOSPC, "No space left on device", "aside")
+
+    with pytest.raises(OSError, match=r"a\.mp4") as caught, video.written(tmp_path / "a.mp4"):
+        full()
+    assert type(caught.value) is OSError and caught.value.errno == errno.ENOSPC and not list(tmp_path.iterdir())
 
 
 def test_without_pyav_the_extra_is_named(walk, tmp_path, monkeypatch):

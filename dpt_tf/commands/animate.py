@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Makes the moving picture; prints its path and what it is."""
     cut = pose_video.cut(args)
     _check(args)
-    video.check()
+    video.library()
     _keep_inputs(args, [args.poses])
     quiet.start_tensorflow()
     from dpt_tf.transfer import motions

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     jobs = _jobs([path for path in args.inputs if path not in videos], args)
     _check_output(args, jobs, videos)
     if videos:
-        video.check()
+        video.library()
     quiet.start_tensorflow()
     estimator = choosing.open_estimator(args.weights)
     code = 0

@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf.images import video
-from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
 
 FORMS = (".mp4", ".gif", ".webp")
@@ -86,7 +85,7 @@ def _stream(path: pathlib.Path, encoder: str, fps: fractions.Fraction) -> Iterat
     if encoder not in av.codecs_available:
         raise UserError(f"{path}: this build of FFmpeg writes no {form}; give -o x.mp4")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.written(path) as aside, av.open(str(aside), "w", format=form, options={"loop": "0"}) as container:
+    with video.written(path) as aside, av.open(str(aside), "w", format=form, options={"loop": "0"}) as container:
         stream: Any = container.add_stream(encoder, rate=fps)
         stream.pix_fmt = "pal8" if form == "gif" else "yuv420p"
         stream.options = {} if form == "gif" else _WEBP

@@ -82,11 +82,6 @@ class Cut:
         return max(0, math.ceil(round(length * float(facts.fps), 3) / self.every))
 
 
-def check() -> None:
-    """Raises UserError where PyAV is not installed; for programs that would find out late."""
-    library()
-
-
 def is_video(path: pathlib.Path) -> bool:
     """Whether a file bears a video's name."""
     return path.suffix.lower() in SUFFIXES
@@ -244,12 +239,22 @@ def writer(path: pathlib.Path, fps: fractions.Fraction | float, fine: bool = Fal
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = fractions.Fraction(fps).limit_denominator(_FINEST_CLOCK // max(1, round(fps)) or 1)
     with (
-        atomic.written(path) as aside,
+        written(path) as aside,
         av.open(str(aside), "w", format="mp4", options={"movflags": "faststart"}) as container,
     ):
         made = Writer(container, rate, fine)
         yield made
         made.finish()
+
+
+@contextlib.contextmanager
+def written(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """`atomic.written` for PyAV, whose errors of the system, a full disk, become Python's own."""
+    with atomic.written(path) as aside:
+        try:
+            yield aside
+        except library().error.OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 @contextlib.contextmanager
@@ -278,11 +283,7 @@ _COVER = 0x0400  # AV_DISPOSITION_ATTACHED_PIC
 
 
 def library() -> Any:
-    """PyAV.
-
-    Raises:
-      UserError: it is not installed.
-    """
+    """PyAV; UserError where it is not installed, for programs that would find out late, too."""
     try:
         import av
     except ImportError:
