@@ -112,6 +112,7 @@ def train_with(made, folder, init, joint_steps=1):
     return said
 
 
+@pytest.mark.slow
 def test_what_a_stage_began_with_is_written_down_and_kept_to(made, tmp_path):
     folder, model = tmp_path / "run", made / "model"
     said = train_with(made, folder, model)

@@ -275,6 +275,7 @@ def test_a_run_without_a_note_of_its_data_is_not_shipped(toy, tmp_path):
     assert not (tmp_path / "me").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_finds_maps_is_shipped_with_its_card(tmp_path, monkeypatch, capsys):
     data_dir, run, output = tmp_path / "data", tmp_path / "run", tmp_path / "out"
     synthetic.generate(data_dir, people=2, test_people=0, views=2, image_size=32, workers=1)

@@ -115,6 +115,7 @@ def test_steps_on_one_picture_teach_its_points(prepared):
     assert dots[7:12, 22:27].all() and dots[17:22, 16:21].all() and dots.sum() == 50
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(prepared, tmp_path):
     tf.config.experimental.enable_op_determinism()
     quiet = loop.Schedule(pictures_every=0)

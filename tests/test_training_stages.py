@@ -316,6 +316,7 @@ def test_the_stage_of_maps_shows_photo_truth_map_and_person(people):
     assert all(picture.dtype == np.uint8 and picture.shape[0] == 2 for picture in shown.values())
 
 
+@pytest.mark.slow
 def test_the_stage_of_maps_begins_with_a_runs_weights_also_at_another_size(people, tmp_path):
     quiet = loop.Schedule(pictures_every=0)
     run.train(tmp_path / "a", people, MAPS.replace(pose_steps=1), ["pose"], "synthetic", schedule=quiet, say=str)
@@ -335,7 +336,7 @@ LAYERED = TINY.replace(blending="layers", surface_prior=1, augment=1, matte_weig
 def test_mattes_are_learnt_alone_resume_to_the_same_end_and_the_joint_stage_begins_with_them(people, tmp_path):
     tf.config.experimental.enable_op_determinism()
     quiet = loop.Schedule(pictures_every=0)
-    for folder, lengths in ((tmp_path / "whole", (4,)), (tmp_path / "stopped", (1, 4))):
+    for folder, lengths in ((tmp_path / "whole", (2,)), (tmp_path / "stopped", (1, 2))):
         for length in lengths:
             hparams = LAYERED.replace(matting_steps=length)
             run.train(folder, people, hparams, ["matting"], "synthetic", schedule=quiet, say=str)
