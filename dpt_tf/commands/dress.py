@@ -8,6 +8,7 @@ import argparse
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from dpt_tf.system.errors import UserError, say
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    several = {"type": folders.named, "nargs": "+"}
+    several: dict[str, Any] = {"type": folders.named, "nargs": "+"}
     for who, about in (("person", "who is dressed"), ("clothes", "who wears the clothes")):
         parser.add_argument(f"--{who}", **several, required=True, help=f"{about}: photos, or a .person file")
         parser.add_argument(f"--{who}_iuv", **several, default=[], help="their maps, in the same order (default: made)")
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         pictures, maps, coverages = (list(each) for each in zip(*of_photos, strict=True))
         named = {"photos": [{"name": path.name} for path in paths]}
         people.append(paint.person(pictures, maps, coverage=coverages, facts=named))
-    person = paint.dress(*people, parts, mask=mask)
+    person = paint.dress(people[0], people[1], parts, mask=mask)
     for line in person.sources.doubts:
         say(f"note: {line}", sys.stderr)
     if photos.is_person(args.output):
@@ -90,11 +91,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _known(made, paths: list[pathlib.Path], maps: list[pathlib.Path]) -> list[tuple]:
+def _known(made: Any, paths: list[pathlib.Path], maps: list[Any]) -> list[tuple]:
     """Photos, their maps and coverages; none where it is a person's file."""
     if photos.is_person(paths[0]):
         return []
-    return [made.known(*one) for one in zip(paths, maps or [None] * len(paths), strict=True)]
+    given = maps if maps else [None] * len(paths)
+    return [made.known(*one) for one in zip(paths, given, strict=True)]
 
 
 def _mask(path: pathlib.Path, of: pathlib.Path, known: list[tuple]) -> np.ndarray:
@@ -150,7 +152,7 @@ def _outputs(args: argparse.Namespace) -> Sequence[pathlib.Path]:
         raise UserError(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
     if name := naming.twice(outputs):
         raise UserError(f"two of the poses have one file name, {name}; their pictures would overwrite each other")
-    given = [*args.person, *args.clothes, *args.person_iuv, *args.clothes_iuv, *poses]
+    given: list[pathlib.Path] = [*args.person, *args.clothes, *args.person_iuv, *args.clothes_iuv, *poses]
     given += [path for path in (args.mask, args.model) if path] + ([pathlib.Path(args.pose)] if args.pose else [])
     given += [found for photo in (*args.person, *args.clothes, *poses) if (found := map_files.beside(photo))]
     forms = [*naming.FORMS, photos.PERSON] if not poses else naming.FORMS
