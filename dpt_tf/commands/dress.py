@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _known(made, paths: list[pathlib.Path], maps: list[pathlib.Path]) -> list[tuple]:
+def _known(made: Any, paths: list[pathlib.Path], maps: list[Any]) -> list[tuple]:
     """Photos, their maps and coverages; none where it is a person's file."""
     if photos.is_person(paths[0]):
         return []
@@ -152,7 +152,7 @@ def _outputs(args: argparse.Namespace) -> Sequence[pathlib.Path]:
         raise UserError(f"--output={output} is one picture but there are {len(poses)} poses; give a folder")
     if name := naming.twice(outputs):
         raise UserError(f"two of the poses have one file name, {name}; their pictures would overwrite each other")
-    given = [*args.person, *args.clothes, *args.person_iuv, *args.clothes_iuv, *poses]
+    given: list[pathlib.Path] = [*args.person, *args.clothes, *args.person_iuv, *args.clothes_iuv, *poses]
     given += [path for path in (args.mask, args.model) if path] + ([pathlib.Path(args.pose)] if args.pose else [])
     given += [found for photo in (*args.person, *args.clothes, *poses) if (found := map_files.beside(photo))]
     forms = [*naming.FORMS, photos.PERSON] if not poses else naming.FORMS

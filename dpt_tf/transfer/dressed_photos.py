@@ -26,7 +26,7 @@ from dpt_tf.transfer.sources import Sources
 Bytes = NDArray[np.uint8]
 
 _EDGE = 1.5  # pixels of 256 along an outline, where colours are mixed with what stands behind
-_RIM = 0.012  # sides of the picture: so far beside the body a garment may reach
+_RIM = 0.006  # sides of the picture: so far beside the body a garment may reach
 _HANDS, _FEET, _ARMS, _HEAD = (3, 4), (5, 6), tuple(range(15, 23)), (23, 24)
 _COVERED = (1, 2, *_ARMS)  # where hair may lie on a garment
 _BY_ARM = 0.03  # sides of the picture
@@ -66,7 +66,8 @@ def hair(person: Bytes, iuv: Bytes, worn: Worn) -> NDArray[np.bool_]:
     like = ndimage.binary_opening(like | np.isin(part, _HEAD))
     pieces, _ = ndimage.label(like)
     of_head = np.unique(pieces[np.isin(part, _HEAD) & like])
-    return like & np.isin(pieces, of_head[of_head > 0]) & ~np.isin(part, _HEAD)
+    own = like & np.isin(pieces, of_head[of_head > 0])
+    return ndimage.binary_closing(own, iterations=2) & ~np.isin(part, _HEAD)
 
 
 def redone(
@@ -98,13 +99,11 @@ def redone(
     far, at = _nearest(body)
     far_limb, at_limb = _nearest(body & ~np.isin(part, (*_HANDS, *_FEET, *_ARMS)))
     by_arm = ~body & (_nearest(np.isin(part, (*_HANDS, *_ARMS)))[0] < _BY_ARM * side)
-    hidden = (share[..., 0] > 0) | body | by_arm
-    behind = filled = _filled(photo, hidden)
-    grain = _grain(photo, hidden)
-    if first:
-        behind = _backdrop(each, photo)
-        unfilled = (behind == photo).all(-1) if grain > _PLAIN else True  # else means are cleaner, if less like it
-        behind = np.where((by_arm & unfilled)[..., None], filled, behind)
+    hidden = ndimage.binary_dilation((share[..., 0] > 0) | body | by_arm, iterations=max(1, round(_EDGE * side / 256)))
+    behind, grain = _filled(photo, hidden), _grain(photo, hidden)
+    if first and grain > _PLAIN:  # means would be a smear, but where nobody looked behind the person
+        before = _backdrop(each, photo)
+        behind = np.where((by_arm & (before == photo).all(-1))[..., None], behind, before)
     there = np.clip((np.abs(photo - behind).mean(-1, keepdims=True) - 2 * grain) / _STANDS_OUT, 0, 1)
     share = np.maximum(share, there * by_arm[..., None])  # a source leaves out what is so near an arm
     near = np.clip(2 - far / (_RIM * side), 0, 1)[..., None]
@@ -112,7 +111,7 @@ def redone(
     hung = weight[at_limb] * (far_limb < backdrop.REACH * side)[..., None]
     gone = np.where((of_hand & ~body)[..., None], 0, np.maximum(weight[at] * (near > 0), hung))
     gone = np.where(body[..., None], weight, gone * (share > 0)) * ~stays[..., None]
-    kept = np.where(body[..., None], 1, share * near * cloth[at])
+    kept = np.where(body[..., None], 1, np.clip(2 * share - 0.5, 0, 1) * near * cloth[at])
     made = photo + gone * (kept * colour[at] + (1 - kept) * behind - photo)
     share = share + gone * (kept - share)
     return np.rint(np.clip(made, 0, 255)).astype(np.uint8), np.rint(255 * share).astype(np.uint8)

@@ -32,6 +32,7 @@ _OLD, _NEW = 1.0, -0.5  # cells: what goes is taken for longer than it seems, wh
 _BLENDED = 128  # a part's side in widths of the blending at a mask's edge
 _LONG = 0.85  # of a limb: a garment that long leaves too little of it bare to go by
 _SHADES = (0.8, 1.2)  # of bare skin, times its usual one
+_HEM, _LOWEST = 2.0, 0.95  # cells below a top's end; and how low on the trunk what is drawn up may begin
 _WAIST = 0.6  # of the trunk, where a dress is parted
 _LIGHT, _TINT = 0.1, 0.5  # how much of what skins differ by is the light's, in lightness and in hue
 _STRONGEST = 1.35
@@ -188,7 +189,7 @@ def _cover(old: Worn, new: Worn, parts) -> _Cover:
         cloth[trunk] = within[kind] * (1 - skin)
         bare[trunk] = within[kind] * skin * dressed_before
     if kind == "top":
-        drawn[trunk] = np.clip(below_new - below_old, 0, 1)
+        drawn[trunk] = np.clip(below_new - (1 - garments.until(min(_below(of_old), 1.0))), 0, 1) * (of_new < of_old)
     numbered = [part for part in parts if part not in KINDS]
     if numbered:
         on = _on_parts(numbered, 64)
@@ -212,7 +213,12 @@ def _fitted(texture, old: Worn, new: Worn, parts):
 def _drawn_up(texture, old: Worn, new: Worn):
     """The person's surface with a bottom that begins where the new top ends."""
     of_old, of_new = _waists(old, new)
-    return _stretched(texture, of_new, of_old) if of_new < of_old else texture
+    return _stretched(texture, of_new, min(_below(of_old), _LOWEST)) if of_new < of_old else texture
+
+
+def _below(waist: float) -> float:
+    """A station at which surely nothing of a top is left."""
+    return waist + _HEM / STATIONS
 
 
 def _stretched(texture, first: float, shown: float):
