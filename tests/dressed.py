@@ -83,13 +83,15 @@ def sources(texture, beside=()):
     return Sources([one], [iuv], [observed])
 
 
-def halves(clothes):
-    """Functions in the place of networks: the clothes' photo shows its own surface, a dressed one itself."""
+def halves(*people):
+    """Functions in the place of networks: a photo of one of the people shows their surface, another itself."""
 
     def of_source(photo, iuv, coverage):
-        if not coverage.any():
-            return dict(clothes.each[0])
-        return {"person": np.concatenate([photo, coverage, coverage], -1)}
+        for one in people:
+            known = one.each[0]
+            if np.array_equal(photo[0], np.asarray(known["person"])[0, ..., :3]):
+                return dict(known)
+        return {"person": tf.constant(np.concatenate([photo, coverage, coverage], -1))}
 
     def of_surface(texture, observed):
         return {"texture": texture, "observed": observed, "small_observed": tf.zeros([1, 24, 32, 32, 1])}
