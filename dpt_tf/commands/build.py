@@ -9,16 +9,13 @@ import contextlib
 import dataclasses
 import functools
 import io
-import logging
 import pathlib
 import shutil
 import sys
 
-from absl import logging as absl_logging
-
 from dpt_tf import config
 from dpt_tf.commands import beam_flags
-from dpt_tf.system import atomic, locks
+from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError, say
 
 _MOST_ITEMS = 2**31 - 1
@@ -38,13 +35,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     beam_flags.add(parser)
 
 
+@quiet.errors_only()  # without Beam's greetings
 def run(args: argparse.Namespace) -> int:
     """Builds, prints the report."""
     _check(args)
     args.manual_dir, args.data_dir = (beam_flags.whole(path, args) for path in (args.manual_dir, args.data_dir))
     options = beam_flags.options(args)
-    logging.getLogger().setLevel(logging.ERROR)  # Beam's greetings
-    absl_logging.set_verbosity(absl_logging.ERROR)
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()

@@ -13,7 +13,6 @@ import argparse
 import csv
 import dataclasses
 import io
-import logging
 import os
 import pathlib
 import re
@@ -48,12 +47,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     beam_flags.add(parser)
 
 
+@quiet.errors_only()  # without Beam's greetings
 def run(args: argparse.Namespace) -> int:
     """Paints; prints how many pictures there are and how many pairs failed."""
     _check(args)
     if args.workers > 1:  # each process computes on its share of the cores
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // args.workers)))
-    logging.getLogger().setLevel(logging.ERROR)  # Beam's greetings
     options = beam_flags.options(args)
     model = _model(args)
     output = pathlib.Path(beam_flags.whole(str(args.output), args))

@@ -30,7 +30,7 @@ import numpy as np
 
 from dpt_tf.data.keypoints import JOINTS
 from dpt_tf.data.pairing import SplitCounts
-from dpt_tf.system import atomic
+from dpt_tf.system import atomic, quiet
 from dpt_tf.system.errors import UserError
 
 VERSION = "1.0.0"
@@ -243,17 +243,13 @@ def _prepare(
 def _quiet() -> Iterator[None]:
     """Without TFDS's bars and notes: whoever writes a data set shows its own progress, on stderr."""
     import tensorflow_datasets as tfds
-    from absl import logging
 
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
     tfds.disable_progress_bar()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with quiet.errors_only(), contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
         tfds.enable_progress_bar()
-        logging.set_verbosity(before)
 
 
 def features(image_size: int):

@@ -1,6 +1,7 @@
 """TensorFlow without its greetings: a command prints what concerns its user, and an error is one line."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -20,6 +21,22 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def errors_only() -> Iterator[None]:
+    """Lets through what loggers and Abseil's say of errors only; a block or a decorator, and afterwards as before."""
+    from absl import logging as absl_logging
+
+    root = logging.getLogger()
+    level, verbosity = root.level, absl_logging.get_verbosity()
+    root.setLevel(logging.ERROR)
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    try:
+        yield
+    finally:
+        absl_logging.set_verbosity(verbosity)
+        root.setLevel(level)
 
 
 @contextlib.contextmanager
