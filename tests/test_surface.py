@@ -178,10 +178,10 @@ def shifted(right, down):
 @pytest.mark.parametrize(("right", "down"), [(0, 0), (6, 3), (-4, -5)])
 def test_who_moves_takes_what_is_beside_along(right, down):
     source, target = shifted(right, down)
-    field = surroundings.field(surroundings.places(source, R), target).numpy()[0]
+    field = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), target).numpy()[0]
     y, x = np.meshgrid(np.arange(S) + 0.5, np.arange(S) + 0.5, indexing="ij")
     expected = np.stack([x - right, y - down], -1) / S
-    np.testing.assert_allclose(field[4:26, 6:26], expected[4:26, 6:26], atol=1.2 / S)
+    np.testing.assert_allclose(field[4:26, 6:26, :2], expected[4:26, 6:26], atol=1.2 / S)
 
 
 def test_seen_from_behind_left_and_right_change_places():
@@ -189,10 +189,10 @@ def test_seen_from_behind_left_and_right_change_places():
     source, back = standing(), np.zeros([1, S, S, 3], np.uint8)
     u, v = np.meshgrid(np.linspace(33, 243, 12), np.linspace(28, 226, 8)[::-1], indexing="ij")
     back[0, 6:18, 10:18] = np.stack([np.ones_like(u), u, v], -1)
-    field = surroundings.field(surroundings.places(source, R), tf.constant(back)).numpy()[0]
+    field = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), tf.constant(back)).numpy()[0]
     left, right = field[12, 8, 0], field[12, 20, 0]
     assert abs(left - right) > 10 / S
-    straight = surroundings.field(surroundings.places(source, R), source).numpy()[0]
+    straight = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), source).numpy()[0]
     assert np.sign(right - left) in (-1, 1) and straight[12, 20, 0] > straight[12, 8, 0]
 
 
@@ -219,7 +219,7 @@ def test_a_skirt_beside_the_body_comes_along_and_the_wall_does_not():
     photo, matte = np.full([1, S, S, 3], 1.0, np.float32), np.zeros([1, S, S, 1], np.float32)
     photo[0, 12:18, 8:20] = -1
     matte[0, 6:18, 10:18], matte[0, 12:18, 8:20] = 1, 1
-    field = surroundings.field(surroundings.places(source, R), target)
+    field = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), target)
     colour, share, left = surroundings.overhang(tf.constant(photo), tf.constant(matte), source, target, field)
     assert share.numpy()[0, 14:16, 15].min() > 0.9 and share.numpy()[0, 14:16, 24].min() > 0.9
     np.testing.assert_allclose(colour[0, 14:16, 15], np.full([2, 3], -1.0), atol=0.01)
@@ -235,19 +235,52 @@ def test_between_the_legs_it_is_left_open_whether_cloth_hangs_there():
         pose[0, 8:24, :, 2] = np.arange(16, dtype=np.uint8)[:, None] * 15
     source, target = tf.constant(source), tf.constant(target)
     photo, matte = tf.where(source[..., :1] > 0, tf.ones([1, S, S, 3]) * 0.5, -1.0), backdrop.body_of(source)
-    field = surroundings.field(surroundings.places(source, R), target)
+    field = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), target)
     colour, share, left = surroundings.overhang(photo, matte, source, target, field)
     assert left.numpy()[0, 12:20, 14:18].min() > 0.9 and share.numpy()[0, 12:20, 14:18].max() < 0.1
     np.testing.assert_allclose(colour[0, 12:20, 14:18], np.full([8, 4, 3], 0.5), atol=0.01)
     assert left.numpy()[0, :, 30:].max() < 0.1
 
 
+def legs(*lefts):
+    """Two legs, 6 pixels wide each, from row 6 to 26; from which column on."""
+    pose = np.zeros([1, S, S, 3], np.uint8)
+    for part, left in zip((9, 10), lefts, strict=True):
+        pose[0, 6:26, left : left + 6] = (part, 100, 100)
+        pose[0, 6:26, left : left + 6, 1] = 50 + 8 * np.arange(20, dtype=np.uint8)[:, None]
+    return tf.constant(pose)
+
+
+def carried(source, target, cloth):
+    """Where the person is beside the target's legs, if in the source it is at `cloth` [S, S], too."""
+    matte = tf.maximum(backdrop.body_of(source), tf.constant(cloth, tf.float32)[None, ..., None])
+    field = surroundings.field(surroundings.places(source, matte, R), target)
+    return surroundings.overhang(tf.zeros([1, S, S, 3]), matte, source, target, field)[1].numpy()[0, ..., 0]
+
+
+def test_a_skirt_hangs_about_both_legs_and_ends_at_its_hem():
+    source, target, skirt = legs(8, 18), legs(6, 20), np.zeros([S, S])
+    skirt[6:16, 8:24] = 1
+    share = carried(source, target, skirt)
+    assert share[8:13, 12:20].min() > 0.9  # wider than it was, where the legs are farther apart
+    assert share[20:25, 13:19].max() < 0.1
+    assert carried(source, target, np.zeros([S, S]))[8:25, 13:19].max() < 0.1  # trousers
+
+
+def test_a_wide_skirt_stays_wide_when_the_legs_close():
+    source, target, skirt = legs(6, 20), legs(10, 16), np.zeros([S, S])
+    skirt[6:16, 4:28] = 1
+    share = carried(source, target, skirt)
+    assert share[8:13, 6:10].min() > 0.9 and share[8:13, 22:26].min() > 0.9
+    assert share[20:25, :9].max() < 0.1
+
+
 def test_a_hem_far_from_the_body_was_far_from_it():
     source, target = shifted(0, 0)
     matte = np.zeros([1, S, S, 1], np.float32)
     matte[0, 10:16, 18:21] = 1
-    field = surroundings.field(surroundings.places(source, R), target)
-    field += tf.constant([-4 / S, 0.0]) * tf.cast(tf.range(S)[None, None, :, None] > 20, tf.float32)
+    field = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), target)
+    field += tf.constant([-4 / S, 0.0, 0.0]) * tf.cast(tf.range(S)[None, None, :, None] > 20, tf.float32)
     photo = tf.zeros([1, S, S, 3])
     _, share, left = surroundings.overhang(photo, tf.constant(matte), source, target, field)
     assert share.numpy()[0, 12, 18:20].min() > 0.9  # where it was

@@ -94,17 +94,25 @@ def partners(resolution: int) -> dict[str, np.ndarray]:
 def kinship() -> np.ndarray:
     """How much the colour of part q says about part p before anything else is known, `[24, 24]` float32.
 
-    Each step away, own, across or behind, touching, anywhere, counts a hundredth of the one before.
+    Each step away, own, across or behind, touching or across or behind what touches, anywhere, counts a hundredth of the
+    one before. So where neither of two legs is seen they look alike, whichever thigh is.
     """
     weight = np.full([NUM_PARTS, NUM_PARTS], 1e-6)
+    kin = {part: _kin(part) for part in range(1, NUM_PARTS + 1)}
     for one, other in _TOUCHING:
-        weight[one - 1, other - 1] = weight[other - 1, one - 1] = 1e-4
-    behind = {part: _behind(part) for part in range(1, NUM_PARTS + 1)}
-    for part in range(1, NUM_PARTS + 1):
-        for kin in (MIRRORED[part], behind[part], MIRRORED[behind[part]]):
-            weight[part - 1, kin - 1] = weight[kin - 1, part - 1] = 1e-2
+        for near in {one, *kin[one]}:
+            for far in {other, *kin[other]}:
+                weight[near - 1, far - 1] = weight[far - 1, near - 1] = 1e-4
+    for part in kin:
+        for near in kin[part]:
+            weight[part - 1, near - 1] = weight[near - 1, part - 1] = 1e-2
     np.fill_diagonal(weight, 1)
     return weight.astype(np.float32)
+
+
+def _kin(part: int) -> tuple[int, int, int]:
+    """The part across, the one behind, and the one behind that across."""
+    return MIRRORED[part], _behind(part), MIRRORED[_behind(part)]
 
 
 def _behind(part: int) -> int:

@@ -75,7 +75,7 @@ class Surroundings(Float32Layer):
         self.resolution = resolution
 
     def call(self, photo, matte, source_iuv, target_iuv):
-        field = surroundings.field(surroundings.places(source_iuv, self.resolution), target_iuv)
+        field = surroundings.field(surroundings.places(source_iuv, matte, self.resolution), target_iuv)
         carried = surroundings.overhang(photo, matte, source_iuv, target_iuv, field)
         return tuple(tf.ensure_shape(x, [*photo.shape[:3], x.shape[-1]]) for x in carried)
 

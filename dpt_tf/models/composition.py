@@ -96,7 +96,7 @@ class Composition:
         names = {"source": "source", "iuv": "source_iuv", "texture": "texture", "observed": "observed"}
         names |= {"backdrop": "backdrop", "matte": "matte"}
         given = {f"small_{name}": small[called] for name, called in names.items()}
-        return given | {"places": surroundings.places(small["source_iuv"], self._resolution)}
+        return given | {"places": surroundings.places(small["source_iuv"], small["matte"], self._resolution)}
 
     def _rest(self, photo, source_iuv, coverage, small):
         """Backdrop, and who is the person."""
@@ -188,15 +188,16 @@ class Composition:
         """What is carried along, and how much of it is the person beside the body: `overhang` of full size."""
         height, width = tf.shape(target_iuv)[1], tf.shape(target_iuv)[2]
         reach = surroundings.reach(source["small_iuv"], frame.square_map(target_iuv, self.size), small["field"])
-        enlarged = frame.unsquare(tf.concat(reach, -1), height, width)
+        at, between = tf.split(small["field"], [2, 1], -1)
+        enlarged = frame.unsquare(tf.concat([*reach, between], -1), height, width)
         body = on_body(target_iuv)
         where = tf.where(body | (enlarged[..., 1] > 0))
-        rim, near, kept = tf.split(tf.gather_nd(enlarged, where), 3, -1)
+        rim, near, kept, between = tf.split(tf.gather_nd(enlarged, where), 4, -1)
         beside = 1 - tf.cast(tf.gather_nd(body, where), tf.float32)[:, None]
         here = tf.gather_nd(frame.shares(height, width)[0], where[:, 1:])
-        field = surroundings.field_at(small["field"], where[:, 0], here)
+        field = surroundings.field_at(at, where[:, 0], here)
         colour, share, was_body = surroundings.carried_at(source["person"], where[:, 0], field)
-        overhang = share * beside * near * kept * (1 - was_body * (1 - rim))
+        overhang = share * beside * near * tf.maximum(between, kept * (1 - was_body * (1 - rim)))
         shown = share * tf.maximum(near, 1 - beside) > surroundings.FAINTEST
         return _scattered(where, tf.concat([tf.where(shown, colour, 0.0), overhang], -1), target_iuv)
 

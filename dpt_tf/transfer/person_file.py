@@ -151,7 +151,7 @@ def _read(members: "_Members") -> Person:
             if iuv[..., 0].max() > NUM_PARTS:
                 raise ValueError(f"{number}/{name}.png has part {iuv[..., 0].max()}")
         tensors = {name: tf.constant(x[None]) for name, x in (surface | own).items()}
-        each.append(tensors | {"places": surroundings.places(tensors["small_iuv"], resolution)})
+        each.append(tensors | {"places": surroundings.places(tensors["small_iuv"], tensors["small_matte"], resolution)})
         shown.append(members.sheets(f"{number}/shown.png", 1, whole))
     whose = members.sheets("whose.png", 1, whole) if photos > 1 else None
     if whose is not None and whose.max() > photos:
