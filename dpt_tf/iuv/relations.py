@@ -94,8 +94,8 @@ def partners(resolution: int) -> dict[str, np.ndarray]:
 def kinship() -> np.ndarray:
     """How much the colour of part q says about part p before anything else is known, `[24, 24]` float32.
 
-    Each step away, own, across or behind, touching or across or behind what touches, anywhere, counts a hundredth of the
-    one before. So where neither of two legs is seen they look alike, whichever thigh is.
+    Each step away, own, across or behind, touching (or across or behind what touches), anywhere, counts a hundredth of
+    the one before. So where neither of two legs is seen they look alike, whichever thigh is.
     """
     weight = np.full([NUM_PARTS, NUM_PARTS], 1e-6)
     kin = {part: _kin(part) for part in range(1, NUM_PARTS + 1)}

@@ -11,7 +11,7 @@
 A limb is what of head, trunk, thighs and shanks stands in a row, whichever side of it shows. Its outlines in the target
 correspond to those in the source, and from there outwards distances are kept, in the person's size: a skirt's hem that
 stands a hand's breadth beside the thigh does so in every view. Arms, hands and feet carry nothing: what hangs wide
-hangs from head, trunk and legs, whichever way an arm points. A skirt hangs about both legs: in rows where all that shows
+hangs from head, trunk and legs, whichever way an arm points. A skirt hangs about both legs: in rows where what shows
 between them is the person's, they are one limb.
 """
 
@@ -38,7 +38,7 @@ FAINTEST = 0.02  # a share too small to tell a colour by
 
 def places(source_iuv: tf.Tensor, matte: tf.Tensor, resolution: int) -> tf.Tensor:
     """Of a source map `[B, S, S, 3]` uint8 and who the person is `[B, S, S, 1]`: `[B, 24, R, R, 8]`."""
-    of_limb, of_cloth, on_limb, on_leg = _limbs(source_iuv, matte)
+    of_limb, of_cloth, _, on_leg = _limbs(source_iuv, matte)
     hangs = _hangs(source_iuv, matte) * on_leg
     grid = tf.concat([of_limb, of_cloth * hangs, _heights(source_iuv), hangs], -1)
     own, seen = atlas.unwrap(grid, source_iuv, resolution)
