@@ -16,6 +16,7 @@ gives the rest. A prediction gets as much of it as the networks trust in the tex
 Everything is a graph that takes any batch, height and width, one size within a batch; pictures are uint8.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -28,6 +29,8 @@ from dpt_tf.ops import atlas, backdrop, frame, levels, pyramid, surroundings
 LARGEST = 2048
 """The longest side that is composed; a larger picture is composed at this size, and enlarged."""
 
+_RIM = 0.03  # of a map, in sides of the picture, that may be the wall's
+_NOBODY = 0.3  # a share of a pixel that is too little for a person
 _LEVELS = 12  # of a fill that reaches everywhere, enough for 4096 pixels
 
 
@@ -63,7 +66,8 @@ class Composition:
           photo: uint8 `[B, H, W, 3]`.
           source_iuv: uint8 `[B, H, W, 3]`.
           coverage: uint8 `[B, H, W, 1]`, how much of each pixel is the person, hair and cloth beside the body too, as
-            far as somebody else knows (`densepose.crops`); 0 where nobody does. What either sees is the person.
+            far as somebody else knows (`densepose.crops`); 0 where nobody does. What either sees is the person; at the
+            map's rim what this one does not see is not.
 
         Returns:
           uint8, at the photo's own size, L the longer of H and W and R' about L, within bounds:
@@ -75,6 +79,7 @@ class Composition:
           small_matte, places (`ops.surroundings`).
         """
         coverage = tf.cast(coverage, tf.float32) / 255
+        source_iuv = self._trimmed(source_iuv, coverage)
         small = self._small(photo, source_iuv, coverage)
         rest = self._rest(photo, source_iuv, coverage, small)
         return self._small_outputs(small) | self._unwrapping.of_photo(photo, source_iuv, small) | rest
@@ -82,6 +87,14 @@ class Composition:
     def surface(self, texture: tf.Tensor, observed: tf.Tensor) -> dict[str, tf.Tensor]:
         """Of a surface that several photos show, what takes the place of a source's own: `Unwrapping.of_several`."""
         return self._unwrapping.of_several(texture, observed)
+
+    def _trimmed(self, source_iuv, coverage):
+        """The map without what it has of the wall: its rim where nobody is, as far as somebody knows who is."""
+        height, width = tf.shape(source_iuv)[1], tf.shape(source_iuv)[2]
+        off = 1 - backdrop.body_of(frame.square_map(source_iuv, self.size))
+        rim = frame.unsquare(backdrop.dilate(off, math.ceil(_RIM * self.size)), height, width) > 0.5
+        known = tf.reduce_max(coverage, [1, 2, 3], keepdims=True) > 0
+        return tf.where(known & rim & (coverage < _NOBODY), tf.zeros([], tf.uint8), source_iuv)
 
     def _small(self, photo, source_iuv, coverage):
         square = {
