@@ -9,6 +9,7 @@ import tensorflow as tf
 from exporting import encoded, strings
 from people import striped, upright
 from PIL import Image
+from scipy import ndimage
 from toy import TINY
 
 from dpt_tf.export import any_size
@@ -191,6 +192,23 @@ def test_what_somebody_knows_to_be_the_person_is_not_left_in_the_backdrop(paint)
     assert red(paint(photo, iuv, iuv, coverage=coverage)) < 5
     with pytest.raises(ValueError, match=r"coverage must be uint8 \[128, 128, 1\], got"):
         paint(photo, iuv, iuv, coverage=coverage[:64])
+
+
+def test_a_map_that_is_too_wide_puts_no_wall_on_the_person(paint):
+    wide = upright(128, 128)
+    person = ndimage.binary_erosion(wide[..., 0] > 0, iterations=3)[..., None]
+    photo = np.where(person, np.uint8(220), np.uint8(10)).repeat(3, -1)
+    coverage = 255 * person.astype(np.uint8)
+    beside, body = coverage * 0, person[..., 0]
+    beside[:3] = 255
+
+    def dark(made):
+        return (made["warped"][wide[..., 0] > 0] < 60).mean()
+
+    assert dark(paint(photo, wide, wide)) > 0.1  # the map is believed
+    assert dark(paint(photo, wide, wide, coverage=beside)) > 0.1  # nothing was told of the body
+    told = paint(photo, wide, wide, coverage=coverage)
+    assert dark(told) < 0.02 and (told["warped"][body] > 200).mean() > 0.9
 
 
 def test_examples_of_a_batch_do_not_know_of_each_other(graphs):

@@ -89,12 +89,13 @@ class Composition:
         return self._unwrapping.of_several(texture, observed)
 
     def _trimmed(self, source_iuv, coverage):
-        """The map without what it has of the wall: its rim where nobody is, as far as somebody knows who is."""
+        """The map without what it has of the wall: its rim where nobody is, if who is was told for most of the body."""
         height, width = tf.shape(source_iuv)[1], tf.shape(source_iuv)[2]
         off = 1 - backdrop.body_of(frame.square_map(source_iuv, self.size))
         rim = frame.unsquare(backdrop.dilate(off, math.ceil(_RIM * self.size)), height, width) > 0.5
-        known = tf.reduce_max(coverage, [1, 2, 3], keepdims=True) > 0
-        return tf.where(known & rim & (coverage < _NOBODY), tf.zeros([], tf.uint8), source_iuv)
+        body = backdrop.body_of(source_iuv)
+        told = tf.reduce_sum(body * coverage, [1, 2], keepdims=True) > tf.reduce_sum(body, [1, 2], keepdims=True) / 2
+        return tf.where(told & rim & (coverage < _NOBODY), tf.zeros([], tf.uint8), source_iuv)
 
     def _small(self, photo, source_iuv, coverage):
         square = {
