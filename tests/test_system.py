@@ -1,10 +1,12 @@
 """Files are there whole or not at all, and two programs keep out of each other's folders."""
 
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
 
+import absl.logging
 import pytest
 
 from dpt_tf.system import atomic, locks, quiet
@@ -95,3 +97,13 @@ def test_what_nobody_wants_is_not_imported_by_others_and_can_be_afterwards(monke
         with pytest.raises(ImportError):
             importlib.import_module("this")
     assert importlib.util.find_spec("this") is not None
+
+
+def test_what_was_quiet_for_a_while_is_heard_again(caplog):
+    with pytest.raises(KeyError), quiet.errors_only():
+        logging.getLogger("somebody").warning("hidden")
+        absl.logging.warning("hidden")
+        logging.getLogger("somebody").error("shown")
+        raise KeyError
+    logging.getLogger("somebody").warning("heard")
+    assert [record.message for record in caplog.records] == ["shown", "heard"]
