@@ -95,6 +95,24 @@ def test_of_large_calls_one_is_run_at_a_time_and_small_ones_run_beside_it():
     assert most[0] >= 3
 
 
+def test_a_file_that_is_repeated_counts_as_often_as_it_is_there(server):
+    """A million rows of one file of 30 MiB would be 30 TB; of none, a million rows of a graph."""
+    request = toy.files_request(toy.pictures(1))
+    for proto, size, count in (
+        (request.inputs["source_bytes"], 2**20, 200),
+        (request.inputs["source_iuv_bytes"], 9, 1),
+    ):
+        proto.string_val[:] = [bytes(size)]
+        proto.tensor_shape.dim[0].size = count
+    code, words = refused(lambda: server.predict.Predict(request, timeout=30))
+    assert code is Code.INVALID_ARGUMENT and f"is {200 * (2**20 + 32)} bytes" in words
+    for proto in request.inputs.values():
+        del proto.string_val[:]
+        proto.tensor_shape.dim[0].size = 10**6
+    code, words = refused(lambda: server.predict.Predict(request, timeout=30))
+    assert code is Code.INVALID_ARGUMENT and "holds 1000000 files" in words
+
+
 def test_the_inputs_of_a_request_share_its_bytes(tmp_path):
     limits = toy.serve.Limits(max_bytes=4 * toy.S * toy.S * 3 * 4)
     with toy.running(toy.put(tmp_path / "dpt", 1), limits=limits, rest_port=0) as one:
@@ -157,9 +175,12 @@ def test_what_large_requests_have_together_is_bounded_and_small_ones_pass():
 GIVEN_BACK = """
 from serving.local_server import memory
 memory.keep_freed_blocks()
-look, before = memory.giving_back(), memory.resident()
+busy = [True]
+look, before = memory.giving_back(lambda: busy), memory.resident()
 blocks = [bytearray(2**20) for _ in range(400)]
 last = bytearray(2**20)
+look()
+busy.clear()
 del blocks
 kept = memory.resident() - before
 look()

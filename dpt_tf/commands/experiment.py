@@ -33,9 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workdir", type=folders.named, help="folder of the runs and the report; default runs/tableN, runs/beyond"
     )
-    parser.add_argument(
-        "--beside", default="", help="folders of other tables on the same data: equal rows are not trained again"
-    )
+    parser.add_argument("--beside", help="folders of other tables on the same data: equal rows are not trained again")
     parser.add_argument("--limit", type=int, help="score at most so many pairs, spread over the people")
     parser.add_argument("--vgg", default="imagenet", help="VGG19 of the losses: imagenet, random, or a weight file")
     score_flags.add(parser)
@@ -52,11 +50,18 @@ def run(args: argparse.Namespace) -> int:
     workdir = args.workdir or _usual_workdir(table)
     locks.refuse(workdir, args.data_dir)
     memory.refuse(base, base.stages())
-    data_dir = training_data.find(dataset, args.data_dir, base.image_size)
+    training_data.refuse_vgg(args.vgg)
     quiet.start_tensorflow()
+    from dpt_tf.evaluation import score_set
     from dpt_tf.experiments import experiment, tabulate
     from dpt_tf.training import run as training
 
+    # Before people are made for nothing.
+    networks, folders = score_flags.networks(args), _beside(args.beside)
+    score_set.refuse(args.protocol, base.image_size, networks, args.fid)
+    for folder in folders:
+        experiment.table_of(folder)
+    data_dir = training_data.find(dataset, args.data_dir, base.image_size)
     training.start()
     plan = experiment.Plan(
         table=table,
@@ -70,9 +75,8 @@ def run(args: argparse.Namespace) -> int:
         vgg_weights=args.vgg,
         protocol=args.protocol,
         fid=args.fid,
-        networks=score_flags.networks(args),
+        networks=networks,
     )
-    folders = [pathlib.Path(part.strip()) for part in args.beside.split(",") if part.strip()]
     plan = dataclasses.replace(plan, beside=tuple(experiment.beside(plan, folder) for folder in folders))
     report = experiment.carry_out(plan)
     print(f"\n{tabulate.markdown(report)}")
@@ -83,6 +87,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _usual_workdir(table: tables.Table) -> pathlib.Path:
     return pathlib.Path("runs") / (f"table{table.number}" if isinstance(table.number, int) else table.number)
+
+
+def _beside(text: str | None) -> list[pathlib.Path]:
+    if text is None:
+        return []
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise UserError(f"--beside={text}: a name is empty; give folders joined by commas, or leave it out")
+    return [pathlib.Path(part) for part in parts]
 
 
 def _table(text: str) -> int | str:

@@ -53,10 +53,23 @@ def dispatch(argv: Sequence[str]) -> int:
         raise UserError(f"dpt: no such verb: {verb}; have {', '.join(VERBS)}")
     module = importlib.import_module(f"dpt_tf.commands.{verb}")
     if hasattr(module, "main"):  # it reads its flags itself
+        _refuse_empty(verb, rest)
         return module.main(rest)
     parser = _Parser(prog=f"dpt {verb}", description=VERBS[verb], allow_abbrev=False)
     module.add_flags(parser)
-    return module.run(parser.parse_args(rest))
+    args = parser.parse_args(rest)
+    _refuse_empty(verb, rest)
+    return module.run(args)
+
+
+def _refuse_empty(verb: str, argv: Sequence[str]) -> None:
+    """Refuses `--flag=` and `--flag ""`: a variable of the shell that is not set. Hyper-parameters may be none."""
+    for before, word in zip(("", *argv), argv, strict=False):
+        flag, equals, value = word.partition("=")
+        if not flag.startswith("-"):
+            flag, equals, value = before if before.startswith("-") else "", "=", word
+        if equals and not value.strip() and flag != "--hparams":
+            raise UserError(f"dpt {verb}: {flag or 'a name'} is empty; give it a value, or leave it out")
 
 
 class _Parser(argparse.ArgumentParser):

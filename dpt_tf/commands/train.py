@@ -96,6 +96,7 @@ def main(argv: Sequence[str]) -> int:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     memory.refuse(hparams, needed, len(together.workers) if together else 1)
     training_data.refuse_stages(given.dataset, names)
+    training_data.refuse_vgg(given.vgg)
     if given.init:
         fitting.refuse(given.init, hparams, names)
     workdir = pathlib.Path(given.workdir or f"runs/{given.dataset}-{_kind(given)}")

@@ -80,6 +80,16 @@ def refuse_stages(dataset: str, names: Container[str]) -> None:
         )
 
 
+def refuse_vgg(weights: str) -> None:
+    """Finds out at once whether a file of VGG19's weights is there: a training comes to it last.
+
+    Raises:
+      UserError: it is not.
+    """
+    if weights not in ("imagenet", "random") and not pathlib.Path(weights).is_file():
+        raise UserError(f"--vgg={weights}: no such file; give one of VGG19's weights, imagenet or random")
+
+
 def check_synthetic() -> None:
     """Finds out at once, before TensorFlow starts, whether synthetic people can be made.
 

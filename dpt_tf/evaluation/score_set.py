@@ -8,7 +8,7 @@ import numpy as np
 
 from dpt_tf.evaluation import digests
 from dpt_tf.evaluation.real_set import RealSet
-from dpt_tf.metrics import SSIM_PROTOCOLS, Scores, detection, fid, frozen, inception, lpips, networks
+from dpt_tf.metrics import SSIM_PROTOCOLS, Scores, detection, fid, frozen, inception, lpips, networks, saved_model
 from dpt_tf.metrics.ms_ssim import LEAST
 from dpt_tf.system.errors import UserError
 
@@ -64,19 +64,7 @@ def of(
       UserError: no such protocol, or one that is not for pictures of this size; a network that cannot be had, or fails
         on such pictures; too few pairs.
     """
-    ssims = PROTOCOLS.get(protocol) or tuple(protocol.split("+"))
-    unknown = [name for name in ssims if name not in SSIM_PROTOCOLS]
-    if unknown:
-        raise UserError(
-            f"--protocol={protocol}: have {', '.join(PROTOCOLS)}, or joined by +: {', '.join(SSIM_PROTOCOLS)}"
-        )
-    if len(set(ssims)) < len(ssims):
-        raise UserError(f"--protocol={protocol}: name each protocol once")
-    if protocol == "all":
-        ssims = tuple(name for name in ssims if _fits(name, size))
-    for name in ssims:
-        if not _fits(name, size):
-            raise UserError(f"--protocol={protocol}: {name} is not for pictures of {size} pixels; take dsc or skimage")
+    ssims = _ssims(protocol, size)
     makers, labels = _networks(behind, pairs, _fids(fids), real)
     # What a network cannot do should not come to light behind the pictures, let alone behind a training.
     grey = np.full((1, size, size, 3), 128, np.uint8)
@@ -89,6 +77,39 @@ def of(
         return Scores(ssims, ms_ssim=size >= LEAST, foreground=True, others=[make_one() for make_one in makers])
 
     return make, labels
+
+
+def refuse(protocol: str, size: int, behind: Networks, fids: str = DEFAULT_FID) -> None:
+    """What can be said of the arguments of `of` before there are pairs, and without a network.
+
+    Raises:
+      UserError: no such protocol, or one that is not for pictures of this size; a network that is not there.
+    """
+    _ssims(protocol, size)
+    _fids(fids)
+    for handle in (behind.detector, behind.lpips, behind.inception if behind.inception != "keras" else None):
+        if handle is not None:
+            saved_model.refuse_missing(handle)
+    if behind.detector is not None:
+        _ = behind.trained_on  # it may be said to be what it is not
+
+
+def _ssims(protocol: str, size: int) -> tuple[str, ...]:
+    """The names of the SSIMs that are meant."""
+    ssims = PROTOCOLS.get(protocol) or tuple(protocol.split("+"))
+    unknown = [name for name in ssims if name not in SSIM_PROTOCOLS]
+    if unknown:
+        raise UserError(
+            f"--protocol={protocol}: have {', '.join(PROTOCOLS)}, or joined by +: {', '.join(SSIM_PROTOCOLS)}"
+        )
+    if len(set(ssims)) < len(ssims):
+        raise UserError(f"--protocol={protocol}: name each protocol once")
+    if protocol == "all":
+        return tuple(name for name in ssims if _fits(name, size))
+    for name in ssims:
+        if not _fits(name, size):
+            raise UserError(f"--protocol={protocol}: {name} is not for pictures of {size} pixels; take dsc or skimage")
+    return ssims
 
 
 def impossible(protocol: str, size: int) -> dict[str, str]:

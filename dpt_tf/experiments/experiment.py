@@ -140,10 +140,7 @@ def beside(plan: Plan, folder: pathlib.Path) -> Plan:
     Raises:
       UserError: there is none, or it was made on other data or with other hyper-parameters.
     """
-    found = tabulate.read(folder / "experiment.json")
-    if found is None or found.get("table") not in tuple(tables.TABLES):
-        raise UserError(f"--beside={folder}: no experiment is there; give the --workdir of an earlier dpt experiment")
-    table = tables.TABLES[found["table"]]
+    table, found = table_of(folder)
     other = dataclasses.replace(plan, table=table, rows=table.rows, workdir=folder, beside=())
     expected, found = _identity(other), _of_an_earlier_version() | found
     differ = [key for key, value in expected.items() if key != "vgg" and found.get(key) != value]
@@ -152,6 +149,18 @@ def beside(plan: Plan, folder: pathlib.Path) -> Plan:
         values = ", ".join(f"{key} is {found.get(key)} there and {expected[key]} here" for key in differ or ["vgg"])
         raise UserError(f"--beside={folder}: nothing of it can be taken over: {values}; leave it out")
     return other
+
+
+def table_of(folder: pathlib.Path) -> tuple[tables.Table, dict[str, Any]]:
+    """What an earlier experiment was of: its table, and what its `experiment.json` says.
+
+    Raises:
+      UserError: there is none.
+    """
+    found = tabulate.read(folder / "experiment.json")
+    if found is None or found.get("table") not in tuple(tables.TABLES):
+        raise UserError(f"--beside={folder}: no experiment is there; give the --workdir of an earlier dpt experiment")
+    return tables.TABLES[found["table"]], found
 
 
 def _shared_hparams(plan: Plan) -> dict[str, Any]:

@@ -91,9 +91,11 @@ class Table:
         """The rows named in `text`, by number from 1, name or label, joined by commas; all where it is empty.
 
         Raises:
-          UserError: there is no such row.
+          UserError: there is no such row, or one of several names is empty.
         """
-        wanted = [part.strip() for part in text.split(",") if part.strip()]
+        if not text:
+            return self.rows
+        wanted = [part.strip() for part in text.split(",")]
         known = {key.lower(): row for i, row in enumerate(self.rows) for key in (str(i + 1), row.name, row.label)}
         # A label may hold commas itself.
         if text.strip().lower() in known:
@@ -101,9 +103,11 @@ class Table:
         unknown = [part for part in wanted if part.lower() not in known]
         if unknown:
             have = ", ".join(f"{i + 1} {row.name}" for i, row in enumerate(self.rows))
-            raise UserError(f"--rows={text}: Table {self.number} has no row {unknown[0]}; have {have}")
+            raise UserError(
+                f"--rows={text}: Table {self.number} has no row {unknown[0] or 'without a name'}; have {have}"
+            )
         chosen = [known[part.lower()] for part in wanted]
-        return tuple(row for row in self.rows if not wanted or row in chosen)
+        return tuple(row for row in self.rows if row in chosen)
 
     def check(self, given: Mapping[str, Any]) -> None:
         """Refuses hyper-parameters that a user gives for all rows and some row fixes at another value.

@@ -22,6 +22,7 @@ from dpt_tf.system.errors import UserError
 PATIENCE = 30.0  # seconds without a word from a server, after which it counts as unreachable
 _TITLES = ("Graph execution error", "Exception encountered")
 _PLACES = ("Detected at node", "File ", "<stack traces", "[[{{node", "(0)", "2 root error", "Stack trace")
+_WHOLE = "is the SavedModel whole?"
 OFFLINE = "check the network, or give the folder of a SavedModel"
 
 
@@ -99,12 +100,16 @@ class Network:
             yield {name: value.numpy() for name, value in outputs.items()}
 
 
-def _load(handle: str, outputs: Sequence[str]) -> Any:
+def refuse_missing(handle: str) -> None:
+    """Looks whether something is where a handle points on this machine; loads nothing.
+
+    Raises:
+      UserError: nothing is there, or no SavedModel; the package of `ssdlite` is not installed.
+    """
     if (path := frozen.path_of(handle)) is not None:
-        return _thawed(path, outputs)
-    if "://" in handle:
-        where, remedy = handle, OFFLINE
-    else:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; give a frozen graph's, a SavedModel's folder or an https:// handle")
+    elif "://" not in handle:
         folder = pathlib.Path(handle).expanduser()
         if not folder.is_dir():
             raise UserError(
@@ -115,7 +120,13 @@ def _load(handle: str, outputs: Sequence[str]) -> Any:
             raise UserError(
                 f"{handle}: not a SavedModel, it has no saved_model.pb; found {', '.join(inside) or 'nothing'}"
             )
-        where, remedy = str(folder), "is the SavedModel whole?"
+
+
+def _load(handle: str, outputs: Sequence[str]) -> Any:
+    refuse_missing(handle)
+    if (path := frozen.path_of(handle)) is not None:
+        return _thawed(path, outputs)
+    where, remedy = (handle, OFFLINE) if "://" in handle else (str(pathlib.Path(handle).expanduser()), _WHOLE)
     try:
         with warnings.catch_warnings():
             # It imports pkg_resources, which warns of its own end.
@@ -128,8 +139,6 @@ def _load(handle: str, outputs: Sequence[str]) -> Any:
 
 
 def _thawed(path: pathlib.Path, outputs: Sequence[str]) -> frozen.Graph:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give a frozen graph's, a SavedModel's folder or an https:// handle")
     try:
         return frozen.Graph(path, outputs)
     except (ValueError, tf.errors.OpError) as error:

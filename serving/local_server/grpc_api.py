@@ -1,6 +1,7 @@
 """The gRPC API: PredictionService, ModelService, health and reflection, on the official stubs."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -34,6 +35,9 @@ class Decoding(grpc.aio.ServerInterceptor):
     """Bytes to messages, by `wire`: beside the event loop, and what is no message is INVALID_ARGUMENT.
 
     The library alone would read them in the loop, say UNKNOWN of what is none (TF Serving says INTERNAL), and log it.
+    An aborted call and its exception are a cycle, as a future and its callbacks are: on it hang the arguments of the
+    functions that it came through, until the collector comes by. So bytes and messages travel in lists, and are taken
+    out of them.
     """
 
     def __init__(self, max_bytes: int):
@@ -47,29 +51,37 @@ class Decoding(grpc.aio.ServerInterceptor):
             return None
         kind = handler.request_deserializer.__self__
 
-        async def read(data: bytes, context: Any) -> Any:
+        async def read(data: list[bytes], context: Any) -> list[Any]:
             try:
-                return await asyncio.to_thread(wire.read, data, kind, self._max_bytes)
+                return await asyncio.to_thread(lambda: [wire.read(data.pop(), kind, self._max_bytes)])
             except Refusal as refusal:
+                traceback.clear_frames(refusal.__traceback__)
                 await context.abort(refusal.code, str(refusal))
+                raise
 
-        async def of_one(data: bytes, context: Any) -> Any:
-            return await handler.unary_unary(await read(data, context), context)
+        async def of_one(data: list[bytes], context: Any) -> Any:
+            message = await read(data, context)
+            return await handler.unary_unary(message.pop(), context)
 
-        async def watch(data: bytes, context: Any) -> None:
-            await handler.unary_stream(await read(data, context), context)
+        async def watch(data: list[bytes], context: Any) -> None:
+            message = await read(data, context)
+            await handler.unary_stream(message.pop(), context)
 
-        async def of_many(stream: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:
-            messages = (await read(data, context) async for data in stream)
+        async def of_many(stream: AsyncIterator[list[bytes]], context: Any) -> AsyncIterator[Any]:
+            messages = ((await read(data, context)).pop() async for data in stream)
             async for answer in handler.stream_stream(messages, context):
                 yield answer
 
         write = None if details.method == PREDICT else handler.response_serializer
         if handler.request_streaming:
-            return grpc.stream_stream_rpc_method_handler(of_many, None, write)
+            return grpc.stream_stream_rpc_method_handler(of_many, _in_list, write)
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(watch, None, write)
-        return grpc.unary_unary_rpc_method_handler(of_one, None, write)
+            return grpc.unary_stream_rpc_method_handler(watch, _in_list, write)
+        return grpc.unary_unary_rpc_method_handler(of_one, _in_list, write)
+
+
+def _in_list(data: bytes) -> list[bytes]:
+    return [data]
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -84,6 +96,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         try:
             return await self._predictor.answer(request, "GRPC", context.time_remaining())
         except Refusal as refusal:
+            del request  # an aborted call is a cycle, see `Decoding`
             await context.abort(refusal.code, str(refusal))
             raise
 

@@ -33,15 +33,19 @@ def trim() -> None:
         _LIBRARY.malloc_trim(0)
 
 
-def giving_back() -> Callable[[], None]:
-    """What trims when the process has grown by more than it may keep, as often as it is called; where Linux tells."""
+def giving_back(busy: Callable[[], object] = lambda: False) -> Callable[[], None]:
+    """What trims when the process has grown by more than it may keep, as often as it is called; where Linux tells.
+
+    Memory that a request uses while it is `busy` does not count as kept: it is looked at again when it is free.
+    """
     left = resident()
 
     def look() -> None:
         nonlocal left
         if resident() > left + _KEPT:
+            using = busy()
             trim()
-            left = resident()
+            left = left if using else resident()
         left = min(left, resident())
 
     return look

@@ -16,12 +16,19 @@ from serving.local_server.failures import invalid
 MOST_OF_ONE = 2**22
 # Of the pictures of one input together, where they are several: sixteen of 256 x 256.
 MOST_OF_MANY = 2**20
+# Files of one input: beyond the pixels that they have together, for what is no picture at all promises none.
+MOST_FILES = 2**10
 # From here on a call is large, and waits for another one to end: one picture of 724 x 724, eight of 256 x 256.
 LARGE = 2**19
 
 
 def refuse_large_batch(name: str, shape: Sequence[int]) -> None:
-    """Raises INVALID_ARGUMENT where arrays `[B, H, W, C]` have too many pixels; other shapes are no pictures."""
+    """Raises INVALID_ARGUMENT where arrays `[B, H, W, C]` have too many pixels, or files `[B]` are too many.
+
+    Other shapes are no pictures.
+    """
+    if name.endswith("_bytes") and math.prod(shape) > MOST_FILES:
+        raise invalid(f"{name} holds {math.prod(shape)} files; this server takes {MOST_FILES} in a request")
     if len(shape) == 4:
         batch, height, width, _ = shape
         _refuse(name, batch, height * width, batch * height * width)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -71,6 +72,7 @@ class Predictor:
             status = "CANCELLED"
             raise
         except Exception as error:
+            traceback.clear_frames(error.__traceback__)  # where the request is, too
             refusal = refusal_of(error)
             status = refusal.code.name
             if refusal.code is grpc.StatusCode.INTERNAL:

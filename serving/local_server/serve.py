@@ -68,7 +68,7 @@ async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None]
     predictor = Predictor(models, batcher, metrics, options.limits.waiting_bytes)
     try:
         async with _http(options, predictor, metrics), _grpc(options, predictor):
-            with _watching(options, models):
+            with _watching(options, models, lambda: predictor.answering):
                 ready()
                 await stop.wait()
                 log.info("stopping: answering %d requests", predictor.answering)
@@ -158,7 +158,7 @@ def _taken(flag: str, host: str, port: int) -> BadStart:
 
 
 @contextlib.contextmanager
-def _watching(options: Options, models: versions.Models):
+def _watching(options: Options, models: versions.Models, busy: Callable[[], object]):
     """Looks at the folders, at the configuration file, and at the memory, every so often."""
     leaving = threading.Event()
     threads = [
@@ -166,7 +166,7 @@ def _watching(options: Options, models: versions.Models):
         for seconds, action in (
             (options.poll_seconds, models.poll),
             (options.config_poll_seconds if options.config_file else 0, lambda: _reread(options.config_file, models)),
-            (TRIM_SECONDS, memory.giving_back()),
+            (TRIM_SECONDS, memory.giving_back(busy)),
         )
         if seconds > 0
     ]

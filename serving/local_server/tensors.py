@@ -54,12 +54,19 @@ def check(name: str, place: int, proto: TensorProto, info: meta_graph_pb2.Tensor
     fits = len(shape) == len(wanted) and all(w in (-1, s) for s, w in zip(shape, wanted, strict=True))
     if not (info.tensor_shape.unknown_rank or fits):
         raise invalid(f"input {name} has shape {shape}, the signature takes {wanted}")
-    size = STRING_SIZE if proto.dtype == types_pb2.DT_STRING else tf.as_dtype(proto.dtype).size
-    if math.prod(shape) * size > max_bytes:
-        raise invalid(
-            f"input {name} of shape {shape} is {math.prod(shape) * size} bytes, this server takes {max_bytes} a request"
-        )
-    return math.prod(shape) * size
+    size = _size(proto, math.prod(shape))
+    if size > max_bytes:
+        raise invalid(f"input {name} of shape {shape} is {size} bytes, this server takes {max_bytes} a request")
+    return size
+
+
+def _size(proto: TensorProto, count: int) -> int:
+    """Bytes of `count` values. Where fewer are given the last one is repeated, be it a number or a file."""
+    if proto.dtype != types_pb2.DT_STRING:
+        return count * tf.as_dtype(proto.dtype).size
+    files = proto.string_val
+    repeated = max(0, count - len(files)) * len(files[-1]) if files else 0
+    return count * STRING_SIZE + sum(map(len, files)) + repeated
 
 
 def unparsed(name: str) -> Refusal:
