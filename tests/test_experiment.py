@@ -377,13 +377,14 @@ def test_two_programs_are_not_let_into_one_experiment(finished, data_dir):
         (["--table=3", "--dataset=folder", "--data_dir=nowhere"], "no such folder: nowhere"),
     ],
 )
-def test_a_mistake_in_the_command_is_one_line(tmp_path, monkeypatch, capsys, flags, says):
+def test_a_mistake_in_the_command_is_one_line_before_people_are_made(tmp_path, monkeypatch, capsys, flags, says):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("dpt_tf.training.run.start", lambda: None)
     assert guarded(lambda: dispatch(["experiment", *flags])) == 2
     said = capsys.readouterr().err
     assert says in said
     assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("table", "dataset"), [(1, "deepfashion"), (8, "mvc")])

@@ -131,6 +131,24 @@ def test_without_a_verb_or_with_an_unknown_one_the_code_is_2(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("verb", main.VERBS)
+def test_an_empty_value_is_refused_by_every_verb_and_named(verb, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for argv, flag in (
+        ([""], "a name"),
+        (["a.png", " "], "a name"),
+        (["--source="], "--source"),
+        (["--size=4", "--source", ""], "--source"),
+        (["--size=4", ""], "a name"),
+    ):
+        with pytest.raises(main.UserError, match=f"^dpt {verb}: {flag} is empty; give it a value, or leave it out"):
+            main._refuse_empty(verb, argv)
+    main._refuse_empty(verb, ["--hparams=", "--hparams", "", "a=", "--source=a="])
+    assert main.guarded(lambda: main.dispatch([verb, "--output="])) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def raising(error):
     def run():
         raise error

@@ -67,7 +67,7 @@ def _refuse_empty(verb: str, argv: Sequence[str]) -> None:
     for before, word in zip(("", *argv), argv, strict=False):
         flag, equals, value = word.partition("=")
         if not flag.startswith("-"):
-            flag, equals, value = before if before.startswith("-") else "", "=", word
+            flag, equals, value = before if before.startswith("-") and "=" not in before else "", "=", word
         if equals and not value.strip() and flag != "--hparams":
             raise UserError(f"dpt {verb}: {flag or 'a name'} is empty; give it a value, or leave it out")
 
