@@ -282,9 +282,12 @@ def test_a_dressed_person_is_kept_and_painted_in_another_pose(folder, monkeypatc
         ((*BOTH, "--person_iuv", "a", "b", "-o", "o.png"), "1 photos but 2 maps"),
         (("--person", "a.person", "b.png", "--clothes", "ben.png", "-o", "o.png"), "a.person is a person"),
         (("--person", "ada.png", "--clothes", "absent.png", "-o", "o.png"), "absent.png"),
+        (("--person", "empty.person", "--clothes", "ben.png", "-o", "o.png"), "empty.person"),
     ],
 )
-def test_a_mistake_is_one_line_and_nothing_is_lost(flags, says, folder, capfd):
+def test_a_mistake_is_one_line_before_networks_are_loaded_and_nothing_is_lost(flags, says, folder, capfd, monkeypatch):
+    monkeypatch.setattr("dpt_tf.transfer.painter.load", None)
+    (folder / "empty.person").touch()
     display.save(folder / "black.png", np.zeros([96, 96, 3], np.uint8))
     display.save(folder / "small.png", np.full([8, 8, 3], 255, np.uint8))
     before = {path: path.read_bytes() for path in folder.iterdir()}

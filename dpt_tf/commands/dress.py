@@ -58,17 +58,19 @@ def run(args: argparse.Namespace) -> int:
     from dpt_tf.transfer import dressed_photos, painter, person_file
     from dpt_tf.transfer.poses import Poses
 
+    pairs = (args.person, args.person_iuv), (args.clothes, args.clothes_iuv)
+    kept = [person_file.read(paths[0]) if photos.is_person(paths[0]) else None for paths, _ in pairs]
     made = Poses(args.pose, lambda line: say(line, sys.stderr))
-    known = [_known(made, *given) for given in ((args.person, args.person_iuv), (args.clothes, args.clothes_iuv))]
+    known = [_known(made, *given) for given in pairs]
     mask = _mask(args.mask, args.clothes[0], known[1]) if args.mask else None
     poses = [made.of(path) for path in args.target]
     if args.model is None:
         print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
     paint = painter.load(args.model or shipped.folder())
     people: list[Any] = []
-    for paths, of_photos in zip((args.person, args.clothes), known, strict=True):
-        if not of_photos:
-            people.append(person_file.read(paths[0]))
+    for (paths, _), of_file, of_photos in zip(pairs, kept, known, strict=True):
+        if of_file:
+            people.append(of_file)
             continue
         pictures, maps, coverages = (list(each) for each in zip(*of_photos, strict=True))
         named = {"photos": [{"name": path.name} for path in paths]}
