@@ -16,14 +16,15 @@ import argparse
 import dataclasses
 import os
 import pathlib
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from PIL import Image
 
-CALM = {(f"{joint}_{side}", axis): by for joint, axis, by in (("shoulder", "z", 16), ("elbow", "x", -16), ("hip", "z", 4))
-        for side in ("left", "right")}  # fmt: skip
+CALM = {("shoulder_left", "z"): 16, ("elbow_left", "x"): -16, ("hip_left", "z"): 4}
+CALM |= {("shoulder_right", "z"): 16, ("elbow_right", "x"): -16, ("hip_right", "z"): 4}
 WALK = {("hip_left", "x"): -24, ("knee_left", "x"): 8, ("hip_right", "x"): 16, ("knee_right", "x"): 18}
 HIPS = {(f"shoulder_{side}", axis): by for axis, by in (("z", 42), ("y", -70), ("x", 12)) for side in ("left", "right")}
 HIPS |= {("elbow_left", "x"): -92, ("elbow_right", "x"): -92}
@@ -72,7 +73,7 @@ def poses(at: Studio) -> list[list[str]]:
     struck = [(900002, HIPS, -15), (900003, WALK, 50), (900004, WAVE, BACK)]
     asked = [at.photo(seed, f"{seed}.png", pose, turned) for seed, pose, turned in struck]
     heavy = at.photo(900005, "heavy.png", HIPS, 0, girth=1.6, limbs=1.42, head=0.95)
-    results = [at.painted("transfer", f"to_{k}.png", f"--source={me}", f"--target={one}") for k, one in enumerate(asked)]
+    results = [at.painted("transfer", f"to_{k}.png", f"--source={me}", f"--target={to}") for k, to in enumerate(asked)]
     plain = at.painted("transfer", "heavy_plain.png", f"--source={me}", f"--target={heavy}")
     kept = at.painted("transfer", "heavy_kept.png", f"--source={me}", f"--target={heavy}", "--keep_proportions")
     return [[me, *asked, heavy], [kept, *results, plain]]
@@ -98,7 +99,8 @@ def dress(at: Studio) -> list[list[str]]:
         who = f"--person={mine}", f"--clothes={yours}"
         top = at.painted("dress", f"{me}_top.png", *who, "--parts=top")
         both = at.painted("dress", f"{me}_both.png", *who, "--parts=top,bottom")
-        rows.append([mine, yours, top, both, at.painted("dress", f"{me}_walk.png", *who, "--parts=top,bottom", f"--target={pose}")])
+        walk = at.painted("dress", f"{me}_walk.png", *who, "--parts=top,bottom", f"--target={pose}")
+        rows.append([mine, yours, top, both, walk])
     return rows
 
 
@@ -138,7 +140,8 @@ def maps(at: Studio) -> list[list[str]]:
         name = pathlib.Path(path).stem
         at.painted("pose", f"map_of_{name}.png", path, f"--show={at.work / f'{name}_shown.png'}")
         shown.append(str(at.work / f"{name}_shown.png"))
-    return [[me, shown[0], pose, shown[1], at.painted("transfer", "alone_posing.png", f"--source={me}", f"--target={pose}"), truth]]
+    result = at.painted("transfer", "alone_posing.png", f"--source={me}", f"--target={pose}")
+    return [[me, shown[0], pose, shown[1], result, truth]]
 
 
 ROWS = {"poses": poses, "several": several, "dress": dress, "moving": moving, "map": maps}
@@ -155,10 +158,13 @@ def main() -> None:
     from dpt_tf.images import display
 
     for name in args.only.split(","):
-        rows = [[np.asarray(Image.open(path).convert("RGB")) for path in row] for row in ROWS[name](Studio(args.work, args.size))]
+        rows = ROWS[name](Studio(args.work, args.size))
+        rows = [[np.asarray(Image.open(path).convert("RGB")) for path in row] for row in rows]
         edge = args.size // 6  # nobody stands there
         sheet = display.grid([[picture[:, edge:-edge] for picture in row] for row in rows])
         Image.fromarray(sheet).save(args.output / f"{name}.jpg", quality=85)
+        if name == "moving":
+            shutil.copy(args.work / "moving.webp", args.output)
 
 
 if __name__ == "__main__":
