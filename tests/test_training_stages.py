@@ -105,6 +105,7 @@ def test_a_joint_stage_begins_with_the_stages_of_its_blocks_and_resumes_to_the_s
     assert {"source", "pose", "truth", "predicted", "warped", "result", "texture/before"} <= set(shown)
 
 
+@pytest.mark.slow
 def test_a_run_without_inpainting_leaves_its_stage_out_says_so_and_goes_on(tmp_path):
     data_dir, run_dir, said = tmp_path / "data", tmp_path / "run", []
     records.write(data_dir, "toy", {"train": [make_item("person", 3, size=32)]}, 32, "toy")
@@ -283,6 +284,7 @@ def people(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_stage_of_maps_trains_alone_learns_and_resumes_to_the_same_end(people, tmp_path):
     tf.config.experimental.enable_op_determinism()
     quiet = loop.Schedule(pictures_every=0)

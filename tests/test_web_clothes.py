@@ -31,6 +31,7 @@ def said(steps):
     return html.unescape(re.sub("<[^>]*>", "", message))
 
 
+@pytest.mark.slow
 def test_the_person_stays_where_it_stands_and_wears_the_others_top(clicks):
     *_, (message, shown) = clicks.dress(given(clicks, "Ada"), given(clicks, "Ben"), ["top"])
     photo, iuv, *_ = read_person(*clicks.examples["Ada"])
