@@ -233,6 +233,7 @@ def test_mvc_goes_the_same_way(tmp_path):
     [
         (["datasets/absent", "--manual_dir=.", "--data_dir=x"], "datasets/absent: no builder"),
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=absent", "--data_dir=x"], "absent: no such folder"),
+        ([str(DATASETS / "mvc_pairs"), "--manual_dir=empty", "--data_dir=x"], "empty is empty; docs/data.md says"),
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=.", "--data_dir=x", "--size=4"], "--size=4: give 16 to 4096"),
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=.", "--data_dir=x", "--workers=0"], "--workers=0: give 1 or more"),
         ([str(DATASETS / "mvc_pairs"), "--manual_dir=.", "--data_dir=x", "--max_items=0"], "give 1 or more"),
@@ -247,8 +248,9 @@ def test_mvc_goes_the_same_way(tmp_path):
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(flags, message, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
     assert guarded(lambda: dispatch(["build", *flags])) == 2
     said = capfd.readouterr().err.strip().splitlines()
     assert message in said[-1]
     assert "Traceback" not in "".join(said)
-    assert not list(tmp_path.rglob("*.tfrecord*"))
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]

@@ -106,6 +106,11 @@ def test_on_dask_a_unit_is_a_task_unless_somebody_says_otherwise():
         (["--dask_npartitions=0", "--runner=DaskRunner"], "--dask_npartitions=0: give 1 or more"),
         (["--dask_client_address=a:1"], "are of --runner=DaskRunner"),
         (["--runner=Dusk"], "--runner=Dusk: no runner of Beam; have .*DaskRunner"),
+        (["--beam=runner=Dusk"], "--runner=Dusk: no runner of Beam; have .*DaskRunner"),
+        (["--beam=runner="], "--runner=: no runner of Beam"),
+        (["--beam=="], "--beam==: no name of an option; give options of Apache Beam, KEY=VALUE"),
+        (["--beam=a=1,,b=2"], "no name of an option"),
+        (["--beam=direct_num_workers=few"], "--direct_num_workers: invalid int value: 'few'; give options"),
     ],
 )
 def test_flags_that_cannot_be_are_one_line(flags, line):

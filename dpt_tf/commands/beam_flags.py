@@ -6,8 +6,11 @@
 """
 
 import argparse
+import contextlib
 import importlib.util
+import io
 import os
+import re
 from typing import Any
 
 from dpt_tf.system.errors import UserError
@@ -68,17 +71,15 @@ def options(args: argparse.Namespace) -> Any:
     """Beam's options.
 
     Raises:
-      UserError: Beam has no such runner.
+      UserError: Beam has no such runner; what `--beam` says is no option, or has no such value.
     """
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-    flags = [f"--{option}" for option in args.beam.split(",") if option]
+    given = args.beam.split(",") if args.beam else []
+    flags = [f"--{option}" for option in given]
     if _on_dask(args):
         flags.append(f"--runner={_DASKS_CLASS}")
     elif args.runner:
-        known = StandardOptions.KNOWN_RUNNER_NAMES
-        if "." not in args.runner and args.runner.lower() not in map(str.lower, known):
-            raise UserError(f"--runner={args.runner}: no runner of Beam; have {', '.join(sorted([*known, _DASK]))}")
         flags.append(f"--runner={args.runner}")
     if args.dask_client_address:
         flags.append(f"--dask_client_address={args.dask_client_address}")
@@ -90,4 +91,16 @@ def options(args: argparse.Namespace) -> Any:
             "--direct_running_mode=multi_processing",
             "--default_sdk_harness_log_level=ERROR",
         ]
-    return PipelineOptions(flags)
+    try:
+        if not all(re.match(r"\w+(=|$)", option) for option in given):
+            raise ValueError("no name of an option")
+        with contextlib.redirect_stderr(io.StringIO()):  # a page of usage
+            made = PipelineOptions(flags)
+            made.get_all_options()
+    except (ValueError, SystemExit) as error:
+        wrong = str(error.__context__ or error).replace("argument ", "")
+        raise UserError(f"--beam={args.beam}: {wrong}; give options of Apache Beam, KEY=VALUE,KEY=VALUE") from None
+    known, runner = StandardOptions.KNOWN_RUNNER_NAMES, made.view_as(StandardOptions).runner
+    if runner is not None and "." not in runner and runner.lower() not in map(str.lower, known):
+        raise UserError(f"--runner={runner}: no runner of Beam; have {', '.join(sorted([*known, _DASK]))}")
+    return made

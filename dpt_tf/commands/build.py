@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
 def _prepare_aside(args: argparse.Namespace, config, final: pathlib.Path) -> None:
     """Builds in a hidden folder and puts the whole in its place, so that a build that stops leaves what was there."""
     root, kind = pathlib.Path(args.data_dir), f"{args.builder.resolve().name}.partial"
+    was_there = root.exists()
     root.mkdir(parents=True, exist_ok=True)
     atomic.clear(root, kind)
     aside = atomic.named(root, kind)
@@ -77,6 +78,9 @@ def _prepare_aside(args: argparse.Namespace, config, final: pathlib.Path) -> Non
         shutil.copytree(aside / builder.name / ".config", root / builder.name / ".config", dirs_exist_ok=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        if not was_there:
+            with contextlib.suppress(OSError):  # the data set is in it, or the report of why there is none
+                root.rmdir()
 
 
 def _prepare(builder, config) -> None:
@@ -97,6 +101,8 @@ def _check(args: argparse.Namespace) -> None:
             raise UserError(f"--{flag} is empty; name a folder")
     if not pathlib.Path(args.manual_dir).is_dir():
         raise UserError(f"{args.manual_dir}: no such folder; give --manual_dir the folder of the pictures")
+    if not any(pathlib.Path(args.manual_dir).iterdir()):
+        raise UserError(f"{args.manual_dir} is empty; docs/data.md says which pictures, maps and lists belong there")
     if "://" not in args.data_dir:
         locks.refuse(pathlib.Path(args.data_dir))
     if args.size < 16 or args.size > 4096:
