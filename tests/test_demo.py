@@ -5,7 +5,7 @@ import pathlib
 import pytest
 from PIL import Image
 
-from dpt_tf import synthetic
+from dpt_tf import config, synthetic
 from dpt_tf.commands import demo, main
 from dpt_tf.system import processor
 from dpt_tf.system.errors import UserError
@@ -47,6 +47,16 @@ def test_a_quick_demo_and_other_people_have_folders_of_their_own(monkeypatch):
     assert full == (pathlib.Path("runs/demo"), pathlib.Path("data/demo"), demo.FULL.joint_steps)
     assert other == (pathlib.Path("runs/demo-1"), pathlib.Path("data/demo-1"), demo.FULL.joint_steps)
     assert quick == (pathlib.Path("runs/demo-quick"), pathlib.Path("data/demo-quick"), 2)
+
+
+def test_another_run_in_its_place_is_told_before_people_are_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "_make", lambda *_: pytest.fail("it made people"))
+    checkpoint = tmp_path / "run" / "joint" / "checkpoints" / "step_00000007"
+    checkpoint.mkdir(parents=True)
+    config.preset("small").replace(width=7).save(tmp_path / "run" / "hparams.json")
+    assert main.guarded(lambda: main.dispatch(["demo", "--quick", f"--workdir={tmp_path / 'run'}"])) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "was trained differently: width is 7 there and" in line
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,8 @@ def test_the_report_of_a_folder_lies_beside_it_however_it_is_called(theirs, monk
         (["--output={file}"], "file: a file stands in its place"),
         (["--output={file}/below"], "file: a file stands in its place"),
         (["--protocol=dsc+dsc"], "--protocol=dsc+dsc: name each protocol once"),
-        (["--inception=absent"], "mean over 10 splits and needs as many pairs, here are 6"),
+        (["--inception=absent"], "absent: no such folder"),
+        (["--inception=keras"], "mean over 10 splits and needs as many pairs, here are 6"),
         (["--fid=train@512"], "--fid=train@512: no such protocol: 'train@512'; have, joined by +: test, test.png, "),
         (["--fid=test+test"], "--fid=test+test: name each protocol once"),
     ],
@@ -148,6 +149,23 @@ def test_a_mistake_in_the_command_is_one_line(prepared, theirs, tmp_path, capsys
     (tmp_path / "file").touch()
     given_flags = [flag.format(theirs=theirs, file=tmp_path / "file") for flag in flags]
     code, line = told(capsys, f"--pictures={theirs}", f"--data_dir={prepared}", *given_flags)
+    assert code == 2
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [
+        ("--protocol=mine", "--protocol=mine: have dsc"),
+        ("--lpips=nowhere", "nowhere: no such folder"),
+        ("--split=mine", "has no split mine"),
+        ("--data_dir=nowhere", "no such folder: nowhere"),
+    ],
+)
+def test_a_run_is_not_loaded_for_what_cannot_be_scored(prepared, tmp_path, capsys, monkeypatch, flag, says):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dpt_tf.training.trained.load_generator", lambda *_: pytest.fail("it was loaded"))
+    code, line = told(capsys, "--workdir=run", f"--data_dir={prepared}", flag)
     assert code == 2
     assert says in line
 

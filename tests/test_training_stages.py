@@ -144,7 +144,7 @@ def test_such_a_stage_alone_is_refused_before_anything_is_written(blocks, tmp_pa
 def test_a_run_of_other_blocks_is_refused(made):
     folder, _ = made
     with pytest.raises(UserError, match="blocks is full there and refinement here"):
-        run._compare(folder, TINY.replace(blocks="refinement"))
+        run.refuse_another(folder, TINY.replace(blocks="refinement"))
 
 
 def test_what_is_no_run_or_has_no_joint_stage_is_refused(tmp_path):
@@ -197,10 +197,10 @@ def test_a_run_of_other_hyper_parameters_is_refused_and_they_are_named(made):
 
 def test_a_run_may_become_longer_unless_its_rate_was_to_cool_down(made):
     folder, _ = made
-    run._compare(folder, TINY.replace(joint_steps=9))
+    run.refuse_another(folder, TINY.replace(joint_steps=9))
     with pytest.raises(UserError, match="joint_steps is 0 there and 9 here"):
         TINY.replace(cooldown=0.5).save(folder / "hparams.json")
-        run._compare(folder, TINY.replace(cooldown=0.5, joint_steps=9))
+        run.refuse_another(folder, TINY.replace(cooldown=0.5, joint_steps=9))
     TINY.save(folder / "hparams.json")
 
 
@@ -210,7 +210,7 @@ def test_what_fails_before_the_first_step_does_not_bind_the_run(tmp_path):
     with pytest.raises(UserError, match=r"no VGG19 weights at nowhere\.h5"):
         run.train(tmp_path / "run", data_dir, hparams, vgg_weights="nowhere.h5")
     assert not list((tmp_path / "run").rglob("step_*"))
-    run._compare(tmp_path / "run", TINY)
+    run.refuse_another(tmp_path / "run", TINY)
 
 
 def test_a_stage_is_not_continued_with_other_vgg_weights(made):

@@ -170,10 +170,10 @@ def test_a_trained_run_without_its_hyper_parameters_is_given_none(copied, data_d
 
 def test_a_longer_stage_that_cooled_down_is_refused_by_its_cause(copied):
     TINY.replace(cooldown=0.5, joint_steps=7).save(copied / "hparams.json")
-    line = refused(lambda: run._compare(copied, TINY.replace(cooldown=0.5, joint_steps=70)))
+    line = refused(lambda: run.refuse_another(copied, TINY.replace(cooldown=0.5, joint_steps=70)))
     assert "joint_steps is 7 there and 70 here (cooldown=0.5 lets the learning rate fall" in line
     assert "--init=RUN --workdir=ANOTHER" in line
-    other = refused(lambda: run._compare(copied, TINY.replace(cooldown=0.5, joint_steps=7, seed=9)))
+    other = refused(lambda: run.refuse_another(copied, TINY.replace(cooldown=0.5, joint_steps=7, seed=9)))
     assert "cooldown=" not in other
 
 

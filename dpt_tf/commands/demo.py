@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     precision = "bfloat16" if processor.computes_in_bfloat16() else "float32"
     # Minutes are too short for every backdrop: the run knows the studio, where its strangers stand.
     hparams = config.preset("small").replace(seed=args.seed, mixed_precision=precision, augment=0, **scale.steps())
+    training.refuse_another(workdir, hparams)  # likewise
     made = f"{scale.people} people to train on and {scale.test_people} strangers, {scale.views} views each"
     _make(data_dir, made, scale.people, scale.test_people, scale.views, hparams.image_size, args.seed)
     training.train(workdir, data_dir, hparams, dataset="synthetic")

@@ -106,6 +106,10 @@ def evaluate(
     from dpt_tf.training import trained
 
     networks = networks or score_set.Networks()
+    # Before a network is loaded, let alone run.
+    size = records.open_prepared(data_dir).image_size
+    score_set.refuse(protocol, size, networks, fid)
+    read.count_eval_pairs(data_dir, split, limit, seed)
     facts: dict[str, Any] = {"data_dir": str(data_dir), "split": split, "limit": limit, "seed": seed}
     # What goes into a scoring beside its names, so that one that was stopped goes on with nothing else.
     digested = networks.digests()
@@ -121,7 +125,6 @@ def evaluate(
         base, own = places.of_model(workdir), weights.get("data", {}).get("digest")
     else:
         assert pictures_dir is not None
-        size = records.open_prepared(data_dir).image_size
         hparams = config.preset("small").replace(image_size=size, batch_size=_BATCH)
         chosen = scoring.Split(data_dir, hparams, split, limit, seed)
         pairs = read.list_eval_pairs(data_dir, split, limit, seed)

@@ -78,7 +78,7 @@ def train(
     if chief and _emulates_bfloat16(hparams):
         say("mixed_precision=bfloat16: this processor has no instructions for it; float32 is several times faster here")
     with locks.claimed(run_dir) if chief else contextlib.nullcontext():
-        _compare(run_dir, hparams)
+        refuse_another(run_dir, hparams)
         begun_with = beginning.read(init, hparams, names) if init else None
         data_facts = {"dataset": dataset, "data_dir": str(data_dir), "data": fingerprint.of(data_dir)}
         _compare_data(run_dir, data_facts)
@@ -160,8 +160,12 @@ def _train_stage(
     say(f"{name}: done, {total} steps; curves and pictures: tensorboard --logdir {run_dir}")
 
 
-def _compare(run_dir: pathlib.Path, hparams: HParams) -> None:
-    """Refuses other hyper-parameters than those that stages of the run were trained with."""
+def refuse_another(run_dir: pathlib.Path, hparams: HParams) -> None:
+    """Refuses other hyper-parameters than those that stages of the run were trained with.
+
+    Raises:
+      UserError: it names them.
+    """
     begun = [stage for stage in config.EVERY_STAGE if checkpoints.all_of(trained.folder(run_dir, stage))]
     there = trained.hparams_of(run_dir)
     if not begun or there is None:
