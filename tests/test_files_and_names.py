@@ -132,6 +132,20 @@ def test_an_empty_name_is_not_the_folder_one_stands_in(given, capsys, monkeypatc
         odd_files.refused(lambda: dpt(*command), capsys, "is empty; name a folder or a file")
 
 
+@pytest.mark.parametrize("verb", ["transfer", "person", "dress"])
+def test_who_makes_maps_is_looked_at_though_every_photo_has_one(given, capsys, monkeypatch, verb):
+    monkeypatch.chdir(given)
+    flags = {
+        "transfer": ["--source=a.png", "--target_iuv=a_IUV.png", "--output=new.png"],
+        "person": ["a.png", "--output=new.person"],
+        "dress": ["--person=a.png", "--clothes=a.png", "--output=new.png"],
+    }[verb]
+    with odd_files.untouched(given):
+        odd_files.refused(
+            lambda: dpt(verb, *flags, "--pose=nobody"), capsys, "nobody: no estimator of maps is called so"
+        )
+
+
 @pytest.mark.parametrize("place", [place for place, _ in NO_PLACES])
 def test_a_map_and_what_shows_it_take_nobodys_place(given, capsys, place):
     photo, new = given / "a.png", f"--output={given / 'new.png'}"

@@ -206,6 +206,8 @@ def test_with_a_box_or_the_whole_photo_nobody_is_looked_for(tmp_path, estimator)
         (["{a}", "--output=out", "--box=1,2,3"], 2, "give x0,y0,x1,y1"),
         (["{a}", "--output=out", "--box=900,0,950,50"], 2, "outside of the photo"),
         (["{a}", "--output=out", "--every=0"], 2, "--every=0"),
+        (["{a}", "--output=out", "--from=5"], 2, "--from is for videos"),
+        (["{a}", "--output=out", "--frames"], 2, "--frames is for videos"),
         (["{a}", "--output=out", "--show=look.jpg"], 2, "it is a .png or a folder"),
         (["{a}", "--output=out/x.png", "--show=out/x.png"], 2, "the map's own name"),
         (["{empty}", "--output=out"], 1, "empty.png: nobody found in it by by colour"),

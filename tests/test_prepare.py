@@ -171,6 +171,7 @@ def test_bad_views_can_be_left_out_and_are_listed(tmp_path, capsys):
         (["--test_people=1"], "nobody to train on"),
         (["--hold_out=2", "--test_people=1"], "give one of them"),
         (["--size=x"], "--size"),
+        (["--pose=nobody"], "nobody: no estimator of maps is called so"),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(tmp_path, capsys, flags, wanted):

@@ -76,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         if not path.exists():
             raise UserError(f"{path}: no such file; give a photo, a folder of photos or a video")
     videos = [path for path in args.inputs if path.is_file() and video.is_video(path)]
+    if not videos:
+        pose_video.refuse_flags(args)
     jobs = _jobs([path for path in args.inputs if path not in videos], args)
     _check_output(args, jobs, videos)
     if videos:

@@ -44,6 +44,18 @@ def cut(args: argparse.Namespace) -> video.Cut:
     return video.Cut(1 if args.every is None else args.every, args.start, args.end)
 
 
+def refuse_flags(args: argparse.Namespace) -> None:
+    """Refuses what only a video has where none is given.
+
+    Raises:
+      UserError: it names the flag.
+    """
+    given = {"--every": args.every, "--from": args.start, "--to": args.end, "--frames": args.frames or None}
+    for flag, value in given.items():
+        if value is not None:
+            raise UserError(f"{flag} is for videos, and none is given; leave it out")
+
+
 def folder(path: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
     """Where the maps of a video go."""
     return output / f"{path.stem}_iuv"

@@ -18,7 +18,12 @@ class Maker:
     """Makes maps for `folders.find`; `made` of them by `estimator`, none until there is one to make."""
 
     def __init__(self, which: str, root: pathlib.Path, output: pathlib.Path, skip_bad: bool, left_out: list[str]):
-        """`which` as `choosing.open_estimator` takes it; `left_out` is told which photos in `root` were skipped."""
+        """`which` as `choosing.open_estimator` takes it; `left_out` is told which photos in `root` were skipped.
+
+        Raises:
+          UserError: no estimator is called so.
+        """
+        choosing.refuse_unknown(which)
         self._which, self._root, self._output = which, root, output
         self._skip_bad, self._left_out = skip_bad, left_out
         self.made, self.estimator = 0, ""

@@ -34,6 +34,7 @@ def open_estimator(name: str | os.PathLike | Estimator | None = None) -> Estimat
         return name
     if name is None:
         return _small().load()
+    refuse_unknown(name)
     path = pathlib.Path(name)
     if path.is_dir():
         return _small().load(path)
@@ -47,12 +48,22 @@ def open_estimator(name: str | os.PathLike | Estimator | None = None) -> Estimat
         return _small().load()
     if str(name) in shipped.names():
         return _small().load(str(name))
-    if str(name).startswith(PUBLISHED):
-        return _network("rcnn").load(str(name))
-    raise UserError(
-        f"{name}: no estimator of maps is called so and no such file exists; give {SMALL}, a published name such as "
-        f"{PUBLISHED}R_50_FPN_s1x, a file of weights ({', '.join(WEIGHTS)}) or the folder of a run"
-    )
+    return _network("rcnn").load(str(name))
+
+
+def refuse_unknown(name: str | os.PathLike | Estimator | None) -> None:
+    """Whether `name` means anything, before it is known that there is a map to make; loads nothing.
+
+    Raises:
+      UserError: it does not; the message lists what there is.
+    """
+    if name is None or not isinstance(name, str | os.PathLike) or pathlib.Path(name).exists():
+        return
+    if not (str(name) in (SMALL, *shipped.names()) or str(name).startswith(PUBLISHED)):
+        raise UserError(
+            f"{name}: no estimator of maps is called so and no such file exists; give {SMALL}, a published name such "
+            f"as {PUBLISHED}R_50_FPN_s1x, a file of weights ({', '.join(WEIGHTS)}) or the folder of a run"
+        )
 
 
 def convert(source: pathlib.Path, destination: pathlib.Path) -> None:

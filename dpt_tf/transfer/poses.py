@@ -27,7 +27,12 @@ class Poses:
     def __init__(
         self, estimator: str | os.PathLike | Estimator | None = None, say: Callable[[str], None] = lambda line: None
     ):
-        """`estimator` as `choosing.open_estimator` takes it; `say` is told which map is whose, a line each."""
+        """`estimator` as `choosing.open_estimator` takes it; `say` is told which map is whose, a line each.
+
+        Raises:
+          UserError: no estimator is called so.
+        """
+        choosing.refuse_unknown(estimator)
         self._which, self._say = estimator, say
         self._estimator: Estimator | None = None
         self._made: collections.OrderedDict[bytes, Person] = collections.OrderedDict()
