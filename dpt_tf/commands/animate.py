@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from dpt_tf import shipped
-from dpt_tf.commands import folders, pose_video
+from dpt_tf.commands import folders, people_flags, pose_video
 from dpt_tf.densepose import map_files
 from dpt_tf.images import moving, naming, photos, video
 from dpt_tf.system import locks, quiet
@@ -27,25 +26,10 @@ from dpt_tf.system.errors import UserError, one_line, say
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument(
-        "--person",
-        type=folders.named,
-        required=True,
-        nargs="+",
-        help="the photo, or several of the person, best first; or a person's file, `dpt person`",
-    )
-    parser.add_argument(
-        "--source_iuv",
-        type=folders.named,
-        default=[],
-        nargs="+",
-        help="the photos' maps, in that order (default: made)",
-    )
+    people_flags.add(parser, "--person")
     parser.add_argument("--poses", type=folders.named, required=True, help="a video, or a folder of photos or of maps")
     parser.add_argument("-o", "--output", type=folders.named, required=True, help=", ".join(moving.FORMS))
-    parser.add_argument(
-        "--model", type=folders.named, help="a run's folder, a SavedModel or a shipped model (default: people)"
-    )
+    people_flags.add_model(parser)
     parser.add_argument("--pose", metavar="NAME|FILE|RUN", help="who makes the maps of photos and videos")
     parser.add_argument("--keep_audio", action="store_true", help="the video's sound, too")
     parser.add_argument("--fps", type=float, help="frames a second (default: the video's; of a folder 25)")
@@ -100,13 +84,10 @@ class _Painting:
     def run(self) -> list[int]:
         """Paints what is not there, and writes the file; which frames show nobody."""
         from dpt_tf.densepose import choosing, following
-        from dpt_tf.transfer import painter
         from dpt_tf.transfer.kept_frames import KeptFrames
 
         args = self._args
-        if args.model is None:
-            print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
-        paint = painter.load(args.model or shipped.folder())
+        paint = people_flags.painter_of(args)
         estimator = choosing.open_estimator(args.pose) if self._motion.photos else None
         kept = KeptFrames(self._work, self._made_of(paint, estimator), self._fps)
         if estimator is not None:
@@ -194,14 +175,7 @@ def _bar(frames: Iterable | None, total: int | None, text: str, path: pathlib.Pa
 
 def _check(args: argparse.Namespace) -> None:
     """Raises UserError for flags that do not go together."""
-    if args.source_iuv and len(args.source_iuv) != len(args.person):
-        raise UserError(
-            f"dpt animate: {len(args.person)} photos but {len(args.source_iuv)} maps; give --source_iuv one for each, "
-            "in the same order, or leave it out"
-        )
-    people = [path for path in args.person if photos.is_person(path)]
-    if people and (len(args.person) > 1 or args.source_iuv):
-        raise UserError(f"dpt animate: {people[0]} is a person; give it alone, without photos and maps")
+    people_flags.refuse("animate", args.person, args.source_iuv)
     if args.fps is not None and not 0.1 <= args.fps <= 240:
         raise UserError(f"--fps={args.fps:g}: give frames a second, 0.1 to 240")
     if not args.poses.exists():

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dpt_tf import shipped
-from dpt_tf.commands import folders
+from dpt_tf.commands import folders, people_flags
 from dpt_tf.densepose import map_files
 from dpt_tf.images import naming, photos
 from dpt_tf.iuv.parts import parsed
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     outputs = _outputs(args)
     quiet.start_tensorflow()
     from dpt_tf.images import display
-    from dpt_tf.transfer import dressed_photos, painter, person_file
+    from dpt_tf.transfer import dressed_photos, person_file
     from dpt_tf.transfer.poses import Poses
 
     pairs = (args.person, args.person_iuv), (args.clothes, args.clothes_iuv)
@@ -64,9 +63,7 @@ def run(args: argparse.Namespace) -> int:
     known = [_known(made, *given) for given in pairs]
     mask = _mask(args.mask, args.clothes[0], known[1]) if args.mask else None
     poses = [made.of(path) for path in args.target]
-    if args.model is None:
-        print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
-    paint = painter.load(args.model or shipped.folder())
+    paint = people_flags.painter_of(args)
     people: list[Any] = []
     for (paths, _), of_file, of_photos in zip(pairs, kept, known, strict=True):
         if of_file:
@@ -126,14 +123,7 @@ def _check_people(args: argparse.Namespace) -> None:
     """
     for who in ("person", "clothes"):
         paths, maps = getattr(args, who), getattr(args, f"{who}_iuv")
-        files = [path for path in paths if photos.is_person(path)]
-        if files and (len(paths) > 1 or maps):
-            raise UserError(f"dpt dress: {files[0]} is a person; give it alone as --{who}, without photos and maps")
-        if maps and len(maps) != len(paths):
-            raise UserError(
-                f"dpt dress: {len(paths)} photos but {len(maps)} maps; give --{who}_iuv one for each, in the same "
-                "order, or leave it out"
-            )
+        people_flags.refuse("dress", paths, maps, f"--{who}_iuv", f"as --{who}")
     if args.mask is not None and (len(args.clothes) > 1 or photos.is_person(args.clothes[0])):
         raise UserError("dpt dress: a mask is painted on a photo of the clothes; give that photo alone as --clothes")
 

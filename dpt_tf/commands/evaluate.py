@@ -8,12 +8,11 @@ import argparse
 import dataclasses
 import math
 import pathlib
-import re
 import sys
 from typing import Any
 
 from dpt_tf import config
-from dpt_tf.commands import folders, map_flags, score_flags
+from dpt_tf.commands import folders, map_flags, score_flags, split_flags
 from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError, say
 
@@ -51,12 +50,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("dpt evaluate: give --workdir=RUN or --pictures=FOLDER, one of them")
     if (args.data_dir is None) == (args.dataset is None):
         raise UserError("dpt evaluate: give --data_dir=DIR or --dataset=NAME, one of them")
-    if args.limit is not None and args.limit < 1:
-        raise UserError(f"--limit={args.limit}: give 1 or more")
-    if not 0 <= args.seed <= config.LARGEST_SEED:
-        raise UserError(f"--seed={args.seed}: give 0 or more, {config.LARGEST_SEED} at most")
-    if not re.fullmatch(r"\w[\w-]*", args.split):
-        raise UserError(f"--split={args.split}: give the name of a split, such as test or train")
+    split_flags.refuse(args)
     if args.pictures and args.output and args.output.resolve().is_relative_to(args.pictures.resolve()):
         raise UserError(
             f"--output={args.output} is in the folder of pictures, and sheets are no results; put it elsewhere"

@@ -15,14 +15,13 @@ import dataclasses
 import io
 import os
 import pathlib
-import re
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from dpt_tf import config, shipped
-from dpt_tf.commands import beam_flags, folders
+from dpt_tf import shipped
+from dpt_tf.commands import beam_flags, folders, people_flags, split_flags
 from dpt_tf.evaluation import bulk, pair_files
 from dpt_tf.images import naming
 from dpt_tf.system import atomic, files, locks, quiet
@@ -39,9 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="test", help="of the data set (test)")
     parser.add_argument("--limit", type=int, help="at most so many pairs, spread over the people or over the table")
     parser.add_argument("--seed", type=int, default=0, help="draws the sources where the split has many")
-    parser.add_argument(
-        "--model", type=folders.named, help="a run's folder, a SavedModel or a shipped model (default: people)"
-    )
+    people_flags.add_model(parser)
     parser.add_argument("--pose", metavar="NAME|FILE|RUN", help="who makes the maps of photos without one")
     parser.add_argument("--output", type=folders.named, required=True, help="the folder of the pictures")
     beam_flags.add(parser)
@@ -80,12 +77,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError("--photos is where the paths of --pairs begin; give that, too")
     if args.pose is not None and args.pairs is None:
         raise UserError("--pose makes maps of photos, and a data set has them; leave it out")
-    if args.limit is not None and args.limit < 1:
-        raise UserError(f"--limit={args.limit}: give 1 or more")
-    if not 0 <= args.seed <= config.LARGEST_SEED:
-        raise UserError(f"--seed={args.seed}: give 0 or more, {config.LARGEST_SEED} at most")
-    if not re.fullmatch(r"\w[\w-]*", args.split):
-        raise UserError(f"--split={args.split}: give the name of a split, such as test or train")
+    split_flags.refuse(args)
     if args.photos is not None and not args.photos.is_dir():
         raise UserError(f"--photos={args.photos}: no such folder")
     locks.refuse(args.output)

@@ -4,8 +4,7 @@ import argparse
 import pathlib
 import sys
 
-from dpt_tf import shipped
-from dpt_tf.commands import folders
+from dpt_tf.commands import folders, people_flags
 from dpt_tf.densepose import map_files
 from dpt_tf.images import naming, photos
 from dpt_tf.system import quiet
@@ -19,9 +18,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--source_iuv", type=folders.named, default=[], nargs="+", help="their maps, in the same order (default: made)"
     )
     parser.add_argument("--pose", metavar="NAME|FILE|RUN", help="who makes the maps of photos without one")
-    parser.add_argument(
-        "--model", type=folders.named, help="a run's folder, a SavedModel or a shipped model (default: people)"
-    )
+    people_flags.add_model(parser)
     parser.add_argument("-o", "--output", type=folders.named, required=True, help="the file, NAME.person")
     parser.add_argument("--show", type=folders.named, help="also write a picture of the surface and the backdrop here")
 
@@ -38,7 +35,6 @@ def run(args: argparse.Namespace) -> int:
     _keep_inputs(args)
     quiet.start_tensorflow()
     from dpt_tf.images import display
-    from dpt_tf.transfer import painter
     from dpt_tf.transfer.poses import Poses
 
     made = Poses(args.pose, lambda line: say(line, sys.stderr))
@@ -48,9 +44,7 @@ def run(args: argparse.Namespace) -> int:
         known.append(made.known(path, given))
         facts.append({"name": path.name, "map": made.maker(known[-1][0]) or "given"})
     pictures, maps, coverages = (list(each) for each in zip(*known, strict=True))
-    if args.model is None:
-        print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
-    paint = painter.load(args.model or shipped.folder())
+    paint = people_flags.painter_of(args)
     person = paint.person(pictures, maps, coverage=coverages, save=args.output, facts={"photos": facts})
     for line in person.sources.doubts:
         say(f"note: {line}", sys.stderr)

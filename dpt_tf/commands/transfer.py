@@ -12,33 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from dpt_tf import shipped
-from dpt_tf.commands import folders
+from dpt_tf.commands import folders, people_flags
 from dpt_tf.densepose import map_files
-from dpt_tf.images import naming, photos
+from dpt_tf.images import naming
 from dpt_tf.system import quiet
 from dpt_tf.system.errors import UserError, say
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the verb."""
-    parser.add_argument(
-        "--model", type=folders.named, help="a run's folder, a SavedModel or a shipped model (default: people)"
-    )
-    parser.add_argument(
-        "--source",
-        type=folders.named,
-        required=True,
-        nargs="+",
-        help="the photo, or several of the person, best first; or a person's file, `dpt person`",
-    )
-    parser.add_argument(
-        "--source_iuv",
-        type=folders.named,
-        default=[],
-        nargs="+",
-        help="the photos' DensePose maps, or dumps that hold them, in the same order (default: made)",
-    )
+    people_flags.add_model(parser)
+    people_flags.add(parser, "--source")
     parser.add_argument(
         "--target_iuv", type=folders.named, default=[], nargs="+", action="extend", help="the poses to paint, as maps"
     )
@@ -69,20 +53,13 @@ def run(args: argparse.Namespace) -> int:
     given = [*args.target_iuv, *args.target]
     if not given:
         raise UserError("dpt transfer: give the poses, as photos (--target) or as maps (--target_iuv)")
-    if args.source_iuv and len(args.source_iuv) != len(args.source):
-        raise UserError(
-            f"dpt transfer: {len(args.source)} photos but {len(args.source_iuv)} maps; give --source_iuv one for each, "
-            "in the same order, or leave it out"
-        )
-    people = [path for path in args.source if photos.is_person(path)]
-    if people and (len(args.source) > 1 or args.source_iuv):
-        raise UserError(f"dpt transfer: {people[0]} is a person; give it alone, without photos and maps")
+    people = people_flags.refuse("transfer", args.source, args.source_iuv)
     outputs = _outputs(args.output, given)
     _keep_inputs(args, outputs)
     quiet.start_tensorflow()
     from dpt_tf import iuv
     from dpt_tf.images import display
-    from dpt_tf.transfer import painter, person_file
+    from dpt_tf.transfer import person_file
     from dpt_tf.transfer.poses import Poses
 
     made = Poses(args.pose, lambda line: say(line, sys.stderr))
@@ -92,9 +69,7 @@ def run(args: argparse.Namespace) -> int:
     several: Any = known[0] if len(known) == 1 else tuple([each[k] for each in known] for k in range(3))
     photo, source_iuv, coverage = several
     poses = [*map(iuv.read, args.target_iuv), *map(made.of, args.target)]
-    if args.model is None:
-        print(f"with the shipped model {shipped.DEFAULT}; --model=RUN takes another", file=sys.stderr)
-    paint = painter.load(args.model or shipped.folder())
+    paint = people_flags.painter_of(args)
     keep: dict[str, Any] = {"keep_proportions": True} if args.keep_proportions else {}
     rows: list[dict[str, np.ndarray]] = []
     for pose, output in zip(poses, outputs, strict=True):
