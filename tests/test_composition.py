@@ -16,7 +16,7 @@ from dpt_tf.export import any_size
 from dpt_tf.images import framing
 from dpt_tf.iuv import relations
 from dpt_tf.models import composition
-from dpt_tf.ops import atlas, frame, levels, surface, surroundings
+from dpt_tf.ops import atlas, carrying, frame, levels, surface
 from dpt_tf.training import networks
 from dpt_tf.transfer import painter
 
@@ -340,10 +340,10 @@ def test_a_torn_field_does_not_sweep_over_what_lies_between():
     field[:, :, 8:, 0] -= 0.5  # the right half comes from half a picture to the left
     here = frame.shares(32, 32)[0].numpy().reshape(-1, 2)
     example = np.zeros(len(here), np.int64)
-    found = surroundings.field_at(tf.constant(field), example, tf.constant(here)).numpy()
+    found = carrying.field_at(tf.constant(field), example, tf.constant(here)).numpy()
     moved = here[:, 0] - found[:, 0]
     assert np.isclose(moved, 0, atol=0.07).sum() + np.isclose(moved, 0.5, atol=0.07).sum() == len(here)
     inner = (np.abs(here - 0.5) < 0.4).all(-1)
     np.testing.assert_allclose(
-        surroundings.field_at(tf.constant(smooth), example, tf.constant(here)).numpy()[inner], here[inner], atol=1e-6
+        carrying.field_at(tf.constant(smooth), example, tf.constant(here)).numpy()[inner], here[inner], atol=1e-6
     )

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from dpt_tf import iuv
 from dpt_tf.iuv import relations
-from dpt_tf.ops import backdrop, surface, surroundings
+from dpt_tf.ops import backdrop, carrying, surface, surroundings
 
 R, S = 16, 32
 
@@ -199,7 +199,7 @@ def test_seen_from_behind_left_and_right_change_places():
 def test_carry_by_hand():
     image = tf.constant([[[[0.0], [1.0]], [[2.0], [3.0]]]])
     places = tf.constant([[[[0.25, 0.25], [0.5, 0.5], [0.75, 0.5], [9.0, 9.0]]]])  # (x, y)
-    np.testing.assert_allclose(surroundings.carry(image, places)[0, 0, :, 0], [0, 1.5, 2, 0])
+    np.testing.assert_allclose(carrying.carry(image, places)[0, 0, :, 0], [0, 1.5, 2, 0])
 
 
 def test_the_gradient_of_carrying_is_its_transpose():
@@ -209,7 +209,7 @@ def test_the_gradient_of_carrying_is_its_transpose():
     upstream = tf.constant(random.normal(size=[2, 4, 7, 3]), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(image)
-        carried = surroundings.carry(image, places)
+        carried = carrying.carry(image, places)
         product = tf.reduce_sum(carried * upstream)
     np.testing.assert_allclose(product, tf.reduce_sum(image * tape.gradient(product, image)), rtol=1e-4)
 
@@ -220,7 +220,7 @@ def test_a_skirt_beside_the_body_comes_along_and_the_wall_does_not():
     photo[0, 12:18, 8:20] = -1
     matte[0, 6:18, 10:18], matte[0, 12:18, 8:20] = 1, 1
     field = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), target)
-    colour, share, left = surroundings.overhang(tf.constant(photo), tf.constant(matte), source, target, field)
+    colour, share, left = carrying.overhang(tf.constant(photo), tf.constant(matte), source, target, field)
     assert share.numpy()[0, 14:16, 15].min() > 0.9 and share.numpy()[0, 14:16, 24].min() > 0.9
     np.testing.assert_allclose(colour[0, 14:16, 15], np.full([2, 3], -1.0), atol=0.01)
     assert share.numpy()[0, :, 27:].max() < 0.05 and share.numpy()[0, 6:18, 16:24].max() == 0
@@ -236,7 +236,7 @@ def test_between_the_legs_it_is_left_open_whether_cloth_hangs_there():
     source, target = tf.constant(source), tf.constant(target)
     photo, matte = tf.where(source[..., :1] > 0, tf.ones([1, S, S, 3]) * 0.5, -1.0), backdrop.body_of(source)
     field = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), target)
-    colour, share, left = surroundings.overhang(photo, matte, source, target, field)
+    colour, share, left = carrying.overhang(photo, matte, source, target, field)
     assert left.numpy()[0, 12:20, 14:18].min() > 0.9 and share.numpy()[0, 12:20, 14:18].max() < 0.1
     np.testing.assert_allclose(colour[0, 12:20, 14:18], np.full([8, 4, 3], 0.5), atol=0.01)
     assert left.numpy()[0, :, 30:].max() < 0.1
@@ -255,7 +255,7 @@ def carried(source, target, cloth):
     """Where the person is beside the target's legs, if in the source it is at `cloth` [S, S], too."""
     matte = tf.maximum(backdrop.body_of(source), tf.constant(cloth, tf.float32)[None, ..., None])
     field = surroundings.field(surroundings.places(source, matte, R), target)
-    return surroundings.overhang(tf.zeros([1, S, S, 3]), matte, source, target, field)[1].numpy()[0, ..., 0]
+    return carrying.overhang(tf.zeros([1, S, S, 3]), matte, source, target, field)[1].numpy()[0, ..., 0]
 
 
 def test_a_skirt_hangs_about_both_legs_and_ends_at_its_hem():
@@ -282,6 +282,6 @@ def test_a_hem_far_from_the_body_was_far_from_it():
     field = surroundings.field(surroundings.places(source, backdrop.body_of(source), R), target)
     field += tf.constant([-4 / S, 0.0, 0.0]) * tf.cast(tf.range(S)[None, None, :, None] > 20, tf.float32)
     photo = tf.zeros([1, S, S, 3])
-    _, share, left = surroundings.overhang(photo, tf.constant(matte), source, target, field)
+    _, share, left = carrying.overhang(photo, tf.constant(matte), source, target, field)
     assert share.numpy()[0, 12, 18:20].min() > 0.9  # where it was
     assert share.numpy()[0, 12, 22] < 0.1 < 0.9 < left.numpy()[0, 12, 22]  # the same cloth, one pixel from the body

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.layers.exact import Float32Layer
-from dpt_tf.ops import backdrop, pyramid, surface, surroundings
+from dpt_tf.ops import backdrop, carrying, pyramid, surface, surroundings
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
@@ -64,7 +64,7 @@ class Matte(Float32Layer):
 
 @keras.saving.register_keras_serializable("dpt_tf")
 class Surroundings(Float32Layer):
-    """Hair and cloth beside the body, carried along with it (`ops.surroundings`).
+    """Hair and cloth beside the body, carried along with it (`ops.carrying`).
 
     `(photo, matte, source_iuv, target_iuv) -> (carried [B, S, S, 3], overhang, left [B, S, S, 1])`: what stands there
     in the photo at the places that move along, and how much of it, beside the target's body, is the person, or may be.
@@ -76,7 +76,7 @@ class Surroundings(Float32Layer):
 
     def call(self, photo, matte, source_iuv, target_iuv):
         field = surroundings.field(surroundings.places(source_iuv, matte, self.resolution), target_iuv)
-        carried = surroundings.overhang(photo, matte, source_iuv, target_iuv, field)
+        carried = carrying.overhang(photo, matte, source_iuv, target_iuv, field)
         return tuple(tf.ensure_shape(x, [*photo.shape[:3], x.shape[-1]]) for x in carried)
 
     def get_config(self):

@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from dpt_tf.models import layered
 from dpt_tf.models.unwrapping import Unwrapping, on_body, places_of
-from dpt_tf.ops import atlas, backdrop, frame, levels, pyramid, surroundings
+from dpt_tf.ops import atlas, backdrop, carrying, frame, levels, pyramid, surroundings
 
 LARGEST = 2048
 """The longest side that is composed; a larger picture is composed at this size, and enlarged."""
@@ -128,7 +128,7 @@ class Composition:
         behind = backdrop.continued(levels.signed(photo), hole, _LEVELS)
         beyond = tf.pad(tf.zeros_like(hole), edges, constant_values=1.0)
         behind = backdrop.filled(tf.pad(behind, edges), beyond, _LEVELS)
-        small_edges = tf.concat([surroundings.arms_rim(small["source_iuv"]), small_body], -1)
+        small_edges = tf.concat([carrying.arms_rim(small["source_iuv"]), small_body], -1)
         arms, near_body = tf.split(frame.unsquare(small_edges, height, width), 2, -1)
         matte *= 1 - arms * (1 - body)
         body = tf.maximum(body, tf.minimum(1.0, 2 * near_body))  # a rim that is wider than an outline
@@ -171,7 +171,7 @@ class Composition:
         predicted += seen * trusted * detail
         image = layered.composite(predicted, coarse, coarse_carried, behind, weights, drape, residual)
         image += weights[..., 1:2] * detail
-        warped = tf.where(surroundings.is_person(overhang, target_iuv), warped, 0.0)
+        warped = tf.where(carrying.is_person(overhang, target_iuv), warped, 0.0)
         pictures = {"image": image, "warped": warped, "predicted": predicted, "backdrop": behind}
         outputs = {name: levels.grey(picture) for name, picture in pictures.items()}
         return outputs | {"provenance": levels.share(seen), "layers": levels.share(weights)}
@@ -180,7 +180,7 @@ class Composition:
         """What the networks say at S x S."""
         field = surroundings.field(source["places"], target_iuv)
         photo, source_iuv = source["small_source"], source["small_iuv"]
-        carried, overhang, left = surroundings.overhang(photo, source["small_matte"], source_iuv, target_iuv, field)
+        carried, overhang, left = carrying.overhang(photo, source["small_matte"], source_iuv, target_iuv, field)
         warped = tf.where(target_iuv[..., :1] > 0, atlas.sample(source["small_texture"], target_iuv), carried)
         inputs = {"source": photo, "source_iuv": source_iuv, "target_iuv": target_iuv}
         predicted = self._predict(inputs)
@@ -201,7 +201,7 @@ class Composition:
     def _carried(self, source, target_iuv, small):
         """What is carried along, and how much of it is the person beside the body: `overhang` of full size."""
         height, width = tf.shape(target_iuv)[1], tf.shape(target_iuv)[2]
-        reach = surroundings.reach(source["small_iuv"], frame.square_map(target_iuv, self.size), small["field"])
+        reach = carrying.reach(source["small_iuv"], frame.square_map(target_iuv, self.size), small["field"])
         at, between = tf.split(small["field"], [2, 1], -1)
         enlarged = frame.unsquare(tf.concat([*reach, between], -1), height, width)
         body = on_body(target_iuv)
@@ -209,10 +209,10 @@ class Composition:
         rim, near, kept, between = tf.split(tf.gather_nd(enlarged, where), 4, -1)
         beside = 1 - tf.cast(tf.gather_nd(body, where), tf.float32)[:, None]
         here = tf.gather_nd(frame.shares(height, width)[0], where[:, 1:])
-        field = surroundings.field_at(at, where[:, 0], here)
-        colour, share, was_body = surroundings.carried_at(source["person"], where[:, 0], field)
+        field = carrying.field_at(at, where[:, 0], here)
+        colour, share, was_body = carrying.carried_at(source["person"], where[:, 0], field)
         overhang = share * beside * near * tf.maximum(between, kept * (1 - was_body * (1 - rim)))
-        shown = share * tf.maximum(near, 1 - beside) > surroundings.FAINTEST
+        shown = share * tf.maximum(near, 1 - beside) > carrying.FAINTEST
         return _scattered(where, tf.concat([tf.where(shown, colour, 0.0), overhang], -1), target_iuv)
 
 

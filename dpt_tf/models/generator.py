@@ -17,7 +17,7 @@ from dpt_tf.config import BLENDINGS, BLOCKS
 from dpt_tf.layers import Backdrop, Float32Layer, Surroundings
 from dpt_tf.models import blending as residual_blending
 from dpt_tf.models import completion, conditioning, inpainting, layered, matting, predictive, warping
-from dpt_tf.ops import surroundings
+from dpt_tf.ops import carrying
 
 
 def build(
@@ -46,7 +46,7 @@ def build(
     Returns:
       Model from dict `source`, `source_iuv`, `target_iuv` (and keypoints, where a conditioning asks for them) to dict
       `image`, `predicted`, `warped`, `texture`, `observed`, `provenance`, all float32, whichever `blocks` there are;
-      with layers also `backdrop`, `layers` and what they are made of (`matting`, `layered`, `ops.surroundings`).
+      with layers also `backdrop`, `layers` and what they are made of (`matting`, `layered`, `ops.carrying`).
       The parts are its layers `predictive`, `warping` (with its layer `inpainting`, if `full`), `matting` (with layers)
       and `blending` (unless `predictive`).
 
@@ -114,4 +114,4 @@ class Beside(Float32Layer):
 
     def call(self, warped, carried, overhang, target_iuv):  # noqa: D102
         whole = tf.where(target_iuv[..., :1] > 0, warped, carried)
-        return whole, tf.where(surroundings.is_person(overhang, target_iuv), whole, 0.0)
+        return whole, tf.where(carrying.is_person(overhang, target_iuv), whole, 0.0)
