@@ -243,11 +243,6 @@ def test_photos_without_maps_are_mapped_and_a_mixed_folder_is_refused(animate, t
 # Stopping
 
 
-def pictures(path):
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-
-
 @pytest.mark.parametrize("steps", [0, 3, 9])
 def test_stopping_and_going_on_changes_nothing(animate, walk, tmp_path, monkeypatch, capsys, steps):
     assert animate(walk, tmp_path / "whole.mp4") == 0
@@ -270,9 +265,7 @@ def test_stopping_and_going_on_changes_nothing(animate, walk, tmp_path, monkeypa
     assert animate(walk, tmp_path / "out.mp4") == 0
     assert ("8 frames are there already" in capsys.readouterr().err) == (steps == 9)
     assert len(estimator.asked) < 28 - steps  # twice a frame, and once for the photo
-    # The files themselves differ in a few bytes from run to run: FFmpeg's encoder works in several threads.
-    for one, other in zip(*map(pictures, (tmp_path / "out.mp4", tmp_path / "whole.mp4")), strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "whole.mp4"}
 
 

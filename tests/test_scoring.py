@@ -269,7 +269,8 @@ def test_a_folder_that_cannot_be_scored_is_one_line(prepared, tmp_path, spoil, m
         (["--workdir=a", "--data_dir=b", "--limit=0"], "--limit=0: give 1 or more"),
         (["--pictures=absent", "--data_dir={prepared}"], "absent: no such folder"),
         (["--pictures=a", "--data_dir={prepared}", "--save_pictures"], "leave it out"),
-        (["--workdir=a", "--dataset=deepfashion"], "a is not a run"),
+        (["--workdir=a", "--data_dir={prepared}"], "a is not a run"),
+        (["--workdir=a", "--dataset=deepfashion"], "no such folder: data/deepfashion"),
     ],
 )
 def test_a_mistake_in_the_command_is_one_line(prepared, flags, message, capsys):

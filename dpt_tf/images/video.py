@@ -204,7 +204,9 @@ class Writer:
         stream: Any = self._container.add_stream(encoder, rate=self._fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         if encoder == "libx264":
-            stream.options = {"crf": "3", "preset": "veryfast"} if self._fine else {"crf": "18"}
+            # With its tree of macroblocks libx264 makes other pictures of the same frames in one of ten runs.
+            stream.options = {"x264-params": "mbtree=0"}
+            stream.options |= {"crf": "3", "preset": "veryfast"} if self._fine else {"crf": "18"}
             stream.pix_fmt = "yuv444p" if self._fine else "yuv420p"
         else:
             stream.bit_rate = max(1_000_000, width * height * 8) * (8 if self._fine else 1)
