@@ -21,12 +21,10 @@ from tqdm import tqdm
 
 from dpt_tf.system import alive
 from dpt_tf.system.errors import Interrupted, TrainingError
-from dpt_tf.training import checkpoints, stages, summaries, workers
+from dpt_tf.training import checkpoints, stages, workers
+from dpt_tf.training.diary import Batches, Diary
 
-Batches = Callable[[int], tf.data.Dataset]  # k -> batches from batch k on
 Say = Callable[[str], None]
-
-_PICTURED = 4  # examples
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +107,7 @@ def fit(
         mininterval=0.5 if sys.stderr.isatty() else 20,
         disable=not chief,
     )
-    diary = _Diary(stage, stage_dir, schedule, batches, chief)
+    diary = Diary(stage, stage_dir, schedule.scalars_every, schedule.pictures_every, batches, chief)
     with keeper.others(), progress, keeper.disk(), diary, _signals(say) as arrived:
         for step in range(start + 1, steps + 1):
             terms = {name: float(value) for name, value in train_step(*next(data)).items()}
@@ -230,40 +228,6 @@ class _Keeper:
         there = checkpoints.all_of(self._folder)
         kept = f"the last good checkpoint is {there[-1]}" if there else "there is no checkpoint yet"
         return f"{kept}; train in another --workdir with a lower learning_rate or mixed_precision=float32"
-
-
-class _Diary:
-    """Curves and pictures. The pictures are always of the first examples of batch 0, so that they can be compared."""
-
-    def __init__(self, stage: stages.Stage, stage_dir: pathlib.Path, schedule: Schedule, batches: Batches, chief: bool):
-        self._stage, self._schedule = stage, schedule
-        self._writer = summaries.Writer(stage_dir / "tensorboard") if chief else None
-        self._sums: dict[str, float] = {}
-        self._count = 0
-        self._shown = None
-        if chief and schedule.pictures_every:
-            self._shown = tf.nest.map_structure(lambda x: x[:_PICTURED], next(iter(batches(0))))
-
-    def __enter__(self) -> "_Diary":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._writer:
-            self._writer.close()
-
-    def note(self, step: int, terms: Mapping[str, float], last: bool) -> None:
-        if not self._writer:
-            return
-        self._count += 1
-        for name, value in terms.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        if step % self._schedule.scalars_every == 0 or last:
-            means = {f"loss/{name}": total / self._count for name, total in self._sums.items()}
-            rate = float(tf.convert_to_tensor(self._stage.optimizer.learning_rate))
-            self._writer.scalars(step, {**means, "learning_rate": rate})
-            self._sums, self._count = {}, 0
-        if self._shown and (step == 1 or last or step % self._schedule.pictures_every == 0):
-            self._writer.pictures(step, self._stage.pictures(*self._shown))
 
 
 @contextlib.contextmanager
