@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dpt_tf import layers
+from dpt_tf import config, layers
 from dpt_tf.layers import norm, winograd
+from dpt_tf.training import stages
 
 
 def normal(seed, *shape):
@@ -143,6 +144,40 @@ def test_part_norm_is_an_instance_norm_for_each_part():
     layer.set_weights([normal(1, 3, 5), normal(2, 3, 5)])
     for p, y in enumerate(layer(x)):
         np.testing.assert_allclose(y, norm.instance_norm(x[p], layer.gamma[p], layer.beta[p]), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["down", "up", "up with context", "norm"])
+def test_a_gpu_computes_all_parts_at_once_and_the_same(kind, monkeypatch):
+    x, context = parts(0, 2, 4, 6, 4), [normal(7, 2, 3)] if "context" in kind else []
+    layer = layers.PartNorm() if kind == "norm" else (layers.PartConvTranspose if "up" in kind else layers.PartConv)(5)
+    layer.build([t.shape for t in x], *(c.shape for c in context))
+    layer.set_weights([normal(k, *v.shape) for k, v in enumerate(layer.weights, 1)])
+
+    def all_of_it(*given):
+        values = [v.value for v in layer.weights]
+        with tf.GradientTape() as tape:
+            tape.watch([given, values])
+            y = tf.stack(layer(list(given[:3]), *given[3:]))
+            loss = tf.reduce_sum(y * normal(9, *y.shape))
+        return [y, *tape.gradient(loss, [*given, *values])]
+
+    expected = all_of_it(*x, *context)
+    monkeypatch.setattr(layers.parts, "device", lambda: "gpu")
+    check(all_of_it(*x, *context), expected)
+
+
+def test_the_inpainting_step_is_a_small_graph_on_a_gpu(monkeypatch):
+    for module in (layers.parts, norm, winograd):
+        monkeypatch.setattr(module, "device", lambda: "gpu")
+    hparams = config.preset("paper").replace(image_size=32, atlas_size=32, width=4, context_size=8)
+    step, several = stages.build("inpainting", hparams).step, [8, hparams.neighbours]
+    seen = [
+        {"image": tf.TensorSpec([*n, 32, 32, 3]), "iuv": tf.TensorSpec([*n, 32, 32, 3], tf.uint8)}
+        for n in ([8], several)
+    ]
+    x = {"source": seen[0]["image"], "source_iuv": seen[0]["iuv"]}
+    graph = tf.function(step).get_concrete_function(x, seen[1]).graph.as_graph_def()
+    assert len(graph.node) + sum(len(function.node_def) for function in graph.library.function) < 4000
 
 
 def test_parts_are_split_and_joined_in_order():

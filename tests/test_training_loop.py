@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from dpt_tf.training import checkpoints, loop, stages
 
@@ -54,6 +55,18 @@ def fit(stage, folder, steps=STEPS, start=0, **schedule):
     return said
 
 
+def curves(folder):
+    """(step, value) of every point, by its name; of a picture there is no value."""
+    seen = {}
+    for path in (folder / "tensorboard").glob("events*"):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                number = float(tf.make_ndarray(value.tensor)) if value.tensor.dtype == 1 else 0.0
+                seen.setdefault(value.tag, []).append((event.step, number))
+    return seen
+
+
 def test_stopping_and_resuming_changes_nothing(tmp_path):
     whole = make_stage()
     fit(whole, tmp_path / "whole")
@@ -85,6 +98,34 @@ def test_a_spoilt_weight_never_reaches_a_checkpoint(tmp_path):
     with pytest.raises(loop.TrainingError, match=r"not finite after step 4.*step_00000002"):
         fit(make_stage(spoil_gradient_at=4), tmp_path, save_every=2)
     assert checkpoints.step_of(checkpoints.latest(tmp_path / "checkpoints")) == 2
+
+
+def test_terms_are_read_some_steps_at_once_and_before_anything_is_saved(tmp_path, monkeypatch):
+    """As on a GPU: the step is named all the same, points are as they were, and no spoilt step is saved."""
+    asked, read = [], loop._read
+    monkeypatch.setattr(loop, "_read", lambda unread, step: asked.append((step, len(unread))) or read(unread, step))
+    fit(make_stage(), tmp_path / "a", steps=8, read_every=3, scalars_every=100, pictures_every=0, save_every=5)
+    assert asked == [(3, 3), (5, 2), (6, 1), (8, 2)]
+    fit(make_stage(), tmp_path / "b", steps=8, scalars_every=100, pictures_every=0)
+    one, other = (dict(curves(tmp_path / name)) for name in "ab")
+    assert one.keys() == other.keys()
+    for name, points in one.items():
+        np.testing.assert_allclose(points, other[name], rtol=1e-6)
+    with pytest.raises(loop.TrainingError, match=r"loss term strange is nan at step 6; .*step_00000005"):
+        fit(make_stage(spoil_term_at=6), tmp_path / "c", read_every=100, scalars_every=100, save_every=5, steps=9)
+
+
+def test_a_profile_of_some_steps_is_for_tensorboard(tmp_path):
+    fit(make_stage(), tmp_path, profile=2, pictures_every=0)
+    (found,) = (tmp_path / "tensorboard" / "plugins" / "profile").rglob("*.xplane.pb")
+    profile = xplane_pb2.XSpace.FromString(found.read_bytes())
+    steps = set()
+    for plane in profile.planes:
+        trained = [i for i, of in plane.event_metadata.items() if of.name == "train"]
+        numbers = [i for i, of in plane.stat_metadata.items() if of.name == "step_num"]
+        events = [event for line in plane.lines for event in line.events if event.metadata_id in trained]
+        steps |= {x.int64_value or x.uint64_value for e in events for x in e.stats if x.metadata_id in numbers}
+    assert steps == {3, 4}
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -126,12 +167,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
 
 def test_every_term_the_rate_and_the_pictures_are_in_tensorboard(tmp_path):
     fit(make_stage(), tmp_path, scalars_every=2, pictures_every=3)
-    seen = {}
-    for path in (tmp_path / "tensorboard").iterdir():
-        for record in tf.data.TFRecordDataset(str(path)):
-            event = tf.compat.v1.Event.FromString(record.numpy())
-            for value in event.summary.value:
-                seen.setdefault(value.tag, []).append(event.step)
+    seen = {tag: [step for step, _ in points] for tag, points in curves(tmp_path).items()}
     assert seen == {
         "loss/error": [2, 4, 6, 7],
         "loss/strange": [2, 4, 6, 7],

@@ -70,6 +70,9 @@ def _flags() -> flags.FlagValues:
     flags.DEFINE_float("save_minutes", 10.0, "Minutes between checkpoints, where that comes first.", **of)
     flags.DEFINE_integer("keep", 3, "How many checkpoints of a stage stay.", lower_bound=1, **of)
     flags.DEFINE_integer("pictures_every", 500, "Steps between pictures; 0 for none.", lower_bound=0, **of)
+    flags.DEFINE_integer(
+        "profile", 0, "Steps, from the third on, that TensorBoard's profile is of; 0 for none.", lower_bound=0, **of
+    )
     flags.DEFINE_bool(
         "restart", False, "Start again, by itself, where this worker or another is lost, killed, or hangs.", **of
     )
@@ -114,6 +117,7 @@ def main(argv: Sequence[str]) -> int:
         save_minutes=given.save_minutes,
         keep=given.keep,
         pictures_every=given.pictures_every,
+        profile=given.profile,
     )
     run.train(workdir, data_dir, hparams, names, given.dataset, given.vgg, schedule, init=given.init)
     return 0

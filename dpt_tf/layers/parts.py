@@ -2,16 +2,19 @@
 
 An atlas `[B, P, R, R, C]` is split into a list of P images `[B, R, R, C]`, the layers map lists to lists, and the last
 one joins them again. On a CPU this is the fastest form: the activations of one part stay in the cache, nothing is
-copied together in between, and the gradient of one grouped convolution costs many times that of 24 small ones.
-benchmarks/part_conv.py compares them.
+copied together in between, and the gradient of one grouped convolution costs many times that of 24 small ones. A GPU
+waits for each small one to be begun, so there all parts go through one batched matrix product: a fifteenth of the
+operations. benchmarks/part_conv.py compares them.
 """
 
 # ruff: noqa: D102 (build, call and get_config mean what they mean in every Keras layer)
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from dpt_tf.layers.norm import instance_norm
+from dpt_tf.ops.device import device
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
@@ -55,9 +58,14 @@ class _PartLayer(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(parts, self.filters), initializer="zeros")
 
     def call(self, parts):
+        if device() == "gpu":
+            return self._ended(self.convolve_all(tf.stack(parts), tf.convert_to_tensor(self.kernel)))
         kernels, biases = tf.unstack(tf.convert_to_tensor(self.kernel)), tf.unstack(tf.convert_to_tensor(self.bias))
         outputs = [self.convolve(x, k) for x, k in zip(parts, kernels, strict=True)]
         return [self.activation(tf.nn.bias_add(y, b)) for y, b in zip(outputs, biases, strict=True)]
+
+    def _ended(self, stacked):
+        return tf.unstack(self.activation(stacked + tf.convert_to_tensor(self.bias)[:, None, None, None]))
 
     def get_config(self):
         activation = keras.activations.serialize(self.activation)
@@ -74,6 +82,15 @@ class PartConv(_PartLayer):
     def convolve(self, x, kernel):
         """One part."""
         return tf.nn.conv2d(x, kernel, 2, "SAME")
+
+    def convolve_all(self, x, kernel):
+        """All parts at once: `[P, B, H, W, C] -> [P, B, H/2, W/2, filters]`."""
+        parts, _, height, width, channels = x.shape
+        padded = tf.pad(x, [[0, 0], [0, 0], [0, 1], [0, 1], [0, 0]])
+        taps = [padded[:, :, i : i + height : 2, j : j + width : 2] for i, j in np.ndindex(3, 3)]
+        patches = tf.reshape(tf.concat(taps, -1), [parts, -1, 9 * channels])
+        y = tf.matmul(patches, tf.reshape(kernel, [parts, 9 * channels, self.filters]))
+        return tf.reshape(y, [parts, -1, height // 2, width // 2, self.filters])
 
     def compute_output_shape(self, shapes):
         return [(b, h // 2, w // 2, self.filters) for b, h, w, _ in shapes]
@@ -94,11 +111,19 @@ class PartConvTranspose(_PartLayer):
         if context is None:
             return super().call(parts)
         channels = [parts[0].shape[-1], context.shape[-1]]
-        own, shared = map(tf.unstack, tf.split(tf.convert_to_tensor(self.kernel), channels, axis=3))
-        biases = tf.unstack(tf.convert_to_tensor(self.bias))
+        own, shared = tf.split(tf.convert_to_tensor(self.kernel), channels, axis=3)
         spread = tf.tile(context[:, None, None, :], [1, 2, 2, 1])
+        if device() == "gpu":
+            height, width = parts[0].shape[1:3]
+            y = self.convolve_all(tf.tile(spread[None], [len(parts), 1, 1, 1, 1]), shared)
+            y = tf.reshape(
+                _at_every_position(tf.reshape(y, [-1, *y.shape[2:]]), height, width),
+                [len(parts), -1, 2 * height, 2 * width, self.filters],
+            )
+            return self._ended(self.convolve_all(tf.stack(parts), own) + y)
+        biases = tf.unstack(tf.convert_to_tensor(self.bias))
         outputs = []
-        for x, k, k_shared, b in zip(parts, own, shared, biases, strict=True):
+        for x, k, k_shared, b in zip(parts, tf.unstack(own), tf.unstack(shared), biases, strict=True):
             y = _at_every_position(self.convolve(spread, k_shared), x.shape[1], x.shape[2])
             outputs.append(self.activation(tf.nn.bias_add(self.convolve(x, k) + y, b)))
         return outputs
@@ -107,6 +132,22 @@ class PartConvTranspose(_PartLayer):
         """One part."""
         shape = [tf.shape(x)[0], 2 * x.shape[1], 2 * x.shape[2], self.filters]
         return tf.nn.conv2d_transpose(x, tf.transpose(kernel, [0, 1, 3, 2]), shape, 2, "SAME")
+
+    def convolve_all(self, x, kernel):
+        """All parts at once: `[P, B, H, W, C] -> [P, B, 2H, 2W, filters]`.
+
+        Along each axis an even place 2m of the result has x_m k_0 + x_(m-1) k_2, an odd one x_m k_1.
+        """
+        parts, _, height, width, channels = x.shape
+        kernel = tf.reshape(tf.transpose(kernel, [0, 3, 1, 2, 4]), [parts, channels, 9 * self.filters])
+        y = tf.matmul(tf.reshape(x, [parts, -1, channels]), kernel)
+        y = tf.reshape(y, [parts, -1, height, width, 3, 3 * self.filters])
+        before = tf.pad(y[:, :, :-1, :, 2], [[0, 0], [0, 0], [1, 0], [0, 0], [0, 0]])
+        y = tf.stack([y[..., 0, :] + before, y[..., 1, :]], axis=3)  # [P, B, H, 2, W, 3 filters]
+        y = tf.reshape(y, [parts, -1, 2 * height, width, 3, self.filters])
+        before = tf.pad(y[:, :, :, :-1, 2], [[0, 0], [0, 0], [0, 0], [1, 0], [0, 0]])
+        y = tf.stack([y[..., 0, :] + before, y[..., 1, :]], axis=4)
+        return tf.reshape(y, [parts, -1, 2 * height, 2 * width, self.filters])
 
     def compute_output_shape(self, parts_shape, context_shape=None):
         return [(b, 2 * h, 2 * w, self.filters) for b, h, w, _ in parts_shape]
@@ -135,7 +176,20 @@ class PartNorm(keras.layers.Layer):
         self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros", autocast=False)
 
     def call(self, parts):
-        gammas, betas = tf.unstack(tf.convert_to_tensor(self.gamma)), tf.unstack(tf.convert_to_tensor(self.beta))
+        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        if device() == "gpu":
+            x = tf.stack(parts)
+            mean, variance = tf.nn.moments(tf.cast(x, tf.float32), [2, 3], keepdims=True)
+            y = tf.nn.batch_normalization(
+                tf.cast(x, tf.float32),
+                mean,
+                variance,
+                beta[:, None, None, None],
+                gamma[:, None, None, None],
+                self.epsilon,
+            )
+            return tf.unstack(tf.cast(y, x.dtype))
+        gammas, betas = tf.unstack(gamma), tf.unstack(beta)
         return [instance_norm(x, g, b, self.epsilon) for x, g, b in zip(parts, gammas, betas, strict=True)]
 
     def compute_output_shape(self, shapes):

@@ -43,8 +43,12 @@ class Diary:
         if self._writer:
             self._writer.close()
 
+    def due(self, step: int, last: bool) -> bool:
+        """Whether a point or a picture is due after this step: it is of the weights and the rate of that moment."""
+        return last or self._pictured(step) or step % self._scalars_every == 0
+
     def note(self, step: int, terms: Mapping[str, float], last: bool) -> None:
-        """A step's terms; the curves and pictures that are due after it."""
+        """A step's terms; and the curves and pictures where they are due."""
         if not self._writer:
             return
         self._count += 1
@@ -55,5 +59,8 @@ class Diary:
             rate = float(tf.convert_to_tensor(self._stage.optimizer.learning_rate))
             self._writer.scalars(step, {**means, "learning_rate": rate})
             self._sums, self._count = {}, 0
-        if self._shown and (step == 1 or last or step % self._pictures_every == 0):
+        if self._shown and (last or self._pictured(step)):
             self._writer.pictures(step, self._stage.pictures(*self._shown))
+
+    def _pictured(self, step: int) -> bool:
+        return bool(self._pictures_every) and (step == 1 or step % self._pictures_every == 0)

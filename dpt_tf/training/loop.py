@@ -19,12 +19,16 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
+from dpt_tf.ops import device
 from dpt_tf.system import alive
 from dpt_tf.system.errors import Interrupted, TrainingError
-from dpt_tf.training import checkpoints, stages, workers
+from dpt_tf.training import checkpoints, profiling, stages, workers
 from dpt_tf.training.diary import Batches, Diary
 
 Say = Callable[[str], None]
+
+_READ_EVERY = {"gpu": 10, "cpu": 1}
+_WARM = 2  # steps before a profile: they trace the graph and fill the caches
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,9 @@ class Schedule:
       keep: how many checkpoints stay.
       scalars_every: steps between points on the curves; a point is the mean since the one before.
       pictures_every: steps between pictures; 0 for none.
+      read_every: steps whose terms are read at once; until then the device is not waited for, nor other workers asked
+        whether to stop. None is 10 on a GPU and 1 on a CPU, which is waited for in any case.
+      profile: steps that TensorBoard's profile is of, from the third on; 0 for none.
     """
 
     save_every: int = 1000
@@ -44,6 +51,8 @@ class Schedule:
     keep: int = 3
     scalars_every: int = 20
     pictures_every: int = 500
+    read_every: int | None = None
+    profile: int = 0
 
 
 def strategy() -> tf.distribute.Strategy:
@@ -96,7 +105,8 @@ def fit(
     chief = is_chief(distribution)
     keeper = _Keeper(stage, stage_dir, schedule, start, chief)
     train_step = replicated(stage.step, distribution)
-    heard = _heard(distribution)
+    heard, alone = _heard(distribution), not _together()
+    read_every = schedule.read_every or _READ_EVERY[device.device()]
     data = iter(shared(batches(start), distribution))
     progress = tqdm(
         desc=stage.name,
@@ -108,24 +118,40 @@ def fit(
         disable=not chief,
     )
     diary = Diary(stage, stage_dir, schedule.scalars_every, schedule.pictures_every, batches, chief)
-    with keeper.others(), progress, keeper.disk(), diary, _signals(say) as arrived:
+    profile = profiling.Profile(stage_dir / "tensorboard", start + _WARM if chief else None, schedule.profile)
+    unread: list[Mapping[str, tf.Tensor]] = []
+    with keeper.others(), progress, keeper.disk(), diary, profile, _signals(say) as arrived:
         for step in range(start + 1, steps + 1):
-            terms = {name: float(value) for name, value in train_step(*next(data)).items()}
-            keeper.check(step, terms)
-            progress.set_postfix({name: f"{value:.4g}" for name, value in terms.items()}, refresh=False)
+            with profile.step(step):
+                unread.append(train_step(*next(data)))
             progress.update()
-            diary.note(step, terms, last=step == steps)
             if not alive.tell():
                 arrived.append(signal.SIGTERM)  # the keeper is gone, and would start another one
-            stopped = heard(arrived)
-            keeper.save_if_due(step, last=step == steps or bool(stopped))
-            if stopped or step == steps:
+            last, looked_at = step == steps, step % read_every == 0
+            stopped = heard(arrived) if looked_at or last or alone else 0
+            saved = last or bool(stopped) or keeper.due(step)
+            if looked_at or saved or diary.due(step, last):
+                for number, terms in _read(unread, step):
+                    keeper.check(number, terms)
+                    diary.note(number, terms, last and number == step)
+                progress.set_postfix({name: f"{value:.4g}" for name, value in terms.items()}, refresh=False)
+                unread.clear()
+            if saved:
+                keeper.save(step)
+            if stopped or last:
                 heard([])  # nobody leaves before the first has saved
             if stopped:
                 say(
                     f"{stage.name}: stopped after step {step} of {steps} and saved; the same command goes on from there"
                 )
                 raise Interrupted(stopped)
+
+
+def _read(unread: list[Mapping[str, tf.Tensor]], step: int) -> Iterator[tuple[int, dict[str, float]]]:
+    """The terms of the last steps until `step` as numbers, each with its step's: one copy from the device."""
+    values = tf.stack([tf.stack([tf.cast(x, tf.float32) for x in terms.values()]) for terms in unread]).numpy()
+    for number, terms, row in zip(range(step - len(unread) + 1, step + 1), unread, values.tolist(), strict=True):
+        yield number, dict(zip(terms, row, strict=True))
 
 
 def replicated(step: Callable[..., Mapping[str, tf.Tensor]], distribution: tf.distribute.Strategy) -> Callable:
@@ -140,9 +166,10 @@ def replicated(step: Callable[..., Mapping[str, tf.Tensor]], distribution: tf.di
 
 
 def shared(data: tf.data.Dataset, distribution: tf.distribute.Strategy) -> Any:
-    """Each replica gets its share of every global batch."""
+    """Each replica gets its share of every global batch; a GPU gets its next ones while it computes."""
     if distribution.num_replicas_in_sync == 1:
-        return data
+        gpus = tf.config.list_logical_devices("GPU")
+        return data.apply(tf.data.experimental.prefetch_to_device(gpus[0].name)) if gpus else data
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return distribution.experimental_distribute_dataset(data.with_options(options))
@@ -151,13 +178,18 @@ def shared(data: tf.data.Dataset, distribution: tf.distribute.Strategy) -> Any:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+def _together() -> bool:
+    """Whether other workers take part."""
+    cluster = workers.cluster()
+    return cluster is not None and len(cluster.workers) > 1
+
+
 def _heard(distribution: tf.distribute.Strategy) -> Callable[[list[int]], int]:
     """Of the signals that arrived here, what all workers hear in the same step: one that came to any of them, or 0.
 
     A worker that stopped alone would leave the others in a step that nobody can finish.
     """
-    together = workers.cluster()
-    if together is None or len(together.workers) < 2:
+    if not _together():
         return lambda arrived: arrived[0] if arrived else 0
 
     @tf.function
@@ -185,10 +217,13 @@ class _Keeper:
                     f"{self._stage.name}: the loss term {name} is {value} at step {step}; {self._kept()}"
                 )
 
-    def save_if_due(self, step: int, last: bool) -> None:
-        steps, minutes = step - self._saved_step, (time.monotonic() - self._saved_time) / 60
-        due = last or steps >= self._schedule.save_every or minutes >= self._schedule.save_minutes
-        if not self._chief or not due:
+    def due(self, step: int) -> bool:
+        minutes = (time.monotonic() - self._saved_time) / 60
+        return step - self._saved_step >= self._schedule.save_every or minutes >= self._schedule.save_minutes
+
+    def save(self, step: int) -> None:
+        if not self._chief:
+            self._saved_step, self._saved_time = step, time.monotonic()
             return
         # The step's terms were finite before its update; a gradient can still have spoilt the weights.
         for variables in self._stage.variables.values():
