@@ -10,8 +10,7 @@ over the folder, the first photo is painted into the second pose. Prints, for ea
   seconds   median over the pairs, on a warm process
 
 The methods: `griddata` at the target's pixels only (no texture comes out of it: that is the least work it can do);
-`griddata` on every texel of every part, then bilinear sampling, which is what `unwrap` and `sample` do; and these two,
-as a graph and compiled with XLA.
+`griddata` on every texel of every part, then bilinear sampling, which is what `unwrap` and `sample` do; and these two.
 """
 
 import argparse
@@ -89,17 +88,16 @@ def unwrap_and_sample(image, source, target):
     return paint(*atlas.unwrap(image, source, RESOLUTION), target)
 
 
-def compiled(jit_compile):
-    """`unwrap_and_sample` of one example, as a graph."""
-    function = tf.function(unwrap_and_sample, jit_compile=jit_compile)
+def as_graph():
+    """`unwrap_and_sample` of one example."""
+    function = tf.function(unwrap_and_sample)
     return lambda *views: function(*(view[None] for view in views))[0].numpy()
 
 
 METHODS = {
     "griddata, target pixels only": griddata_at_pixels,
     "griddata, whole atlas": griddata_atlas,
-    "unwrap + sample, graph": compiled(False),
-    "unwrap + sample, XLA": compiled(True),
+    "unwrap + sample": as_graph(),
 }
 
 

@@ -147,7 +147,7 @@ def test_part_norm_is_an_instance_norm_for_each_part():
 
 
 @pytest.mark.parametrize("kind", ["down", "up", "up with context", "norm"])
-def test_a_gpu_computes_all_parts_at_once_and_the_same(kind, monkeypatch):
+def test_all_parts_at_once_are_the_same_as_one_by_one(kind, monkeypatch):
     x, context = parts(0, 2, 4, 6, 4), [normal(7, 2, 3)] if "context" in kind else []
     layer = layers.PartNorm() if kind == "norm" else (layers.PartConvTranspose if "up" in kind else layers.PartConv)(5)
     layer.build([t.shape for t in x], *(c.shape for c in context))
@@ -161,9 +161,18 @@ def test_a_gpu_computes_all_parts_at_once_and_the_same(kind, monkeypatch):
             loss = tf.reduce_sum(y * normal(9, *y.shape))
         return [y, *tape.gradient(loss, [*given, *values])]
 
-    expected = all_of_it(*x, *context)
-    monkeypatch.setattr(layers.parts, "device", lambda: "gpu")
-    check(all_of_it(*x, *context), expected)
+    at_once = all_of_it(*x, *context)
+    monkeypatch.setattr(layers.parts, "_SMALL", 0)
+    check(at_once, all_of_it(*x, *context))
+
+
+@pytest.mark.parametrize(("where", "size", "convolutions"), [("cpu", 8, 0), ("cpu", 64, 24), ("gpu", 64, 0)])
+def test_parts_go_one_by_one_where_that_pays(where, size, convolutions, monkeypatch):
+    monkeypatch.setattr(layers.parts, "device", lambda: where)
+    layer, x = layers.PartConv(32), [tf.TensorSpec([None, size, size, 3])] * 24
+    layer.build([t.shape for t in x])
+    graph = tf.function(layer).get_concrete_function(x).graph
+    assert [op.type for op in graph.get_operations()].count("Conv2D") == convolutions
 
 
 def test_the_inpainting_step_is_a_small_graph_on_a_gpu(monkeypatch):

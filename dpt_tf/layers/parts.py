@@ -3,8 +3,8 @@
 An atlas `[B, P, R, R, C]` is split into a list of P images `[B, R, R, C]`, the layers map lists to lists, and the last
 one joins them again. On a CPU this is the fastest form: the activations of one part stay in the cache, nothing is
 copied together in between, and the gradient of one grouped convolution costs many times that of 24 small ones. A GPU
-waits for each small one to be begun, so there all parts go through one batched matrix product: a fifteenth of the
-operations. benchmarks/part_conv.py compares them.
+waits for each small one to be begun, so there all parts go through one batched matrix product, in a quarter of the
+graph; so they do on a CPU where a part is less work than beginning it. benchmarks/part_conv.py compares them.
 """
 
 # ruff: noqa: D102 (build, call and get_config mean what they mean in every Keras layer)
@@ -15,6 +15,13 @@ import tensorflow as tf
 
 from dpt_tf.layers.norm import instance_norm
 from dpt_tf.ops.device import device
+
+_SMALL = 1 << 18  # multiplications of one part
+
+
+def _at_once(x, per_position):
+    """Whether all parts go through one operation, of images like x with so many multiplications at each position."""
+    return device() == "gpu" or (x.shape[0] or 1) * x.shape[1] * x.shape[2] * per_position <= _SMALL
 
 
 @keras.saving.register_keras_serializable("dpt_tf")
@@ -58,7 +65,7 @@ class _PartLayer(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(parts, self.filters), initializer="zeros")
 
     def call(self, parts):
-        if device() == "gpu":
+        if _at_once(parts[0], 9 * parts[0].shape[-1] * self.filters):
             return self._ended(self.convolve_all(tf.stack(parts), tf.convert_to_tensor(self.kernel)))
         kernels, biases = tf.unstack(tf.convert_to_tensor(self.kernel)), tf.unstack(tf.convert_to_tensor(self.bias))
         outputs = [self.convolve(x, k) for x, k in zip(parts, kernels, strict=True)]
@@ -113,7 +120,7 @@ class PartConvTranspose(_PartLayer):
         channels = [parts[0].shape[-1], context.shape[-1]]
         own, shared = tf.split(tf.convert_to_tensor(self.kernel), channels, axis=3)
         spread = tf.tile(context[:, None, None, :], [1, 2, 2, 1])
-        if device() == "gpu":
+        if _at_once(parts[0], 9 * sum(channels) * self.filters):
             height, width = parts[0].shape[1:3]
             y = self.convolve_all(tf.tile(spread[None], [len(parts), 1, 1, 1, 1]), shared)
             y = tf.reshape(
@@ -177,7 +184,7 @@ class PartNorm(keras.layers.Layer):
 
     def call(self, parts):
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        if device() == "gpu":
+        if _at_once(parts[0], 64 * parts[0].shape[-1]):
             x = tf.stack(parts)
             mean, variance = tf.nn.moments(tf.cast(x, tf.float32), [2, 3], keepdims=True)
             y = tf.nn.batch_normalization(

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from dpt_tf.iuv import NUM_PARTS
 from dpt_tf.ops import pyramid
-from dpt_tf.ops.device import custom_gradient
+from dpt_tf.ops.device import custom_gradient, device
 
 # A texel that got less weight than this was grazed by rounding only, and counts as not hit.
 _LEAST_WEIGHT = 1e-3
@@ -91,7 +91,11 @@ def unwrap(
     if radius is None:
         radius = default_radius(resolution, max(iuv.shape[1:3]))
     levels = pyramid.levels(radius, resolution)
-    colour, hit = _means(_pixels(image), _sheets(part), uv, tf.shape(part)[0], resolution)
+    pixels, sheet, uv = _pixels(image), tf.reshape(_sheets(part), [-1]), tf.reshape(uv, [-1, 2])
+    if device() == "cpu":  # a GPU would have to wait until it is known how many there are
+        on_body = tf.where(sheet >= 0)[:, 0]
+        pixels, sheet, uv = (tf.gather(x, on_body) for x in (pixels, sheet, uv))
+    colour, hit = _means(pixels, sheet, uv, tf.shape(part)[0], resolution)
     flat = [-1, resolution, resolution]
     texture, observed = pyramid.fill(tf.reshape(colour, [*flat, colour.shape[-1]]), tf.reshape(hit, [*flat, 1]), levels)
     return _as_atlas(texture, resolution), _as_atlas(observed, resolution)
