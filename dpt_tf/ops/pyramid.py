@@ -47,12 +47,11 @@ def fill(
     deeper = None if used is None else used - 1
     coarse, coarse_known = fill(coarse, tf.cast(share > 0, known.dtype), levels - 1, deeper)
 
-    size = _sizes(colour)
-    share = _enlarged(coarse_known, size)
+    share = _enlarged(coarse_known, known)
     gap = (1 - known) * tf.cast(share > 0, known.dtype)
     if used is not None:
         gap *= tf.cast(used > 0, known.dtype)
-    return colour + _times(_enlarged(coarse, size), tf.math.divide_no_nan(gap, share)), known + gap
+    return colour + _times(_enlarged(coarse, colour), tf.math.divide_no_nan(gap, share)), known + gap
 
 
 def _halve(x):
@@ -77,28 +76,23 @@ def double(x):
     return x
 
 
-def _enlarged(x, size):
-    """`double`, cut to `size`; of few channels in a third of the time on a CPU."""
-    twice = [2 * side for side in _sizes(x)]
-    if device() == "cpu":
-        x = tf.raw_ops.ResizeBilinear(images=x, size=tf.stack(twice), half_pixel_centers=True)
-    else:
-        x = double(x)
-    return x if _known(size) and twice == [*size] else x[:, : size[0], : size[1]]
+def _enlarged(x, like):
+    """`double`, cut to rows and columns of `like`; of few channels in a third of the time on a CPU."""
+    rows, columns = x.shape[1:3]
+    twice = [2 * rows, 2 * columns] if rows and columns else 2 * tf.shape(x)[1:3]
+    y = tf.raw_ops.ResizeBilinear(images=x, size=twice, half_pixel_centers=True) if device() == "cpu" else double(x)
+    if y.shape[1:3].is_fully_defined() and y.shape[1:3] == like.shape[1:3]:
+        return y
+    return tf.ensure_shape(tf.slice(y, [0, 0, 0, 0], tf.shape(like)), like.shape)
 
 
 def _times(colour, factor):
     """`colour * factor`, of which the second has one channel. On a CPU a product of matrices costs a third of it."""
-    channels = tf.shape(colour)[-1] if colour.shape[-1] is None else colour.shape[-1]
-    size = _sizes(colour)
-    if colour.shape[-1] == 1 or (_known(size) and max(size) <= _FEW):
+    size, channels = colour.shape[1:3], colour.shape[3]
+    if channels == 1 or (size.is_fully_defined() and max(size) <= _FEW):
         return colour * factor
-    each = tf.matmul(tf.reshape(factor, [-1, 1]), tf.ones([1, channels]))
-    return colour * tf.reshape(each, [-1, *size, channels])
-
-
-def _known(size):
-    return all(isinstance(side, int) for side in size)
+    each = tf.matmul(tf.reshape(factor, [-1, 1]), tf.ones([1, channels or tf.shape(colour)[3]]))
+    return colour * tf.reshape(each, tf.shape(colour))
 
 
 def _sizes(x):
