@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from dpt_tf.training import adam
@@ -59,6 +60,7 @@ def test_amsgrad_goes_the_way_of_keras():
     check(train(with_amsgrad(adam.Adam)), train(with_amsgrad(keras.optimizers.Adam)))
 
 
+@pytest.mark.slow
 def test_two_replicas_step_like_one():
     code = (
         "import tensorflow as tf\n"

@@ -335,6 +335,7 @@ def test_the_stage_of_maps_begins_with_a_runs_weights_also_at_another_size(peopl
 LAYERED = TINY.replace(blending="layers", surface_prior=1, augment=1, matte_weight=1.0, gan_weight=0.0, batch_size=2)
 
 
+@pytest.mark.slow
 def test_mattes_are_learnt_alone_resume_to_the_same_end_and_the_joint_stage_begins_with_them(people, tmp_path):
     tf.config.experimental.enable_op_determinism()
     quiet = loop.Schedule(pictures_every=0)
