@@ -95,7 +95,7 @@ def dissimilarity(y, y_hat):
     c_1, c_2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
 
     def window(x):
-        return tf.nn.avg_pool2d(x, 7, 1, "VALID")
+        return tf.nn.avg_pool2d(tf.nn.avg_pool2d(x, [7, 1], 1, "VALID"), [1, 7], 1, "VALID")
 
     mu, mu_hat = window(y), window(y_hat)
     variances = window(y * y + y_hat * y_hat) - mu * mu - mu_hat * mu_hat

@@ -121,10 +121,10 @@ def joint(
         x, alpha = _without_matte(x)
         if hparams.perceptual_weight or hparams.style_weight:
             phi_y = features(y, training=False)
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=True) as tape:
             outputs = generator(x, training=True)
             y_hat = outputs["image"]
-            loss = tf.zeros([])
+            loss, of_layers = tf.zeros([]), None
             if hparams.l1_weight:
                 terms["l1"] = _mean(losses.l1(y, y_hat), hparams)
                 loss += hparams.l1_weight * terms["l1"]
@@ -137,9 +137,12 @@ def joint(
             if hparams.matte_weight and alpha:
                 cross_entropy = losses.matte(alpha["source_matte"], outputs["matte_logit"])
                 terms["matte"] = _mean(alpha["source_has_matte"] * cross_entropy, hparams)
-                cross_entropy = losses.silhouette(alpha["target_matte"], _layers_alone(generator, x, outputs))
+                cross_entropy = losses.silhouette(alpha["target_matte"], outputs["layers"])
                 terms["silhouette"] = _mean(alpha["target_has_matte"] * cross_entropy, hparams)
-                loss += hparams.matte_weight * (terms["matte"] + terms["silhouette"])
+                loss += hparams.matte_weight * terms["matte"]
+                # Teaches the network of layers alone: the others would tell it where the person is in colours that
+                # nobody wears.
+                of_layers = hparams.matte_weight * terms["silhouette"], generator.get_layer("blending")
             if hparams.perceptual_weight or hparams.style_weight:
                 phi_y_hat = features(y_hat, training=False)
             if hparams.perceptual_weight:
@@ -156,7 +159,7 @@ def joint(
                     terms["discriminator"] = _mean(losses.discriminator(real, fake), hparams)
                 terms["generator"] = _mean(losses.generator(fake), hparams)
                 loss += hparams.gan_weight * terms["generator"]
-        _descend(optimizer, tape, loss, generator)
+        _descend(optimizer, tape, loss, generator, of_layers)
         if hparams.gan_weight:
             _descend(discriminator_optimizer, discriminator_tape, terms["discriminator"], discriminator)
         return terms
@@ -203,17 +206,6 @@ def pose(network: keras.Model, optimizer: Any, hparams: HParams) -> Step:
     return step
 
 
-def _layers_alone(generator: keras.Model, x: dict[str, tf.Tensor], outputs: dict[str, tf.Tensor]) -> tf.Tensor:
-    """The weights of the layers once more, by a gradient that ends at the network that decides on them.
-
-    What the others paint is not to tell it where the person is: they would, in colours that nobody wears.
-    """
-    blend = generator.get_layer("blending")
-    whole = tf.where(x["target_iuv"][..., :1] > 0, outputs["warped"], outputs["carried"])
-    seen = outputs | {"warped": whole, "target_iuv": x["target_iuv"]}
-    return blend({name: tf.stop_gradient(seen[name]) for name in blend.input}, training=True)["layers"]
-
-
 def _without_matte(x: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     """A batch's inputs, and apart from them what no network reads: the two mattes, in 0..1, where data have them."""
     alpha = {name: tf.cast(value, tf.float32) for name, value in x.items() if name.endswith("_matte")}
@@ -236,9 +228,22 @@ def _mean(per_example: tf.Tensor, hparams: HParams) -> tf.Tensor:
     return tf.reduce_sum(per_example) / hparams.batch_size
 
 
-def _descend(optimizer: Any, tape: tf.GradientTape, loss: tf.Tensor, network: keras.Model) -> None:
+def _descend(
+    optimizer: Any,
+    tape: tf.GradientTape,
+    loss: tf.Tensor,
+    network: keras.Model,
+    of_part: tuple[tf.Tensor, keras.Model] | None = None,
+) -> None:
+    """Updates `network`; `of_part` is one more loss, which teaches that part of the network and nothing before it."""
     variables = network.trainable_variables
     gradients = tape.gradient(loss, variables)
+    if of_part is not None:
+        more, part = of_part
+        place = {id(v): k for k, v in enumerate(variables)}
+        for v, gradient in zip(part.trainable_variables, tape.gradient(more, part.trainable_variables), strict=True):
+            k = place[id(v)]
+            gradients[k] = gradient if gradients[k] is None else gradients[k] + gradient
     # What no term of the loss reaches (a matte that no example has) stays as it is.
     gradients = [tf.zeros(v.shape) if g is None else g for v, g in zip(variables, gradients, strict=True)]
     optimizer.apply(gradients, variables)
