@@ -34,6 +34,7 @@ _G = np.array(
 )
 _A = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 _INPUT, _KERNEL, _OUTPUT = (np.kron(m, m).astype(np.float32) for m in (_B, _G, _A))
+_TURNED = _KERNEL[:, ::-1].copy()  # of a kernel turned by 180 degrees
 
 
 def pays(x, kernel):
@@ -55,8 +56,8 @@ def convolve(x, kernel):
     v = _transform_input(x)
 
     def gradient(dy):
-        turned = tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
-        dx = _transform_output(tf.matmul(_transform_input(dy), _transform_kernel(turned)), x)
+        turned = _transform_kernel(kernel, _TURNED)
+        dx = _transform_output(tf.matmul(_transform_input(dy), turned, transpose_b=True), x)
         tiles = tf.reshape(dy, [-1, dy.shape[1] // 4, 4, dy.shape[2] // 4, 4, dy.shape[3]])
         tiles = tf.reshape(tf.transpose(tiles, [2, 4, 0, 1, 3, 5]), [16, -1])
         dm = tf.reshape(tf.matmul(_OUTPUT, tiles, transpose_a=True), [36, -1, dy.shape[3]])
@@ -90,9 +91,9 @@ def _transform_input(x):
     return tf.reshape(tf.matmul(_INPUT, tf.reshape(patches, [36, -1])), [36, -1, channels])
 
 
-def _transform_kernel(kernel):
+def _transform_kernel(kernel, by=_KERNEL):
     """`[3, 3, C, O] -> [36, C, O]`."""
-    return tf.reshape(tf.matmul(_KERNEL, tf.reshape(kernel, [9, -1])), [36, *kernel.shape[2:]])
+    return tf.reshape(tf.matmul(by, tf.reshape(kernel, [9, -1])), [36, *kernel.shape[2:]])
 
 
 def _transform_output(m, like):
