@@ -30,11 +30,8 @@ def narrowed(hparams, width: int | None):
     return hparams.replace(residuals=1, blending_residuals=1, context_size=8, **narrow)
 
 
-def measure(what: str, batch: int, size: int, runs: int, precision: str, width: int | None = None) -> dict:
-    """Runs `what` once to warm up and `runs` times.
-
-    `seconds` is the median, `gib` the peak of the process, `gpu_gib` that of the GPU's memory, None without one.
-    """
+def prepared(what: str, batch: int, size: int, precision: str, width: int | None = None):
+    """A graph that does `what` once each time it is called, on what is the most work for its size."""
     import numpy as np
     import tensorflow as tf
 
@@ -54,14 +51,23 @@ def measure(what: str, batch: int, size: int, runs: int, precision: str, width: 
     if what == "inpaint_step":
         step = stages.build("inpainting", hparams).step
         views = {"image": y[:, None], "iuv": iuv[:, None, ::-1]}
-        run = tf.function(lambda: step({"source": source, "source_iuv": iuv}, views))
-    elif what in ("joint_step", "predictive_step"):
+        return tf.function(lambda: step({"source": source, "source_iuv": iuv}, views))
+    if what in ("joint_step", "predictive_step"):
         step = stages.build(what.removesuffix("_step"), hparams, "random").step
-        run = tf.function(lambda: step(x, y))
-    else:
-        with networks.precision(precision):
-            model = networks.generator_of(hparams)
-        run = tf.function(lambda: model(x)["image"])
+        return tf.function(lambda: step(x, y))
+    with networks.precision(precision):
+        model = networks.generator_of(hparams)
+    return tf.function(lambda: model(x)["image"])
+
+
+def measure(what: str, batch: int, size: int, runs: int, precision: str, width: int | None = None) -> dict:
+    """Runs `what` once to warm up and `runs` times.
+
+    `seconds` is the median, `gib` the peak of the process, `gpu_gib` that of the GPU's memory, None without one.
+    """
+    import tensorflow as tf
+
+    run = prepared(what, batch, size, precision, width)
     tf.nest.map_structure(lambda t: t.numpy(), run())
     seconds = []
     for _ in range(runs):
