@@ -21,6 +21,8 @@ SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".
 """How a video's file name ends, in lower case."""
 
 MOST_PIXELS = 1 << 25
+# What FFmpeg calls the forms of those files. A playlist is none of them: it names other files, which nobody gave.
+_FORMS = "mov,matroska,webm,avi,mpeg,mpegvideo,m4v,mpegts,asf,flv,ogg,gif"
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")  # the first that this build of FFmpeg has
 _FINEST_CLOCK = 65535  # mpeg4 counts in no smaller parts of a second
 
@@ -266,7 +268,7 @@ def opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the path of a video")
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path), metadata_errors="replace", options={"format_whitelist": _FORMS})
     except failures() as error:
         said = "the file is empty" if not path.stat().st_size else _said(error)
         raise UserError(
