@@ -163,13 +163,16 @@ def frames(path: pathlib.Path, cut: Cut | None = None, note: Callable[[str], Non
 
 
 def _upright(frame: Any, path: pathlib.Path) -> np.ndarray:
-    if frame.width * frame.height > MOST_PIXELS:
-        raise UserError(
-            f"{path}: frames of {frame.width} x {frame.height} pixels are too large; make the video smaller"
-        )
+    _refuse_large(frame, path)
     pixels = frame.to_ndarray(format="rgb24")
     # A turn counts anticlockwise, as numpy's does.
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _refuse_large(of: Any, path: pathlib.Path) -> None:
+    """Raises UserError for a frame, or a stream of frames, beyond what is decoded."""
+    if (of.width or 0) * (of.height or 0) > MOST_PIXELS:
+        raise UserError(f"{path}: frames of {of.width} x {of.height} pixels are too large; make the video smaller")
 
 
 class Writer:
@@ -279,6 +282,8 @@ def opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
         videos = [one for one in container.streams.video if not int(one.disposition) & _COVER]
         if not videos:
             raise UserError(f"{path}: no pictures in it, only sound or text; give a video")
+        if videos[0].codec_context is not None:  # else nobody can decode it, which is said later
+            _refuse_large(videos[0].codec_context, path)
         videos[0].thread_type = "AUTO"
         yield container, videos[0]
 

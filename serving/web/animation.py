@@ -8,9 +8,7 @@ import dataclasses
 import fractions
 import itertools
 import math
-import pathlib
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,7 +20,7 @@ from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import motions
 from dpt_tf.transfer.steady_colours import SteadyColours
 from serving.web.estimating import Maps
-from serving.web.painting import Paint, Person, Pose, Upload, called
+from serving.web.painting import Paint, Person, Pose, Upload, called, written
 
 MOST_FRAMES, MOST_SECONDS = 240, 16
 LONGEST = 180  # seconds of a video of which a part is taken, for what lies before the part may have to be decoded
@@ -48,15 +46,9 @@ def file(frames: Sequence[np.ndarray], fps: fractions.Fraction, form: str) -> by
     """The file of frames `[H, W, 3]` of one size; `form` is one of those that `FORMS` has.
 
     Raises:
-      UserError: PyAV is not installed, or its FFmpeg does not write that.
+      UserError: it cannot be written.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / f"moving{form}"
-        try:
-            moving.write(path, lambda: frames, fps)
-        except UserError as error:
-            raise UserError(str(error).replace(str(path), f"a moving picture, {form}")) from None
-        return path.read_bytes()
+    return written(form, lambda path: moving.write(path, lambda: frames, fps))
 
 
 class Painting:

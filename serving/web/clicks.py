@@ -152,7 +152,7 @@ class Clicks:
             return "", markup.said(str(error))
         assert person.made is not None
         shown = markup.person_file(upload.name, person.photo, *painting.surface(person.made))
-        return shown, "".join(map(markup.noted, person.doubts))
+        return shown, "".join(map(markup.doubted, person.doubts))
 
     def paint(
         self,
@@ -256,7 +256,7 @@ class Clicks:
             lines = [*(opened.held(missing) if opened else []), *person.doubts]
             name = "turn" if opened is None else pathlib.PurePath(opened.name).stem
             shown = markup.animation(data, f"{name}{ending}", len(frames), float(fps))
-            yield "".join(map(markup.noted, lines)), shown
+            yield "".join(map(markup.doubted, lines)), shown
         except UserError as error:
             yield markup.said(str(error)), ""
 
@@ -364,7 +364,7 @@ class Clicks:
 
 
 def _doubts(person: painting.Person) -> str:
-    return "".join(map(markup.noted, person.doubts))
+    return "".join(map(markup.doubted, person.doubts))
 
 
 def _message(looked: estimating.Looked) -> str:

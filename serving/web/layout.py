@@ -199,6 +199,12 @@ class _Somebody(NamedTuple):
     given: list[Any]
     looked: list[Any]
 
+    @property
+    def changes(self) -> list[Any]:
+        """What makes it another person."""
+        photo, source_iuv, wish = self.given
+        return [self.who.input, photo.upload, photo.clear, source_iuv.upload, source_iuv.clear, wish.submit]
+
     def watch(self, do: _Handlers, quick: dict[str, Any], raw: dict[str, Any], maps: dict[str, Any]) -> None:
         """Shows who is chosen or uploaded, at once, and again when the map is made."""
         photo, source_iuv, wish = self.given
@@ -224,6 +230,11 @@ class _Several(NamedTuple):
     files: gr.File
     wishes: gr.Textbox
     looked: list[Any]
+
+    @property
+    def changes(self) -> list[Any]:
+        """What makes it another person."""
+        return [self.who.input, self.files.upload, self.files.clear, self.files.delete, self.wishes.submit]
 
     def watch(self, do: _Handlers, quick: dict[str, Any], raw: dict[str, Any], maps: dict[str, Any]) -> None:
         """Shows the photos that are chosen or uploaded, at once, and again when their maps are made."""
@@ -390,6 +401,8 @@ def build(clicks: Clicks) -> gr.Blocks:
         person.watch(do, quick, raw, maps)
         several.watch(do, quick, raw, maps)
         wearer.watch(_Handlers(clicks, "whose"), quick, raw, maps)
+        for somebody, made in ((person, kept), (several, kept_several)):  # the file was the one before's
+            gr.on(somebody.changes, lambda: ("", ""), None, made, **quick)
         for event in (file.upload, file.clear):
             event(do.file, file, in_file, **maps)
         over.input(lambda over: [gr.update(visible=over == FILM)] * 2, over, [film, seconds], **quick)

@@ -56,6 +56,11 @@ def noted(sentence: str) -> str:
     return f'<p class="noted" role="status">{html.escape(sentence)}</p>'
 
 
+def doubted(sentence: str) -> str:
+    """What a result suffers from, which stays beside it."""
+    return f'<p class="noted doubted" role="status">{html.escape(sentence)}</p>'
+
+
 def going_on(done: int, of: int, sentence: str) -> str:
     """A bar that has come to `done`."""
     return f'<p class="noted" role="status"><progress max="{of}" value="{done}"></progress> {html.escape(sentence)}</p>'
@@ -116,7 +121,7 @@ def dressed(person: np.ndarray, wearer: np.ndarray, picture: np.ndarray, doubts:
         figure(wearer, "<b>Clothes</b> the photo that they are taken from", "clothes", "who wears the clothes"),
         figure(picture, f"<b>Result</b> the person in these clothes: {keep}", "dressed", "the person in these clothes"),
     ]
-    return f'<div class="three">{"".join(figures)}</div>{"".join(map(noted, doubts))}'
+    return f'<div class="three">{"".join(figures)}</div>{"".join(map(doubted, doubts))}'
 
 
 def _size(picture: np.ndarray) -> str:

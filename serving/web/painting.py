@@ -230,10 +230,23 @@ def read_file(upload: Upload) -> Person:
 
 def as_file(made: person_file.Person) -> bytes:
     """The file of a person."""
+    return written(photos.PERSON, lambda path: person_file.write(path, made.sources, made.facts))
+
+
+def written(ending: str, write: Callable[[pathlib.Path], Any]) -> bytes:
+    """What `write` writes to a file of such a name, which is gone afterwards.
+
+    Raises:
+      UserError: it cannot be written.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / f"one{photos.PERSON}"
-        person_file.write(path, made.sources, made.facts)
-        return path.read_bytes()
+        path = pathlib.Path(folder) / f"made{ending}"
+        try:
+            write(path)
+            return path.read_bytes()
+        except (UserError, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error).replace(str(path), f"a file {ending}")
+            raise UserError(f"it cannot be written ({why}); tell whoever runs this page") from None
 
 
 def surface(made: person_file.Person) -> tuple[np.ndarray, float]:

@@ -58,6 +58,7 @@ button.wish[aria-pressed="true"] { border-color: var(--color-accent); background
 .said, .noted { margin: 0; padding: 0.7rem 0.9rem; border-radius: 10px; overflow-wrap: anywhere; }
 .said { background: #fdecea; color: #8c1d18; border: 1px solid #f3b5b0; font-weight: 600; }
 .noted { background: var(--background-fill-secondary); color: var(--body-text-color); }
+.doubted { border: 1px solid #d9a400; background: color-mix(in srgb, #ffc107 14%, transparent); }
 .noted progress { width: 12rem; margin-right: 0.6rem; vertical-align: middle; accent-color: var(--color-accent); }
 .legend { margin: 0.4rem 0 0.7rem; font-size: 0.95rem; }
 .swatch { display: inline-block; width: 1rem; height: 1rem; border-radius: 4px; vertical-align: -0.15rem;
