@@ -110,8 +110,8 @@ def test_what_is_no_video_or_too_long_or_shows_nobody_is_one_line_without_a_path
         (long, "8-2", "`8-2` is no part"),
         (hours, "0-2", "hours.mp4: it lasts 200 seconds, and this page looks at videos of 180 at most"),
         (empty, "", "empty.mp4: no frame in it shows anybody"),
-        (photo, "", "photo.png: not a video"),
         (playlist, "", "list.mp4: not a video"),
+        (photo, "", "photo.png: not a video"),
         (cut, "", "cut.mp4: not a video, or one that is cut short"),
     ):
         message, shown, _ = made(clicks, film, seconds)

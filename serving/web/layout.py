@@ -286,7 +286,7 @@ def _several(clicks: Clicks, name: str) -> _Several:
         with gr.Column(scale=4):
             files = gr.File(
                 [str(one.path) for one in clicks.albums[name]],
-                label="or your photos, and their maps, if any",
+                label="or your photos, and maps",
                 elem_id="several",
                 **_MANY,
             )

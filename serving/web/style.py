@@ -48,7 +48,7 @@ button.wish { padding: 0.15rem 0.7rem !important; margin: 0 0.35rem 0.3rem 0; bo
   border: 1px solid var(--border-color-primary); color: var(--body-text-color); }
 button.wish[aria-pressed="true"] { border-color: var(--color-accent); background: var(--color-accent); color: white; }
 .photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 0.9rem; }
-.album { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 0.9rem 1.8rem; }
+.album { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 0.9rem 1.8rem; }
 .kept { margin: 0 0 0.6rem; }
 .views { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.9rem; padding: 0.9rem 0;
   border-top: 1px solid var(--border-color-primary); }
