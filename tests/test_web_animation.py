@@ -92,10 +92,10 @@ def test_what_is_no_video_or_too_long_or_shows_nobody_is_one_line_without_a_path
     long = walk(tmp_path / "long.mp4", 34, fps=2)
     cut = toys.Upload(tmp_path / "cut.mp4", "cut.mp4")
     cut.path.write_bytes(long.path.read_bytes()[:500])
-    playlist = toys.Upload(tmp_path / "list.mp4", "list.mp4")
-    playlist.path.write_text(f"#EXTM3U\n#EXTINF:9,\n{long.path}\n#EXT-X-ENDLIST\n")
-    photo = toys.save(tmp_path / "photo.png", WALL)
     empty = walk(tmp_path / "empty.mp4", 3, nobody=range(3))
+    playlist = toys.Upload(tmp_path / "list.mp4", "list.mp4")
+    playlist.path.write_text(f"ffconcat version 1.0\nfile {empty.path.name}\n")
+    photo = toys.save(tmp_path / "photo.png", WALL)
     hours = walk(tmp_path / "hours.mp4", 40, fps=0.2)
     for film, seconds, says in (
         (None, "", "there is no video yet"),
