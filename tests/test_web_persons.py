@@ -122,6 +122,13 @@ def test_what_cannot_be_one_person_is_one_line_without_a_path(clicks, tmp_path):
     assert "torn &amp; cut.person: no person" in clicks.file(damaged)[1]
 
 
+def test_large_photos_are_joined_at_a_size_that_is_bounded(clicks):
+    photo, iuv = np.full((2000, 1000, 3), 9, np.uint8), np.full((2000, 1000, 3), 2, np.uint8)
+    large = painting.Person(photo, iuv, np.full((2000, 1000, 1), 255, np.uint8))
+    joined = painting.several([(toys.Upload(None, "x.png"), large)] * 2, clicks._transfer)
+    assert [one.shape for one in joined.made.sources.maps] == [(1024, 512, 3)] * 2
+
+
 def test_a_file_of_more_photos_than_the_page_takes_is_refused(clicks, monkeypatch):
     monkeypatch.setattr(painting, "MOST_PHOTOS", 2)
     assert "photos are a list of 1 to 2" in clicks.file(clicks.file_there)[1]

@@ -17,14 +17,14 @@ from PIL import Image
 
 from dpt_tf import iuv
 from dpt_tf.densepose import map_files
-from dpt_tf.images import display, photos
+from dpt_tf.images import display, framing, photos
 from dpt_tf.iuv.sources import MOST_PIXELS
 from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import person_file
 
 TINT = (236, 0, 140)  # of what was imagined
 _STRENGTH = 0.5
-MOST_PHOTOS = 8  # of one person
+MOST_PHOTOS, MOST_SIDE = 8, 1024  # of one person, and pixels of each: joining them cannot be stopped on the way
 UNSEEN = 200  # the grey of texels that the photo does not show
 
 Paint = Callable[..., Mapping[str, np.ndarray]]
@@ -68,6 +68,12 @@ class Person(NamedTuple):
         if self.coverage is not None:
             known["coverage"] = self.coverage
         return transfer(self.photo, self.iuv, pose, **known)
+
+    def within(self, side: int) -> "Person":
+        """The same, its photo no larger."""
+        coverage = None if self.coverage is None else framing.within(self.coverage, side)
+        photo, iuv = framing.within(self.photo, side), framing.within(self.iuv, side, is_map=True)
+        return self._replace(photo=photo, iuv=iuv, coverage=coverage)
 
     def moving(self) -> "Person":
         """The same for poses that move (`Sources.staying`)."""
@@ -178,7 +184,7 @@ def read_person(photo: Upload | None, source_iuv: Upload | None) -> Person:
 
 
 def several(shown: Sequence[tuple[Upload, Person]], transfer: Any) -> Person:
-    """One person of several photos, each with its map, the first one's backdrop and light.
+    """One person of several photos, each with its map: the first one's backdrop and light, `MOST_SIDE` pixels at most.
 
     Raises:
       UserError: there are none; a model that paints from one photo.
@@ -187,7 +193,7 @@ def several(shown: Sequence[tuple[Upload, Person]], transfer: Any) -> Person:
         raise UserError("there are no photos yet: upload some in step 1, or take one of the people there")
     if not getattr(transfer, "keeps", False):
         raise UserError("this model paints from one photo; several need one trained with blending=layers")
-    people = [one for _, one in shown]
+    people = [one.within(MOST_SIDE) for _, one in shown]
     pictures, maps, coverages = zip(*((one.photo, one.iuv, one.coverage) for one in people), strict=True)
     facts = {"photos": [{"name": upload.name} for upload, _ in shown]}
     made = transfer.person(list(pictures), list(maps), coverage=list(coverages), facts=facts)
