@@ -123,7 +123,10 @@ def film(upload: Upload, seconds: str) -> Film:
                 "cut it, or use the command `dpt animate`"
             )
         if length is not None and start >= length:
-            raise UserError(f"{upload.path}: it lasts {length:.1f} seconds, and second {start:g} is not among them")
+            raise UserError(
+                f"{upload.path}: it lasts {length:.1f} seconds, and second {start:g} is not among them; write an "
+                "earlier one"
+            )
         last = min((one for one in (end, length) if one is not None), default=None)
         if last is not None and last - start > MOST_SECONDS + 0.1:
             raise UserError(

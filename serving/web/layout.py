@@ -288,7 +288,7 @@ def _several(clicks: Clicks, name: str) -> _Several:
                 [str(one.path) for one in clicks.albums[name]],
                 label="or your photos, and maps",
                 elem_id="several",
-                **_MANY,
+                **_MANY | {"height": 210},
             )
             gr.HTML(f"<p>{_SEVERAL}</p>", elem_classes="hint")
     *_, values = clicks.album(clicks.albums[name])
@@ -402,7 +402,7 @@ def build(clicks: Clicks) -> gr.Blocks:
         several.watch(do, quick, raw, maps)
         wearer.watch(_Handlers(clicks, "whose"), quick, raw, maps)
         for somebody, made in ((person, kept), (several, kept_several)):  # the file was the one before's
-            gr.on(somebody.changes, lambda: ("", ""), None, made, **quick)
+            gr.on(somebody.changes, None, None, made, js="() => ['', '']", **quick)
         for event in (file.upload, file.clear):
             event(do.file, file, in_file, **maps)
         over.input(lambda over: [gr.update(visible=over == FILM)] * 2, over, [film, seconds], **quick)
