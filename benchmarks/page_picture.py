@@ -2,8 +2,8 @@
 
   python benchmarks/page_picture.py [--output=docs/page.png]
 
-The first example in a ready pose, its turn-around, and in the last example's top. Needs the extras `web` and `dev`
-and a Chromium; some minutes on two cores.
+The first example, of several photos, in a ready pose. Needs the extras `web` and `dev` and a Chromium; a minute or two
+on two cores.
 """
 
 import argparse
@@ -25,16 +25,13 @@ def clicked(page, address: str) -> bytes:
     page.goto(address)
     page.get_by_role("button", name="Paint the poses").wait_for()
     page.locator("#person0 img").nth(1).wait_for()
+    page.get_by_role("tab", name="Several photos").click()
+    page.locator("#several0 img").nth(5).wait_for()
     for name in CHOSEN:
         page.get_by_role("checkbox", name=name, exact=True).uncheck()
     page.get_by_role("checkbox", name=POSE, exact=True).check()
-    for button, there in (
-        ("Paint the poses", "#rows .views"),
-        ("Turn the person round", "#animation a.save"),
-        ("Put them on", "#dressed figure >> nth=2"),
-    ):
-        page.get_by_role("button", name=button).click()
-        page.locator(there).wait_for()
+    page.get_by_role("button", name="Paint the poses").click()
+    page.locator("#textures figure").nth(1).wait_for()
     page.mouse.move(0, 0)
     page.wait_for_timeout(1000)
     return page.screenshot(full_page=True)

@@ -15,6 +15,8 @@ from dpt_tf.models import (
     predictive,
     warping,
 )
+from dpt_tf.models.composition import Composition
+from dpt_tf.transfer import painter
 
 S, R = 32, 32
 
@@ -46,6 +48,15 @@ def small_generator(blocks):
 
 def layers_generator():
     return generator.build(S, R, 4, 1, 4, 8, 4, 1, palette=True, surface_prior=True, blending="layers")
+
+
+def layers_painter(**provenance):
+    """What `dpt_tf.load` gives of a run of such networks."""
+    network = layers_generator()
+    composition = Composition(network)
+    halves = *painter.composing(*composition.halves()), tf.function(composition.surface, autograph=False)
+    atlas_size = network.get_layer("warping").output["texture"].shape[2]
+    return painter.Transfer(None, S, provenance, None, halves, atlas_size=atlas_size)
 
 
 def example(shape, dtype, rng):

@@ -9,13 +9,12 @@ import pytest
 from people import striped, upright
 from PIL import Image
 from scipy import ndimage
-from small_models import layers_generator
+from small_models import layers_painter
 
 from dpt_tf import iuv
 from dpt_tf.commands.main import dispatch, guarded
 from dpt_tf.densepose import choosing
 from dpt_tf.images import moving, video
-from dpt_tf.models.composition import Composition
 from dpt_tf.transfer import animation, kept_frames, motions, painter, sources
 from dpt_tf.transfer.steady_colours import SteadyColours
 
@@ -24,13 +23,7 @@ av = pytest.importorskip("av")
 
 @pytest.fixture(scope="module")
 def paint():
-    import tensorflow as tf
-
-    generator = layers_generator()
-    composition = Composition(generator)
-    halves = *painter.composing(*composition.halves()), tf.function(composition.surface, autograph=False)
-    atlas_size = generator.get_layer("warping").output["texture"].shape[2]
-    return painter.Transfer(None, 32, {"digest": "d"}, None, halves, atlas_size=atlas_size)
+    return layers_painter(digest="d")
 
 
 @pytest.fixture(scope="module")

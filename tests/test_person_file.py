@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from people import upright
 from PIL import Image
-from small_models import layers_generator
+from small_models import layers_painter
 
 from dpt_tf.commands.main import dispatch, guarded
 from dpt_tf.images import display
-from dpt_tf.models.composition import Composition
 from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import painter, person_file
 
@@ -21,13 +20,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, [64, 48, 3], np.uint8)
 
 @pytest.fixture(scope="module")
 def paint():
-    import tensorflow as tf
-
-    generator = layers_generator()
-    composition = Composition(generator)
-    halves = *painter.composing(*composition.halves()), tf.function(composition.surface, autograph=False)
-    atlas_size = generator.get_layer("warping").output["texture"].shape[2]
-    return painter.Transfer(None, 32, {"digest": "d", "run": "/home/me"}, None, halves, atlas_size=atlas_size)
+    return layers_painter(digest="d", run="/home/me")
 
 
 def photo(seed, height=64, width=48):

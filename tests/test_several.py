@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from people import ramps, striped, upright
-from small_models import layers_generator
+from small_models import layers_painter
 
-from dpt_tf.models.composition import Composition
 from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import painter, several
 
@@ -73,11 +72,7 @@ def test_a_pixel_is_of_the_photo_of_its_texel():
 
 @pytest.fixture(scope="module")
 def paint():
-    import tensorflow as tf
-
-    composition = Composition(layers_generator())
-    halves = *painter.composing(*composition.halves()), tf.function(composition.surface, autograph=False)
-    return painter.Transfer(None, 32, {}, None, halves)
+    return layers_painter()
 
 
 def from_behind(iuv):

@@ -35,6 +35,28 @@ def test_people_are_whole_no_two_alike_and_unknown_to_every_training():
     assert not shown & (trained | strangers_of_demo)
 
 
+def test_the_same_people_are_seen_from_the_front_a_side_and_the_back(tmp_path):
+    views = examples.views(32)
+    for (photo, made), (front, side, back) in zip(examples.people(32).values(), views.values(), strict=True):
+        np.testing.assert_array_equal(photo, front[0])
+        np.testing.assert_array_equal(made, front[1])
+        assert pixels_of(front[1], FRONT) > 20 > pixels_of(front[1], BACK)
+        assert pixels_of(back[1], BACK) > 20 > pixels_of(back[1], FRONT)
+        assert side[1].any((0, 2)).sum() < front[1].any((0, 2)).sum()  # narrower
+    written = examples.write_views(tmp_path, 32)
+    assert [photo.name for photo, _ in written["Ada"]] == ["ada_1.png", "ada_2.png", "ada_3.png"]
+    np.testing.assert_array_equal(iuv.read(written["Ada"][2][1]), views["Ada"][2][1])
+
+
+def test_builds_differ_as_they_say():
+    slim, heavy, child = examples.builds(64).values()
+    bodies = [(made[..., 0] > 0).sum() for made in (slim, heavy)]
+    heads = [
+        sum(pixels_of(made, PART_NAMES.index(f"head {side}")) for side in ("left", "right")) for made in (slim, child)
+    ]
+    assert bodies[1] > 1.3 * bodies[0] and heads[1] > 1.3 * heads[0]
+
+
 def test_poses_are_whole_bodies_and_no_two_alike():
     poses = examples.poses(48)
     assert len(poses) >= 6

@@ -13,6 +13,7 @@ import web_toys as toys
 from PIL import Image
 
 from dpt_tf.commands import main
+from dpt_tf.images import video
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
@@ -23,7 +24,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-PAINT, TURN, DRESS = "Paint the poses", "Turn the person round", "Put them on"
+PAINT, TURN, DRESS = "Paint the poses", "Make the moving picture", "Put them on"
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,15 @@ def test_another_example_and_other_poses_are_one_click_each(tab):
     assert tab.locator("#message .said").count() == 0
 
 
+def turn(page):
+    """Starts the ready moving picture, as a GIF: `-> what is said, what is shown`, as `listen` notes them."""
+    page.get_by_role("tab", name="Moving pictures").click()
+    page.get_by_role("radio", name="GIF").check()
+    noted = listen(page, "#turn_message"), listen(page, "#animation")
+    page.get_by_role("button", name=TURN).click()
+    return noted
+
+
 def listen(page, place):
     """From now on notes what is shown there, also what does not stay: `-> () -> all of it`, as HTML."""
     page.evaluate(
@@ -125,8 +135,7 @@ def listen(page, place):
 
 
 def test_a_turn_around_is_saved_as_an_animation_of_all_its_frames(tab, tmp_path):
-    said, shown = listen(tab, "#turn_message"), listen(tab, "#animation")
-    tab.get_by_role("button", name=TURN).click()
+    said, shown = turn(tab)
     link = tab.locator("#animation a.save")
     link.wait_for()
     assert "<progress" in said() and re.search("frame [0-9]+ of 24", shown())
@@ -144,7 +153,7 @@ def test_who_comes_second_is_told_to_wait_and_gets_pictures_too(tab, browser, se
     other.goto(served)
     other.get_by_role("button", name=PAINT).wait_for()
     said = listen(other, "#message")
-    tab.get_by_role("button", name=TURN).click()
+    turn(tab)
     other.get_by_role("button", name=PAINT).click()
     other.locator("#rows .views").nth(2).wait_for()
     assert "waiting for the model" in said()
@@ -214,7 +223,53 @@ def test_a_photo_alone_is_painted_and_another_person_is_one_click_away(tab, tmp_
     assert tab.locator("#whom").get_by_role("textbox").input_value() == ""  # the wish was of the photo before
 
 
+def test_several_photos_become_a_file_that_is_painted_from(tab, tmp_path):
+    tab.get_by_role("tab", name="Several photos").click()
+    panels = tab.locator("#several0 .asked")
+    panels.nth(2).wait_for()  # the example's
+    one = toys.save(tmp_path / "a one.png", posing.photo((20, 10, 60, 80)))
+    two = toys.save(tmp_path / "b two.png", posing.photo((4, 10, 40, 90), (50, 20, 70, 60)))
+    put(tab, "#several", two, one)
+    panels.nth(1).get_by_role("button", name="person 2").click()
+    panels.nth(1).locator("figcaption", has_text="person 2 of 2").wait_for()
+    assert tab.locator("#whom_each").get_by_role("textbox").input_value() == "2: 2"
+    tab.get_by_role("button", name="Make a person's file").click()
+    with tab.expect_download() as download:
+        tab.locator("#keep_several1 a.save").click()
+    assert download.value.suggested_filename == "a one.person"
+    download.value.save_as(tmp_path / "us.person")
+    tab.locator("#albums").get_by_role("radio", name="Ben").check()
+    tab.locator("#keep_several1 a.save").wait_for(state="detached")  # it was the ones' before
+    tab.get_by_role("tab", name="A person's file").click()
+    tab.locator("#file0", has_text="ada.person").wait_for()
+    put(tab, "#file", toys.Upload(tmp_path / "us.person", "us.person"))
+    tab.locator("#file0", has_text="us.person").wait_for()
+    tab.get_by_role("tab", name="Own build").click()
+    tab.get_by_role("button", name="Paint in both builds").click()
+    tab.locator("#built .views").nth(1).wait_for()
+    (tmp_path / "us.person").write_bytes(b"PK")
+    put(tab, "#file", toys.Upload(tmp_path / "us.person", "us.person"))
+    tab.locator("#file1 .said", has_text="us.person: no person can be read").wait_for()
+
+
+def test_a_video_becomes_a_video_that_plays(tab, tmp_path):
+    with video.writer(tmp_path / "walk.mp4", 10) as out:
+        for k in range(3):
+            out.add(posing.photo((20 + k, 10, 60 + k, 86)))
+    tab.get_by_role("tab", name="Moving pictures").click()
+    tab.get_by_role("radio", name="a video").check()
+    put(tab, "#film", toys.Upload(tmp_path / "walk.mp4", "walk.mp4"))
+    tab.locator("#film .file-preview").wait_for()
+    tab.get_by_role("button", name=TURN).click()
+    tab.locator("#animation a.save", has_text="walk.mp4").wait_for()
+    tab.wait_for_function("document.querySelector('#animation video').videoWidth == 240")
+    tab.locator("#seconds").get_by_role("textbox").fill("9-12")
+    tab.get_by_role("button", name=TURN).click()
+    tab.locator("#turn_message .said", has_text="walk.mp4: it lasts 0.3 seconds, and second 9 is not").wait_for()
+
+
 def test_clothes_of_another_person_are_put_on_and_who_wears_them_can_be_chosen(tab, tmp_path):
+    tab.get_by_role("tab", name="Clothes").click()
     tab.get_by_role("button", name=DRESS).click()
     tab.locator("#dressed figure").nth(2).wait_for()
     before, _, after = pictures(tab, "#dressed")

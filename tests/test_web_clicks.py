@@ -55,8 +55,8 @@ def test_the_share_seen_is_told_in_per_cent(clicks, person, tmp_path):
 
 def test_a_turn_shows_every_frame_and_ends_in_an_animation_to_keep(clicks, person):
     steps = list(clicks.turn(*person, SYNTHETIC, []))
-    assert len(steps) == examples.FRAMES + 1
-    assert [f"frame {k} of 24" in text(shown) for k, (_, shown) in enumerate(steps[:-1], 1)] == [True] * 24
+    assert len(steps) == examples.FRAMES + 2  # and that it is being written
+    assert [f"frame {k} of 24" in text(shown) for k, (_, shown) in enumerate(steps[:24], 1)] == [True] * 24
     message, shown = steps[-1]
     assert message == "" and "data:image/gif;base64," in shown and 'download="turn.gif"' in shown
 
@@ -64,7 +64,7 @@ def test_a_turn_shows_every_frame_and_ends_in_an_animation_to_keep(clicks, perso
 def test_a_turn_over_ones_own_poses_goes_by_their_names(clicks, person, tmp_path):
     clicks._transfer.asked.clear()
     own = [save(tmp_path / f"{k}.png", toys.body(part=k)) for k in (10, 9)]
-    assert len(list(clicks.turn(*person, OWN, own))) == 3
+    assert len(list(clicks.turn(*person, OWN, own))) == 4
     assert [target[..., 0].max() for _, _, target in clicks._transfer.asked] == [9, 10]
 
 

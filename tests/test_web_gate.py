@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_visitors import JOIN, RUN, Page, Visitor
 
-from serving.web import application, asked, gate
+from serving.web import application, asked, gate, layout
 from serving.web.clicks import Clicks
 
 
@@ -100,8 +100,8 @@ def forged(page, person):
     event = page.events["photo"]
     whole = {"data": [photo, iuv], "fn_index": event, "session_hash": "me"}
     example = {"data": ["x"], "fn_index": page.events["example"], "session_hash": "me"}
-    click = [photo, iuv, "", [], None, None, "", False]
-    paint = {"data": click, "fn_index": page.events["paint"], "session_hash": "me"}
+    who = [layout.ONE, photo, iuv, "", None, "", None]
+    paint = {"data": [*who, [], None, None, "", False], "fn_index": page.events["paint"], "session_hash": "me"}
     return [
         (b"", 400),
         (b"{", 400),
@@ -132,14 +132,16 @@ def forged(page, person):
         (example, 400),
         (example | {"data": [None]}, 400),
         (example | {"data": [{"path": "/etc/hostname"}]}, 400),
-        (paint | {"data": [photo, iuv, "", None, None, None, "", False]}, 400),
-        (paint | {"data": [photo, iuv, "", ["Front"] * 99, None, None, "", False]}, 400),
-        (paint | {"data": [photo, iuv, "", [["Front"]], None, None, "", False]}, 400),
+        (paint | {"data": [*who, None, None, None, "", False]}, 400),
+        (paint | {"data": [*who, ["Front"] * 99, None, None, "", False]}, 400),
+        (paint | {"data": [*who, [["Front"]], None, None, "", False]}, 400),
         (paint | {"data": [photo, iuv, "w" * 9999, [], None, None, "", False]}, 400),
-        (paint | {"data": [photo, iuv, "", [], [None] * 999, None, "", False]}, 400),
-        (paint | {"data": [photo, iuv, "", [], photo, None, "", False]}, 400),
-        (paint | {"data": [photo, iuv, "", [], None, None, "", 1]}, 400),
-        (paint | {"data": [photo, iuv, "", [], None, None, "", None]}, 400),
+        (paint | {"data": [*who, [], [None] * 999, None, "", False]}, 400),
+        (paint | {"data": [*who, [], photo, None, "", False]}, 400),
+        (paint | {"data": [*who, [], None, None, "", 1]}, 400),
+        (paint | {"data": [*who, [], None, None, "", None]}, 400),
+        (paint | {"data": ["Nobody", *who[1:], [], None, None, "", False]}, 400),
+        (paint | {"data": [*who[:-1], {"path": "/etc/hostname"}, [], None, None, "", False]}, 400),
         (b'{"data": [' + b"0," * 600_000 + b"0]}", 413),
     ]
 

@@ -75,6 +75,50 @@ class Model:
         return {"image": image, "warped": image, "provenance": seen, "observed": observed, "texture": texture} | kept
 
 
+def painter(resolution=16, side=32):
+    """What `dpt_tf.load` gives of a model with layers, whose networks only carry colours over; the rest is grey."""
+    import tensorflow as tf
+
+    from dpt_tf.transfer.painter import Transfer
+
+    def at(iuv):
+        """The texel of each pixel."""
+        part, u, v = np.moveaxis(iuv.astype(int), -1, 0)
+        return np.maximum(part - 1, 0), v * (resolution - 1) // 255, u * (resolution - 1) // 255
+
+    def of_source(photo, iuv, coverage):
+        (photo,), (iuv,), body = photo, iuv, (iuv[0, ..., :1] > 0)
+        texture, observed = (np.zeros([24, resolution, resolution, k], np.uint8) for k in (3, 1))
+        texels = tuple(one[body[..., 0]] for one in at(iuv))
+        texture[texels], observed[texels] = photo[body[..., 0]], 255
+        share = (255 * body).astype(np.uint8)
+        small_iuv = np.zeros([side, side, 3], np.uint8)
+        made = {
+            "texture": texture,
+            "observed": observed,
+            "backdrop": np.full([max(photo.shape), max(photo.shape), 3], 128, np.uint8),
+            "person": np.concatenate([photo, share, share], -1),
+            "small_source": np.zeros([side, side, 3], np.float32),
+            "small_iuv": small_iuv,
+            "small_matte": np.zeros([side, side, 1], np.float32),
+            "small_backdrop": np.zeros([side, side, 3], np.float32),
+        }
+        return {name: tf.constant(one[None]) for name, one in made.items()} | of_surface(texture[None], observed[None])
+
+    def of_pose(source, iuv):
+        texels, body = at(iuv[0]), iuv[0, ..., :1] > 0
+        seen = np.where(body, np.asarray(source["observed"])[0][texels], 0).astype(np.uint8)
+        image = np.where(seen > 0, np.asarray(source["texture"])[0][texels], 128).astype(np.uint8)
+        names = "image", "warped", "predicted", "backdrop", "layers"
+        return {name: tf.constant(image[None]) for name in names} | {"provenance": tf.constant(seen[None])}
+
+    def of_surface(texture, observed):
+        small = {f"small_{name}": tf.zeros([1, 24, side, side, k]) for name, k in (("texture", 3), ("observed", 1))}
+        return small | {"texture": tf.constant(texture), "observed": tf.constant(observed)}
+
+    return Transfer(None, side, {}, None, (of_source, of_pose, of_surface), atlas_size=side)
+
+
 BY_COLOUR = """
 import time
 import posing

@@ -13,6 +13,7 @@ import uvicorn
 import web_toys as toys
 
 from serving.web.clicks import SYNTHETIC
+from serving.web.layout import ONE
 
 JOIN, RUN = "/gradio_api/queue/join", "/gradio_api/run/predict"
 
@@ -55,7 +56,7 @@ class Visitor:
 
     def turn(self, session, photo, iuv):
         """A click on the button of the turn-around."""
-        data = [photo, iuv, "", SYNTHETIC, None, None, "", False]
+        data = [ONE, photo, iuv, "", None, "", None, SYNTHETIC, None, None, "", False, None, "", "GIF"]
         return self.post(JOIN, {"data": data, "fn_index": self.events["turn"], "session_hash": session})
 
 

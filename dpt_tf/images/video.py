@@ -21,6 +21,8 @@ SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".
 """How a video's file name ends, in lower case."""
 
 MOST_PIXELS = 1 << 25
+# What FFmpeg calls the forms of those files. A playlist is none of them: it names other files, which nobody gave.
+_FORMS = "mov,matroska,webm,avi,mpeg,mpegvideo,m4v,mpegts,asf,flv,ogg,gif"
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")  # the first that this build of FFmpeg has
 _FINEST_CLOCK = 65535  # mpeg4 counts in no smaller parts of a second
 
@@ -161,13 +163,16 @@ def frames(path: pathlib.Path, cut: Cut | None = None, note: Callable[[str], Non
 
 
 def _upright(frame: Any, path: pathlib.Path) -> np.ndarray:
-    if frame.width * frame.height > MOST_PIXELS:
-        raise UserError(
-            f"{path}: frames of {frame.width} x {frame.height} pixels are too large; make the video smaller"
-        )
+    _refuse_large(frame, path)
     pixels = frame.to_ndarray(format="rgb24")
     # A turn counts anticlockwise, as numpy's does.
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _refuse_large(of: Any, path: pathlib.Path) -> None:
+    """Raises UserError for a frame, or a stream of frames, beyond what is decoded."""
+    if (of.width or 0) * (of.height or 0) > MOST_PIXELS:
+        raise UserError(f"{path}: frames of {of.width} x {of.height} pixels are too large; make the video smaller")
 
 
 class Writer:
@@ -266,7 +271,7 @@ def opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the path of a video")
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path), metadata_errors="replace", options={"format_whitelist": _FORMS})
     except failures() as error:
         said = "the file is empty" if not path.stat().st_size else _said(error)
         raise UserError(
@@ -277,6 +282,8 @@ def opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
         videos = [one for one in container.streams.video if not int(one.disposition) & _COVER]
         if not videos:
             raise UserError(f"{path}: no pictures in it, only sound or text; give a video")
+        if videos[0].codec_context is not None:  # else nobody can decode it, which is said later
+            _refuse_large(videos[0].codec_context, path)
         videos[0].thread_type = "AUTO"
         yield container, videos[0]
 

@@ -3,6 +3,7 @@
 Photos are uint8 `[size, size, 3]`, maps uint8 `[size, size, 3]` (I, U, V).
 """
 
+import dataclasses
 import functools
 import pathlib
 
@@ -20,7 +21,13 @@ FRAMES = 24
 
 # Index in the split of strangers, where no training takes anybody from, and degrees turned from the camera.
 _PEOPLE = {"Ada": (1007, 10.0), "Ben": (1040, -20.0), "Cleo": (1005, 15.0), "Dan": (1023, -12.0)}
+_SIDES = 0, 90, 180  # degrees further, of those who are photographed more than once
 _MODEL = 2002  # the one who strikes the poses
+_BUILDS: dict[str, dict[str, float]] = {  # of `anatomy.Shape`
+    "A slim adult": {"girth": 0.92, "limbs": 0.8, "head": 0.92},
+    "A heavy adult": {"girth": 1.6, "limbs": 1.42, "head": 0.95},
+    "A child": {"girth": 1.05, "limbs": 0.95, "head": 1.4, "legs": -0.055, "arms": 0.9},
+}
 
 
 def _both(angles: dict[Dof, float]) -> Pose:
@@ -63,14 +70,31 @@ _POSES: dict[str, tuple[Pose, float]] = {
 @functools.cache
 def people(size: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Everybody's photo and its map, by name."""
-    camera = Camera(fill=0.9, light=(0.35, 0.6, 0.72))
-    return {name: _view(index, _RELAXED, turned, camera, size) for name, (index, turned) in _PEOPLE.items()}
+    return {name: _view(index, _RELAXED, turned, _studio(), size) for name, (index, turned) in _PEOPLE.items()}
+
+
+@functools.cache
+def views(size: int) -> dict[str, tuple[tuple[np.ndarray, np.ndarray], ...]]:
+    """Everybody's photos from the front, from a side and from the back, each with its map, by name."""
+    return {
+        name: tuple(_view(index, _RELAXED, turned + side, _studio(), size) for side in _SIDES)
+        for name, (index, turned) in _PEOPLE.items()
+    }
 
 
 @functools.cache
 def poses(size: int) -> dict[str, np.ndarray]:
     """Maps of poses, by what they show."""
     return {name: _pose(pose, turned, size) for name, (pose, turned) in _POSES.items()}
+
+
+@functools.cache
+def builds(size: int) -> dict[str, np.ndarray]:
+    """Maps of somebody who stands there slim, heavy, or as a child is built, by what they show."""
+    who = person(number(0, "test", _MODEL))
+    built = {name: dataclasses.replace(who, shape=dataclasses.replace(who.shape, **by)) for name, by in _BUILDS.items()}
+    posed = within_limits(_CALM | {("pelvis", "y"): 0})
+    return {name: render(one, posed, Camera(fill=0.9), size)[1] for name, one in built.items()}
 
 
 @functools.cache
@@ -92,19 +116,32 @@ def write(folder: pathlib.Path, size: int) -> None:
 
 def write_people(folder: pathlib.Path, size: int) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
     """The people alone: the paths of photo and map, by name."""
+    return {name: _written(folder, plain(name), *made) for name, made in people(size).items()}
+
+
+def write_views(folder: pathlib.Path, size: int) -> dict[str, list[tuple[pathlib.Path, pathlib.Path]]]:
+    """The people from several sides, `ada_1.png` with `ada_1_IUV.png` and so on: the paths, by name."""
+    return {
+        name: [_written(folder, f"{plain(name)}_{k}", *made) for k, made in enumerate(several, 1)]
+        for name, several in views(size).items()
+    }
+
+
+def _written(folder: pathlib.Path, stem: str, photo: np.ndarray, made: np.ndarray) -> tuple[pathlib.Path, pathlib.Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    written = {}
-    for name, (photo, made) in people(size).items():
-        paths = folder / f"{plain(name)}.png", folder / f"{plain(name)}_IUV.png"
-        Image.fromarray(photo).save(paths[0])
-        paths[1].write_bytes(iuv.encode(made))
-        written[name] = paths
-    return written
+    paths = folder / f"{stem}.png", folder / f"{stem}_IUV.png"
+    Image.fromarray(photo).save(paths[0])
+    paths[1].write_bytes(iuv.encode(made))
+    return paths
 
 
 def plain(name: str) -> str:
     """A name as files have it."""
     return name.lower().replace(" ", "_")
+
+
+def _studio() -> Camera:
+    return Camera(fill=0.9, light=(0.35, 0.6, 0.72))
 
 
 def _pose(pose: Pose, turned: float, size: int) -> np.ndarray:

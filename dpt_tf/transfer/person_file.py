@@ -105,15 +105,15 @@ def write(path: pathlib.Path, sources: Sources, facts: Mapping[str, Any]) -> dic
     return whole
 
 
-def read(path: str | os.PathLike) -> Person:
+def read(path: str | os.PathLike, most_photos: int = _MOST_PHOTOS) -> Person:
     """What `write` wrote.
 
     Raises:
-      UserError: it is no such file, damaged, or of another format.
+      UserError: it is no such file, damaged, of another format, or of more than `most_photos`.
     """
     try:
         with files.opened(path) as opened, zipfile.ZipFile(opened) as file:
-            return _read(_Members(file))
+            return _read(_Members(file, most_photos))
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RecursionError, NotImplementedError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else one_line(str(error))
         raise UserError(f"{os.fspath(path)}: no person can be read ({said}); make it anew, `dpt person`") from None
@@ -136,7 +136,7 @@ def _read(members: "_Members") -> Person:
         raise ValueError("backdrop.webp is no square")
     each, maps, shown = [], [], []
     for number in range(1, photos + 1):
-        photo = members.picture(f"{number}/person.webp", 3)
+        photo = members.picture(f"{number}/person.webp", 3, most=composition.LARGEST)
         share = members.picture(f"{number}/share.png", 2, photo.shape[:2])
         if number == 1:
             photo = _before(surface["backdrop"], photo, share)
@@ -162,10 +162,10 @@ def _read(members: "_Members") -> Person:
 class _Members:
     """The members of a zip, each bounded before it is unpacked."""
 
-    def __init__(self, file: zipfile.ZipFile):
+    def __init__(self, file: zipfile.ZipFile, most_photos: int):
         if len(file.infolist()) > _MOST_MEMBERS:
             raise ValueError(f"{len(file.infolist())} members")
-        self._file = file
+        self._file, self._most_photos = file, most_photos
 
     def facts(self) -> dict[str, Any]:
         """The facts, each that is used of the right kind."""
@@ -177,14 +177,16 @@ class _Members:
             if type(found.get(name)) is not int or not 8 <= found[name] <= _LARGEST_SIZE:
                 raise ValueError(f"{name} is {found.get(name)!r}")
         photos, doubts = found.get("photos"), found.get("doubts")
-        if not isinstance(photos, list) or not 1 <= len(photos) <= _MOST_PHOTOS:
-            raise ValueError(f"photos are a list of 1 to {_MOST_PHOTOS}")
+        if not isinstance(photos, list) or not 1 <= len(photos) <= self._most_photos:
+            raise ValueError(f"photos are a list of 1 to {self._most_photos}")
         if not isinstance(doubts, list) or not all(isinstance(line, str) for line in doubts):
             raise ValueError("doubts are no lines")
         return found
 
-    def picture(self, name: str, channels: int, shape: tuple[int, ...] | None = None) -> np.ndarray:
-        """Uint8 `[H, W, channels]`, of that height and width if any is wanted."""
+    def picture(
+        self, name: str, channels: int, shape: tuple[int, ...] | None = None, most: int = _ACROSS * _LARGEST_SIZE
+    ) -> np.ndarray:
+        """Uint8 `[H, W, channels]`, of that height and width if any is wanted, no side longer than `most`."""
         modes = {1: ("L",), 2: ("LA",), 3: ("RGB",)}[channels]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # sizes are looked at here
@@ -192,8 +194,7 @@ class _Members:
                 opened = Image.open(io.BytesIO(self._bytes(name)), formats=("PNG", "WEBP"))
             except OSError:
                 raise ValueError(f"{name} is no picture") from None
-        limit = max(composition.LARGEST, _ACROSS * _LARGEST_SIZE)
-        if max(opened.size) > limit or opened.mode not in modes or shape not in (None, opened.size[::-1]):
+        if max(opened.size) > most or opened.mode not in modes or shape not in (None, opened.size[::-1]):
             raise ValueError(f"{name} is {opened.size[0]} x {opened.size[1]}, {opened.mode}")
         try:
             pixels = np.asarray(opened)

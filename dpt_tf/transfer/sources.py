@@ -143,7 +143,7 @@ class _Joining:
         if differs is not None and differs > _UNLIKE:
             self._doubts.append(
                 f"photo {number} may show somebody else, or other clothes: where it shows what the first shows, they "
-                f"differ by {differs:.0f} of 255"
+                f"differ by {differs:.0f} of 255, photos of one person by less than {_UNLIKE:.0f}"
             )
         self._each.append(there)
         self._shown.append(shown)

@@ -9,6 +9,7 @@ from dpt_tf.images import display
 from dpt_tf.iuv.parts import KINDS
 from dpt_tf.system.errors import UserError
 from dpt_tf.transfer import dressed_photos
+from dpt_tf.transfer.person_file import Person as Kept
 from serving.web.painting import Person
 
 _WORN = {"top": (1, 2, *range(15, 23)), "bottom": tuple(range(7, 15)), "shoes": (5, 6), "hair": (23, 24)}
@@ -22,8 +23,8 @@ def tiles(body: np.ndarray) -> dict[str, np.ndarray]:
     return {kind: np.where(np.isin(body[..., :1], _WORN[kind]), colours, grey) for kind in KINDS}
 
 
-def put_on(transfer: Any, person: Person, wearer: Person, kinds: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """The person's photo with clothes of the wearer in it, and what could not be told of them, a line each.
+def put_on(transfer: Any, person: Person, wearer: Person, kinds: Sequence[str]) -> tuple[np.ndarray, Kept]:
+    """The person's photo with clothes of the wearer in it, and the person in them, to be painted from.
 
     Args:
       transfer: as `dpt_tf.load` gives it.
@@ -36,6 +37,6 @@ def put_on(transfer: Any, person: Person, wearer: Person, kinds: Sequence[str]) 
     """
     if not kinds:
         raise UserError(f"there is nothing to put on: choose {', '.join(KINDS[:-1])} or {KINDS[-1]}")
-    own, other = (transfer.person(one.photo, one.iuv, coverage=one.coverage) for one in (person, wearer))
+    own, other = (one.kept(transfer) for one in (person, wearer))
     dressed = transfer.dress(own, other, list(kinds))
-    return dressed_photos.photo_of(dressed.sources, own.sources, person.photo), dressed.sources.doubts
+    return dressed_photos.photo_of(dressed.sources, own.sources, person.photo), dressed

@@ -10,6 +10,7 @@ import hashlib
 import math
 import pathlib
 import threading
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,18 +88,22 @@ class _Piece(NamedTuple):
 
 
 class Maps:
-    """Asks an estimator, one photo at a time, and keeps what it said for all who ask again."""
+    """Asks an estimator, one photo at a time, and keeps what it said for all who ask again.
+
+    Attributes:
+      name: the estimator's; empty where there is none.
+    """
 
     def __init__(self, estimator: Estimator | None = None):
         """Without an estimator every photo needs its map."""
-        self._estimator = estimator
+        self._estimator, self.name = estimator, estimator.name if estimator else ""
         self._kept: collections.OrderedDict[tuple, tuple[_Piece, ...]] = collections.OrderedDict()
         self._keeping, self._asking = threading.Lock(), threading.Lock()
 
-    @property
-    def name(self) -> str:
-        """Of the estimator; empty where there is none."""
-        return self._estimator.name if self._estimator else ""
+    def people(self, photo: np.ndarray, boxes: Sequence[Box] | None = None) -> list[Person]:
+        """As the estimator's own; nobody, where there is none. It is asked for one photo at a time."""
+        with self._asking:
+            return self._estimator.people(photo, boxes) if self._estimator else []
 
     def look(self, upload: Upload, wish: str = "", wait: bool = True) -> Looked:
         """The photo, and the map of whoever is meant; without `wait` only if it is known already.

@@ -6,12 +6,13 @@ Pictures are inside of it, so there is nothing that others could ask the server 
 import base64
 import html
 import io
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
-from dpt_tf.images import naming
+from dpt_tf.images import naming, photos
 from serving.web.painting import TINT, Painted, enlarged
 
 MAP_HINT = (
@@ -55,6 +56,11 @@ def noted(sentence: str) -> str:
     return f'<p class="noted" role="status">{html.escape(sentence)}</p>'
 
 
+def doubted(sentence: str) -> str:
+    """What a result suffers from, which stays beside it."""
+    return f'<p class="noted doubted" role="status">{html.escape(sentence)}</p>'
+
+
 def going_on(done: int, of: int, sentence: str) -> str:
     """A bar that has come to `done`."""
     return f'<p class="noted" role="status"><progress max="{of}" value="{done}"></progress> {html.escape(sentence)}</p>'
@@ -85,9 +91,7 @@ def legend() -> str:
 
 def row(painted: Painted) -> str:
     """The pictures of one pose."""
-    name, file = html.escape(painted.name), html.escape(naming.of_pose(painted.name))
-    whole = png(painted.image)
-    keep = f'<a class="keep" href="{whole}" download="{file}">save it</a>, {_size(painted.image)}'
+    name, whole, keep = html.escape(painted.name), png(painted.image), _keep(painted)
     # What is too small to be seen is enlarged, but what is large is shown with all of its pixels.
     shown = whole if enlarged(painted.image).size <= painted.image.size else png(enlarged(painted.image))
     figures = [
@@ -117,7 +121,7 @@ def dressed(person: np.ndarray, wearer: np.ndarray, picture: np.ndarray, doubts:
         figure(wearer, "<b>Clothes</b> the photo that they are taken from", "clothes", "who wears the clothes"),
         figure(picture, f"<b>Result</b> the person in these clothes: {keep}", "dressed", "the person in these clothes"),
     ]
-    return f'<div class="three">{"".join(figures)}</div>{"".join(map(noted, doubts))}'
+    return f'<div class="three">{"".join(figures)}</div>{"".join(map(doubted, doubts))}'
 
 
 def _size(picture: np.ndarray) -> str:
@@ -141,15 +145,61 @@ def textures(painted: Painted) -> str:
 
 
 def frame(picture: np.ndarray, done: int, of: int) -> str:
-    """The newest frame of an animation in the making; as small as it is, for the next one comes soon."""
-    return _turn(_figure(png(picture), f"frame {done} of {of}", "frame", f"frame {done}"))
+    """The newest frame of a moving picture in the making, small, for the next one comes soon."""
+    return _turn(_figure(png(enlarged(picture, least=1, most=256)), f"frame {done} of {of}", "frame", f"frame {done}"))
 
 
-def animation(data: bytes, frames: int) -> str:
+def animation(data: bytes, name: str, frames: int, fps: float) -> str:
     """A finished one, with a link to keep it."""
-    address = data_uri(data, "image/gif")
-    link = f'<a class="save" href="{address}" download="turn.gif">Save the GIF</a> {frames} frames'
-    return _turn(_figure(address, link, "animation", "the person, turning"))
+    kind = {".mp4": "video/mp4", ".webp": "image/webp", ".gif": "image/gif"}[pathlib.PurePath(name).suffix]
+    address = data_uri(data, kind)
+    link = f"{_save(address, name, data)}{frames} frames, {frames / fps:.1f} s"
+    if kind != "video/mp4":
+        return _turn(_figure(address, link, "animation", "the person, moving"))
+    shown = f'<video src="{address}" controls loop autoplay muted playsinline></video>'
+    return _turn(f'<figure class="animation">{shown}<figcaption>{link}</figcaption></figure>')
+
+
+def file_link(data: bytes, stem: str) -> str:
+    """A person's file, to keep it."""
+    name = f"{stem}{photos.PERSON}"
+    told = "to be painted from in step 1, and by every verb of <code>dpt</code>"
+    return f'<p class="kept">{_save(data_uri(data, "application/octet-stream"), name, data)}{told}</p>'
+
+
+def _save(address: str, name: str, data: bytes) -> str:
+    named = html.escape(name)
+    return f'<a class="save" href="{address}" download="{named}">Save {named}</a> {len(data) / 1e6:.1f} MB, '
+
+
+def surface(picture: np.ndarray, seen: float) -> str:
+    """What a person's file knows of the surface."""
+    caption = f"<b>Surface</b> {seen:.0%} of the body's surface is seen; grey is what no photo shows"
+    return f'<div class="one">{figure(picture, caption, "surface", "the surface")}</div>'
+
+
+def person_file(name: str, photo: np.ndarray, picture: np.ndarray, seen: float) -> str:
+    """Who is in a person's file."""
+    first = figure(photo, f"<b>Person</b> {html.escape(name)}, {_size(photo)}", "person", "the person")
+    return f'<div class="two">{first}{surface(picture, seen)}</div>'
+
+
+def builds(plain: Painted, own: Painted) -> str:
+    """A pose as it is struck and as the person would, with the person painted in either."""
+    name = html.escape(plain.name)
+    figures = [
+        figure(plain.pose, f"<b>Pose</b> {name}", "pose", f"map of {plain.name}"),
+        figure(plain.image, "<b>In that build</b> of whoever strikes the pose", "plain", f"the person, {plain.name}"),
+        figure(own.pose, "<b>Redrawn</b> as the person would strike it", "redrawn", "the map, redrawn"),
+        figure(own.image, f"<b>In the own build</b> {_keep(own)}", "built", "the person as it is built"),
+    ]
+    return f'<section class="views" aria-label="{name}">{"".join(figures)}</section>'
+
+
+def _keep(painted: Painted) -> str:
+    """A link to the result with all of its pixels."""
+    file = html.escape(naming.of_pose(painted.name))
+    return f'<a class="keep" href="{png(painted.image)}" download="{file}">save it</a>, {_size(painted.image)}'
 
 
 def _turn(inner: str) -> str:

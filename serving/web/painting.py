@@ -7,6 +7,8 @@ the name that the file had on the user's machine.
 import contextlib
 import dataclasses
 import pathlib
+import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,12 +16,15 @@ import numpy as np
 from PIL import Image
 
 from dpt_tf import iuv
-from dpt_tf.images import display, photos
+from dpt_tf.densepose import map_files
+from dpt_tf.images import display, framing, photos
 from dpt_tf.iuv.sources import MOST_PIXELS
 from dpt_tf.system.errors import UserError
+from dpt_tf.transfer import person_file
 
 TINT = (236, 0, 140)  # of what was imagined
 _STRENGTH = 0.5
+MOST_PHOTOS, MOST_SIDE = 8, 1024  # of one person, and pixels of each: joining them cannot be stopped on the way
 UNSEEN = 200  # the grey of texels that the photo does not show
 
 Paint = Callable[..., Mapping[str, np.ndarray]]
@@ -45,20 +50,60 @@ class Pose:
 class Person(NamedTuple):
     """Somebody to paint: a photo, its map, and who is the person beside the body, where that is known.
 
-    With `own_build` it is painted as it is built, else as whoever strikes the pose is.
+    With `own_build` it is painted as it is built, else as whoever strikes the pose is. Of several photos, or of a
+    person's file, `made` is what is painted from; photo and map are then the first ones.
     """
 
     photo: np.ndarray
     iuv: np.ndarray
     coverage: np.ndarray | None = None
     own_build: bool = False
+    made: person_file.Person | None = None
 
     def painted(self, transfer: Paint, pose: np.ndarray) -> Mapping[str, np.ndarray]:
         """In the pose of a map."""
-        known: dict[str, Any] = {} if self.coverage is None else {"coverage": self.coverage}
-        if self.own_build:
-            known["keep_proportions"] = True
+        known: dict[str, Any] = {"keep_proportions": True} if self.own_build else {}
+        if self.made is not None:
+            return transfer(self.made, target_iuv=pose, **known)
+        if self.coverage is not None:
+            known["coverage"] = self.coverage
         return transfer(self.photo, self.iuv, pose, **known)
+
+    def within(self, side: int) -> "Person":
+        """The same, its photo no larger."""
+        coverage = None if self.coverage is None else framing.within(self.coverage, side)
+        photo, iuv = framing.within(self.photo, side), framing.within(self.iuv, side, is_map=True)
+        return self._replace(photo=photo, iuv=iuv, coverage=coverage)
+
+    def moving(self) -> "Person":
+        """The same for poses that move (`Sources.staying`)."""
+        if self.made is None:
+            return self
+        return self._replace(made=dataclasses.replace(self.made, sources=self.made.sources.staying()))
+
+    def kept(self, transfer: Any, name: str = "") -> person_file.Person:
+        """What a file of the person holds, where one photo is called `name`.
+
+        Raises:
+          UserError: a model without layers.
+        """
+        if self.made is not None:
+            return self.made
+        facts = {"photos": [{"name": name}]}
+        return transfer.person(self.photo, self.iuv, coverage=self.coverage, facts=facts)
+
+    @property
+    def doubts(self) -> list[str]:
+        """What speaks against it that photos are of one person, with the names of their files."""
+        if self.made is None:
+            return []
+        names = [str(one.get("name", "")) for one in self.made.facts["photos"] if isinstance(one, dict)]
+
+        def named(found: re.Match) -> str:
+            number = int(found[1])
+            return f"photo {number}, {names[number - 1]}," if 0 < number <= len(names) else found[0]
+
+        return [re.sub(r"^photo (\d{1,3})\b", named, line) for line in self.made.sources.doubts]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +137,7 @@ def read_photo(upload: Upload) -> np.ndarray:
     Raises:
       UserError: no picture, or one with more pixels than any map.
     """
-    with _called(upload):
+    with called(upload):
         try:
             with Image.open(upload.path) as opened:
                 pixels = opened.width * opened.height
@@ -111,7 +156,7 @@ def read_map(upload: Upload, photo: str | None = None, size: tuple[int, int] | N
     Raises:
       UserError: it holds no usable map; the line is the one that `dpt inspect` prints.
     """
-    with _called(upload):
+    with called(upload):
         # From memory: a dump on disk would have its photos looked for where it says.
         return iuv.decode(upload.path.read_bytes(), upload.name, photo=photo, size=size).iuv
 
@@ -123,7 +168,9 @@ def read_person(photo: Upload | None, source_iuv: Upload | None) -> Person:
       UserError: one is missing or unusable, or they do not belong together.
     """
     if photo is None:
-        raise UserError("there is no photo yet: upload one in step 1, or take one of the people there")
+        raise UserError(
+            "there is no photo yet, nor a person's file: upload one in step 1, or take one of the people there"
+        )
     if source_iuv is None:
         raise UserError(no_map(photo.name))
     picture = read_photo(photo)
@@ -134,6 +181,84 @@ def read_person(photo: Upload | None, source_iuv: Upload | None) -> Person:
             f"{made.shape[0]}: give the map that was made from this very photo"
         )
     return Person(picture, made)
+
+
+def several(shown: Sequence[tuple[Upload, Person]], transfer: Any) -> Person:
+    """One person of several photos, each with its map: the first one's backdrop and light, `MOST_SIDE` pixels at most.
+
+    Raises:
+      UserError: there are none; a model that paints from one photo.
+    """
+    if not shown:
+        raise UserError("there are no photos yet: upload some in step 1, or take one of the people there")
+    if not getattr(transfer, "keeps", False):
+        raise UserError("this model paints from one photo; several need one trained with blending=layers")
+    people = [one.within(MOST_SIDE) for _, one in shown]
+    pictures, maps, coverages = zip(*((one.photo, one.iuv, one.coverage) for one in people), strict=True)
+    facts = {"photos": [{"name": upload.name} for upload, _ in shown]}
+    made = transfer.person(list(pictures), list(maps), coverage=list(coverages), facts=facts)
+    return people[0]._replace(made=made)
+
+
+def paired(uploads: Sequence[Upload], most: int) -> list[tuple[Upload, Upload | None]]:
+    """Photos of one person in the order of their names, each with the map that is called after it, if any.
+
+    Raises:
+      UserError: a map without its photo; more than `most` photos.
+    """
+    maps = {
+        pathlib.Path(one.name).stem.lower(): one for one in uploads if map_files.is_map_name(pathlib.Path(one.name))
+    }
+    given = [one for one in uploads if one not in maps.values()]
+    if len(given) > most:
+        raise UserError(f"{len(given)} photos of one person are too many at once: give {most} at most")
+    found = [(one, maps.pop(f"{pathlib.Path(one.name).stem.lower()}_iuv", None)) for one in ordered(given)]
+    if maps:
+        raise UserError(f"{next(iter(maps.values())).name}: a map, and no photo of that name is among the others")
+    return found
+
+
+def ordered(uploads: Sequence[Upload]) -> list[Upload]:
+    """By their names, numbers in them by value."""
+    return sorted(uploads, key=lambda upload: photos.natural(upload.name))
+
+
+def read_file(upload: Upload) -> Person:
+    """The person that a file holds.
+
+    Raises:
+      UserError: it holds none, or one of more photos than the page takes.
+    """
+    with called(upload):
+        made = person_file.read(upload.path, MOST_PHOTOS)
+    return Person(made.photo(), made.sources.maps[0], made=made)
+
+
+def as_file(made: person_file.Person) -> bytes:
+    """The file of a person."""
+    return written(photos.PERSON, lambda path: person_file.write(path, made.sources, made.facts))
+
+
+def written(ending: str, write: Callable[[pathlib.Path], Any]) -> bytes:
+    """What `write` writes to a file of such a name, which is gone afterwards.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / f"made{ending}"
+        try:
+            write(path)
+            return path.read_bytes()
+        except (UserError, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error).replace(str(path), f"a file {ending}")
+            raise UserError(f"it cannot be written ({why}); tell whoever runs this page") from None
+
+
+def surface(made: person_file.Person) -> tuple[np.ndarray, float]:
+    """The unwrapped surface as it was seen, grey where it was not, and how much of it was."""
+    seen = made.sources.observed > 0
+    return display.texture_sheet(np.where(seen, made.sources.texture, np.uint8(UNSEEN))), float(seen.mean())
 
 
 def no_map(name: str) -> str:
@@ -148,8 +273,8 @@ def read_poses(uploads: Sequence[Upload], most: int) -> list[Pose]:
       UserError: one holds no usable map, or there are more than `most`.
     """
     named: list[tuple[Upload, str | None]] = []
-    for upload in sorted(uploads, key=lambda upload: photos.natural(upload.name)):
-        with _called(upload):
+    for upload in ordered(uploads):
+        with called(upload):
             named += [(upload, photo) for photo in sorted(iuv.photos(upload.path), key=photos.natural) or (None,)]
     refuse_many(len(named), most)
     return [Pose(photo or upload.name, read_map(upload, photo)) for upload, photo in named]
@@ -202,7 +327,7 @@ def enlarged(picture: np.ndarray, least: int = 256, most: int = 512) -> np.ndarr
 
 
 @contextlib.contextmanager
-def _called(upload: Upload) -> Iterator[None]:
+def called(upload: Upload) -> Iterator[None]:
     """What is said of the file, said with its owner's name for it."""
     try:
         yield

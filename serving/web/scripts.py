@@ -3,7 +3,7 @@
 # gradio tells of a file too large for a few seconds only; this stays until the next file.
 _SIZES = """
 for (const kind of ["change", "drop", "click"]) document.addEventListener(kind, event => {
-  const box = event.target.closest?.("#photo, #map, #own, #photos, #clothes, #clothes_map");
+  const box = event.target.closest?.("#photo, #map, #own, #photos, #clothes, #clothes_map, #several, #file, #film");
   if (!box) return;
   box.querySelectorAll(".said").forEach(said => said.remove());
   const files = kind === "drop" ? event.dataTransfer.files : kind === "change" ? event.target.files : [];

@@ -1,4 +1,4 @@
-"""How the page looks, on top of gradio's theme: four steps, tiles to choose from, figures with captions."""
+"""How the page looks, on top of gradio's theme: three steps, tabs, tiles to choose from, figures with captions."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,8 @@ _BASE = """
 .step .block:has(> .html-container > .prose:empty) { display: none; }
 .hint p { color: var(--soft); margin: 0; font-size: 0.92rem; }
 figure { margin: 0; min-width: 0; }
-figure img { display: block; width: 100%; border-radius: 10px; border: 1px solid var(--border-color-primary); }
+figure :is(img, video) { display: block; width: 100%; border-radius: 10px;
+  border: 1px solid var(--border-color-primary); }
 figcaption { font-size: 0.88rem; line-height: 1.35; margin-top: 0.35rem; color: var(--soft);
   overflow-wrap: anywhere; }
 figcaption b { color: var(--body-text-color); display: block; font-size: 0.95rem; }
@@ -47,6 +48,8 @@ button.wish { padding: 0.15rem 0.7rem !important; margin: 0 0.35rem 0.3rem 0; bo
   border: 1px solid var(--border-color-primary); color: var(--body-text-color); }
 button.wish[aria-pressed="true"] { border-color: var(--color-accent); background: var(--color-accent); color: white; }
 .photos { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 0.9rem; }
+.album { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 0.9rem 1.8rem; }
+.kept { margin: 0 0 0.6rem; }
 .views { display: grid; grid-template-columns: repeat(4, 1fr); gap: 0.9rem; padding: 0.9rem 0;
   border-top: 1px solid var(--border-color-primary); }
 .views:has(.layers) { grid-template-columns: repeat(3, 1fr); }
@@ -55,6 +58,7 @@ button.wish[aria-pressed="true"] { border-color: var(--color-accent); background
 .said, .noted { margin: 0; padding: 0.7rem 0.9rem; border-radius: 10px; overflow-wrap: anywhere; }
 .said { background: #fdecea; color: #8c1d18; border: 1px solid #f3b5b0; font-weight: 600; }
 .noted { background: var(--background-fill-secondary); color: var(--body-text-color); }
+.doubted { border: 1px solid #d9a400; background: color-mix(in srgb, #ffc107 14%, transparent); }
 .noted progress { width: 12rem; margin-right: 0.6rem; vertical-align: middle; accent-color: var(--color-accent); }
 .legend { margin: 0.4rem 0 0.7rem; font-size: 0.95rem; }
 .swatch { display: inline-block; width: 1rem; height: 1rem; border-radius: 4px; vertical-align: -0.15rem;
@@ -65,8 +69,10 @@ a.save { display: inline-block; padding: 0.45rem 0.9rem; margin: 0.3rem 0.5rem 0
 .tiles .wrap { display: grid !important; gap: 0.6rem; }
 .people .wrap { grid-template-columns: repeat(4, 1fr); }
 .poses .wrap { grid-template-columns: repeat(8, 1fr); }
-.kinds .wrap { grid-template-columns: repeat(4, 8.5rem); }
-@media (max-width: 760px) { .poses .wrap, .kinds .wrap { grid-template-columns: repeat(4, 1fr); } }
+.kinds .wrap, .builds .wrap { grid-template-columns: repeat(4, 8.5rem); }
+.narrow { max-width: 16rem; }
+#of { display: none; }
+@media (max-width: 760px) { .poses .wrap, .kinds .wrap, .builds .wrap { grid-template-columns: repeat(4, 1fr); } }
 .tiles label { position: relative; min-width: 0; padding: 103% 2px 6px !important; justify-content: center;
   border: 2px solid var(--border-color-primary) !important; border-radius: 10px !important; overflow: hidden;
   background: var(--background-fill-secondary) top / 100% auto no-repeat !important; }

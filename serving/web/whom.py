@@ -14,7 +14,7 @@ from serving.web.estimating import WHOLE, Looked
 from serving.web.painting import enlarged
 
 LOOKING = "looking for people: the network that makes maps takes one photo at a time"
-FIELD = "whom"
+FIELD, POSES, EACH = "whom", "whoms", "whom_each"  # of one photo, of photos of poses, of photos of one person
 ASK = "Who is meant"
 HOW = "the number of a person, or whole for the whole photo, or a box x0,y0,x1,y1 in pixels; then Enter"
 HOW_IN_MANY = f"by the number of the photo, as in 1: 2; 3: whole; each is {HOW}"
@@ -30,32 +30,46 @@ def hint(estimator: str) -> str:
     )
 
 
-def person(looked: Looked, field: str = FIELD) -> str:
-    """The photo, beside it with its map over it; `field` takes the wish."""
-    photo = _figure(looked, looked.photo, f"<b>Photo</b> {html.escape(looked.name)}, {_size(looked)}", "Photo")
+def person(looked: Looked, field: str = FIELD, number: int | None = None) -> str:
+    """The photo, beside it with its map over it; `field` takes the wish, of one of several photos with its number."""
+    which = "Photo" if number is None else f"Photo {number}"
+    photo = _figure(looked, looked.photo, f"<b>{which}</b> {html.escape(looked.name)}, {_size(looked)}", "Photo")
     if looked.iuv is None:
         other = '<figure class="empty"><figcaption>no map yet</figcaption></figure>'
     else:
-        caption = f"<b>Map over the photo</b> made by {html.escape(looked.told)}"
+        caption = f"<b>Map over the photo</b> {_made(looked)}"
         other = markup.figure(display.over_photo(looked.photo, looked.iuv), caption, alt="Map over the photo")
-    return f'<div class="asked" data-field="{field}"><div class="two">{photo}{other}</div>{_buttons(looked)}</div>'
+    panel = f'<div class="two">{photo}{other}</div>{_buttons(looked)}'
+    if number is None:
+        return f'<div class="asked" data-field="{field}">{panel}</div>'
+    return f'<div class="asked" data-field="{field}" data-photo="{number}">{panel}{markup.said(looked.sentence)}</div>'
 
 
 def pose(looked: Looked, number: int) -> str:
     """A photo of a pose, with its map over it."""
     picture = looked.photo if looked.iuv is None else display.over_photo(looked.photo, looked.iuv)
-    told = f"made by {html.escape(looked.told)}" if looked.told else "no map yet"
-    caption = f"<b>{number}. {html.escape(looked.name)}</b> {told}"
+    caption = f"<b>{number}. {html.escape(looked.name)}</b> {_made(looked)}"
     shown = _figure(looked, picture, caption, f"photo {number} with its map")
     return (
-        f'<div class="asked" data-field="whoms" data-photo="{number}">{shown}{_buttons(looked)}'
+        f'<div class="asked" data-field="{POSES}" data-photo="{number}">{shown}{_buttons(looked)}'
         f"{markup.said(looked.sentence)}</div>"
     )
+
+
+def _made(looked: Looked) -> str:
+    if looked.iuv is None:
+        return "no map yet"
+    return f"made by {html.escape(looked.told)}" if looked.told else "as it was given"
 
 
 def poses(panels: list[str]) -> str:
     """All photos of poses."""
     return f'<div class="photos">{"".join(panels)}</div>' if panels else ""
+
+
+def album(panels: list[str]) -> str:
+    """All photos of one person."""
+    return f'<div class="album">{"".join(panels)}</div>' if panels else ""
 
 
 def _figure(looked: Looked, picture: np.ndarray, caption: str, alt: str) -> str:
@@ -85,7 +99,7 @@ def _box(box: tuple[float, float, float, float], meant: bool) -> str:
 
 def _buttons(looked: Looked) -> str:
     """A button for each person found, and one for the whole photo; none while nobody has been looked for."""
-    if looked.iuv is None and not looked.sentence:
+    if not looked.told and not looked.sentence:
         return ""
     height, width = looked.size
     whole = (0.0, 0.0, float(width), float(height))
