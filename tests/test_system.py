@@ -1,10 +1,12 @@
 """Files are there whole or not at all, and two programs keep out of each other's folders."""
 
+import errno
 import importlib.util
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 
 import absl.logging
 import pytest
@@ -107,3 +109,19 @@ def test_what_was_quiet_for_a_while_is_heard_again(caplog):
         raise KeyError
     logging.getLogger("somebody").warning("heard")
     assert [record.message for record in caplog.records] == ["shown", "heard"]
+
+
+def test_what_cannot_be_written_to_is_told_before_any_work(tmp_path, monkeypatch):
+    there = tmp_path / "there"
+    there.mkdir()
+    locks.refuse(there, tmp_path / "a" / "b", None, read=tmp_path / "c")
+    assert list(tmp_path.rglob("*")) == [there]
+
+    def fails(dir):
+        raise OSError(errno.EROFS, "Read-only file system", str(dir))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", fails)
+    for folder in (there, tmp_path / "a" / "b"):
+        with pytest.raises(UserError, match=rf"{folder}: nothing can be written there \(Read-only file system\); name"):
+            locks.refuse(folder)
+    locks.refuse(read=there)

@@ -30,7 +30,7 @@ import numpy as np
 
 from dpt_tf.data.keypoints import JOINTS
 from dpt_tf.data.pairing import SplitCounts
-from dpt_tf.system import atomic, quiet
+from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError
 
 VERSION = "1.0.0"
@@ -93,8 +93,8 @@ def write(
     `train`. A split without an item is not written.
 
     Raises:
-      OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
-      UserError: no split has an item.
+      OSError: the disk is full; what was there before is untouched.
+      UserError: no split has an item, or nothing can be written to `data_dir`.
     """
     facts = metadata(image_size, "all")
 
@@ -125,10 +125,11 @@ def write_whole(
       description: for people.
 
     Raises:
-      OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
-      UserError: there is nothing in any split.
+      OSError: the disk is full; what was there before is untouched.
+      UserError: there is nothing in any split, or nothing can be written to `data_dir`, or it holds something else.
     """
     root = pathlib.Path(data_dir)
+    locks.refuse(root)
     final = root / name / VERSION
     partial = f"{name}.partial"
     aside = atomic.named(root, partial)

@@ -1,7 +1,10 @@
 """A folder that one program at a time works in."""
 
 import contextlib
+import errno
+import os
 import pathlib
+import tempfile
 from collections.abc import Iterator
 
 import filelock
@@ -9,16 +12,27 @@ import filelock
 from dpt_tf.system.errors import UserError
 
 
-def refuse(*folders: pathlib.Path | None) -> None:
-    """Says before any work that a file stands where a folder, or one above it, is to be made.
+def refuse(*written: pathlib.Path | None, read: pathlib.Path | None = None) -> None:
+    """Says before any work that a folder cannot be made, or that nothing can be written to it.
+
+    `read` is one to read from, or to write to later.
 
     Raises:
-      UserError: it does.
+      UserError: a file stands in the place of one, or above it, or the system will not have anything written there.
     """
-    for folder in folders:
-        for path in (folder, *folder.parents) if folder else ():
+    for folder in filter(None, (*written, read)):
+        for path in (folder, *folder.parents):
             if (path.is_symlink() or path.exists()) and not path.is_dir():
                 raise UserError(f"{path}: a file stands in its place; name a folder to write to")
+    for folder in filter(None, written):
+        above = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+        # Whoever may write by the rights that a folder shows may not by the disk's.
+        try:
+            os.rmdir(tempfile.mkdtemp(dir=above))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UserError(f"{folder}: nothing can be written there ({error.strerror}); name another folder") from None
 
 
 @contextlib.contextmanager
