@@ -148,6 +148,19 @@ def test_a_broken_model_is_a_bad_start(base, capsys):
     assert "model dpt: version 1 cannot be loaded: " in bad_start(capsys, f"--model_base_path={base}")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files here")
+@pytest.mark.parametrize("name", ["variables/variables.index", "assets.extra/tf_serving_warmup_requests"])
+def test_a_model_with_a_pipe_among_its_files_is_a_bad_start_and_no_waiting(base, capsys, name):
+    (base / "1" / name).unlink()
+    os.mkfifo(base / "1" / name)
+    assert f"{name} is a pipe or a device, where a file is wanted" in bad_start(capsys, f"--model_base_path={base}")
+
+
+def test_a_damaged_fingerprint_is_a_bad_start(base, capsys):
+    (base / "1" / "fingerprint.pb").write_bytes(b"junk")
+    assert "fingerprint.pb is damaged; export the model anew" in bad_start(capsys, f"--model_base_path={base}")
+
+
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])
 def test_a_port_in_use_is_a_bad_start(base, capsys, flag):
     with socket.socket() as taken:
