@@ -87,3 +87,11 @@ def test_a_place_that_cannot_be_written_to_is_told_before_people_are_made(flag, 
     assert main.guarded(lambda: main.dispatch(["demo", "--quick", *flags])) == 2
     assert capsys.readouterr().err.strip().splitlines()[-1].startswith("/proc/x: nothing can be written there")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_tensorflow_could_not_write_to_is_told_before_people_are_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(dataset, "make_item", lambda *_: pytest.fail("it made people"))
+    monkeypatch.chdir(tmp_path)
+    assert main.guarded(lambda: main.dispatch(["demo", "--quick", "--workdir=\udce9", "--data_dir=data"])) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("\\udce9: not UTF-8")
+    assert not list(tmp_path.iterdir())

@@ -174,7 +174,8 @@ def test_opening_nothing_says_how_to_write_it(tmp_path):
         records.write(tmp_path, "toy", {"train": []}, SIZE, "toy")
 
 
-def test_opening_somebody_elses_data_set_says_so(tmp_path):
-    (tmp_path / "dataset_info.json").write_text("{}")
+@pytest.mark.parametrize("text", ["{}", "{", "[]", '{"name": 3}'])
+def test_opening_somebody_elses_data_set_says_so(tmp_path, text):
+    (tmp_path / "dataset_info.json").write_text(text)
     with pytest.raises(UserError, match="not written by `dpt prepare`"):
         records.open_prepared(tmp_path)

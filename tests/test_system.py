@@ -111,6 +111,19 @@ def test_what_was_quiet_for_a_while_is_heard_again(caplog):
     assert [record.message for record in caplog.records] == ["shown", "heard"]
 
 
+def test_a_folder_made_for_what_is_refused_is_gone_again(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    for folder, left in ((tmp_path / "new", False), (there, True)):
+        with pytest.raises(UserError, match="no"), locks.claimed(folder):
+            raise UserError("no")
+        assert folder.exists() is left
+    with pytest.raises(UserError), locks.claimed(tmp_path / "filled"):
+        (tmp_path / "filled" / "a").touch()
+        raise UserError("no")
+    assert (tmp_path / "filled" / "a").exists()
+
+
 def test_what_cannot_be_written_to_is_told_before_any_work(tmp_path, monkeypatch):
     there = tmp_path / "there"
     there.mkdir()

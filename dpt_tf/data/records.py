@@ -159,6 +159,7 @@ def open_prepared(data_dir: str | os.PathLike) -> Prepared:
       UserError: there is none, or more than one, or one that was not prepared for this program.
     """
     import tensorflow_datasets as tfds
+    from google.protobuf import json_format
 
     root = pathlib.Path(data_dir)
     atomic.recover_below(root, VERSION)
@@ -191,7 +192,7 @@ def open_prepared(data_dir: str | os.PathLike) -> Prepared:
             pairs=dict(facts["pairs"]),
             num_bytes={name: int(split.num_bytes) for name, split in builder.info.splits.items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, json_format.Error):
         raise UserError(
             f"{found[0]} was not written by `dpt prepare` or `dpt build` of this version; write it again with it"
         ) from None

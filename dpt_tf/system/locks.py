@@ -41,10 +41,13 @@ def claimed(folder: pathlib.Path, wait: float = 0) -> Iterator[None]:
 
     Another program that is at work there has `wait` seconds to finish.
 
+    A folder that was made here and has nothing in it when the block is refused is gone again.
+
     Raises:
       UserError: another program is at work there, or a file stands in its place.
     """
     refuse(folder)
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".lock", timeout=wait)
     try:
@@ -52,4 +55,11 @@ def claimed(folder: pathlib.Path, wait: float = 0) -> Iterator[None]:
     except filelock.Timeout:
         raise UserError(f"another program is at work in {folder}; wait for it, or use another folder") from None
     with held:
-        yield
+        try:
+            yield
+        except UserError:
+            if made and os.listdir(folder) == [".lock"]:
+                with contextlib.suppress(OSError):  # Windows removes nothing that is open
+                    os.remove(folder / ".lock")
+                    folder.rmdir()
+            raise
