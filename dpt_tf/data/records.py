@@ -34,6 +34,7 @@ from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError
 
 VERSION = "1.0.0"
+_FRAME = 16  # bytes round each example: its length, and two checksums
 PAIR_LIST = "pairs_test.csv"
 SINGLE_POINTS = "holds people with single points, no pairs; `train.py --dataset=densepose_coco --stage=pose` takes it"
 
@@ -152,6 +153,24 @@ def write_whole(
     return final
 
 
+def refuse_cut(folder: pathlib.Path, info: Any) -> None:
+    """Whether what lies on this machine is as long as it was written; TFDS's info counts examples without their frames.
+
+    Raises:
+      UserError: it is shorter or longer: a copy that stopped, a disk that was full.
+    """
+    for name, split in info.splits.items():
+        paths = [str(path) for path in split.filepaths]
+        if any("://" in path or ".tfrecord" not in path for path in paths):
+            continue
+        there, whole = sum(map(os.path.getsize, paths)), int(split.num_bytes) + _FRAME * split.num_examples
+        if there != whole:
+            raise UserError(
+                f"{folder}: the files of {name} have {there} bytes together, and {whole} were written; copy the data "
+                "set anew, or write it again"
+            )
+
+
 def open_prepared(data_dir: str | os.PathLike) -> Prepared:
     """Opens the prepared data set in `data_dir`, or the only one below it.
 
@@ -176,6 +195,7 @@ def open_prepared(data_dir: str | os.PathLike) -> Prepared:
         raise UserError(f"{root} holds several data sets; name one: {', '.join(map(str, found))}")
     try:
         builder = tfds.builder_from_directory(found[0])
+        refuse_cut(found[0], builder.info)
         facts: Any = builder.info.metadata
         if "points" in facts:
             raise UserError(f"{found[0]} {SINGLE_POINTS}")
