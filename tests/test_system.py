@@ -39,6 +39,15 @@ def test_a_file_that_cannot_be_written_to_its_end_changes_nothing(tmp_path, ther
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == ({"a.txt": "before"} if there else {})
 
 
+def test_a_full_disk_is_named_by_the_file_that_is_open(tmp_path):
+    with pytest.raises(OSError) as caught, atomic.errors_at(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "a")
+    with pytest.raises(OSError) as caught, atomic.errors_at(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device", "b")
+    assert caught.value.filename == "b"
+
+
 @pytest.mark.parametrize("windows", [True, False])
 def test_all_files_of_a_folder_are_flushed_and_folders_where_they_can_be(tmp_path, monkeypatch, windows):
     (tmp_path / "b").mkdir()
