@@ -41,7 +41,7 @@ def claimed(folder: pathlib.Path, wait: float = 0) -> Iterator[None]:
 
     Another program that is at work there has `wait` seconds to finish.
 
-    A folder that was made here and has nothing in it when the block is refused is gone again.
+    A folder that was made here and has nothing in it when the block fails is gone again.
 
     Raises:
       UserError: another program is at work there, or a file stands in its place.
@@ -57,9 +57,9 @@ def claimed(folder: pathlib.Path, wait: float = 0) -> Iterator[None]:
     with held:
         try:
             yield
-        except UserError:
-            if made and os.listdir(folder) == [".lock"]:
-                with contextlib.suppress(OSError):  # Windows removes nothing that is open
+        except Exception:
+            with contextlib.suppress(OSError):  # the block has removed it; Windows removes nothing that is open
+                if made and os.listdir(folder) == [".lock"]:
                     os.remove(folder / ".lock")
                     folder.rmdir()
             raise
