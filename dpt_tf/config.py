@@ -251,7 +251,8 @@ def override(hparams: HParams, text: str) -> HParams:
     """Applies `key=value,key=value` to `hparams`, each value cast to its field's type.
 
     Raises:
-      ValueError: an unknown key (the known ones are listed), a value of the wrong type, a part without `=`.
+      ValueError: an unknown key (the known ones are listed), a value of the wrong type, a part without `=`, a key
+        twice.
     """
     types = {field.name: field.type for field in dataclasses.fields(HParams) if field.name != "preset"}
     changes: dict[str, Any] = {}
@@ -261,6 +262,8 @@ def override(hparams: HParams, text: str) -> HParams:
             raise ValueError(f"--hparams wants key=value, got {bounds.shown(part)}")
         if key not in types:
             raise ValueError(f"no such hyper-parameter: {key}; have {', '.join(sorted(types))}")
+        if key in changes:
+            raise ValueError(f"hyper-parameter {key} is given twice; give it once")
         kind = types[key]
         assert isinstance(kind, type)
         try:

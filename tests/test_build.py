@@ -254,3 +254,14 @@ def test_a_mistake_is_one_line_and_leaves_nothing(flags, message, tmp_path, monk
     assert message in said[-1]
     assert "Traceback" not in "".join(said)
     assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_a_bucket_that_does_not_answer_is_one_line(tree, tmp_path, monkeypatch, capsys):
+    import tensorflow as tf
+
+    def unreachable(*_):
+        raise tf.errors.FailedPreconditionError(None, None, "Could not resolve host\nwhen reading metadata")
+
+    monkeypatch.setattr("dpt_tf.commands.build._builder", unreachable)
+    assert build(tree, "gs://nowhere/x") == 2
+    assert capsys.readouterr().err == "gs://nowhere/x cannot be reached (Could not resolve host)\n"

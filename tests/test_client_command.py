@@ -49,6 +49,7 @@ def files(tmp_path):
         (tmp_path / name).write_bytes(toy.png(picture))
     (tmp_path / "poses" / "notes.txt").write_text("not a pose")
     (tmp_path / "linked").symlink_to(tmp_path / "poses")
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
     (tmp_path / "hard.png").hardlink_to(tmp_path / "a.png")
     return tmp_path
 
@@ -99,10 +100,18 @@ def test_one_pose_may_be_one_file(toy_server, files, capsys):
         (["poses/1.png"], ["--output={files}/linked"], 2, "/linked/1.png would be overwritten by a picture"),
         (["c_IUV.png"], ["--output={files}/hard.png"], 2, "/hard.png would be overwritten by a picture"),
         (["pairs/4-iuv.png"], ["--output={files}/pairs"], 2, "/4.png would be overwritten by a picture"),
-        (["c_IUV.png"], ["--output={files}/a.png/x/y.png"], 2, "a.png is a file, so nothing can be written to"),
+        (["c_IUV.png"], ["--output={files}/a.png/x/y.png"], 2, "a.png is no folder, so nothing can be written to"),
         (["c_IUV.png"], ["--output={files}/made"], 2, "made/c.png is no file that a picture could replace"),
         (["c_IUV.png"], ["--timeout=0"], 2, "above 0"),
         (["c_IUV.png"], ["--version=1", "--label=stable"], 2, "not allowed with"),
+        (["c_IUV.png"], ["--version=-1"], 2, "version -1: versions are whole numbers from 0"),
+        (["c_IUV.png"], [f"--version={1 << 63}"], 2, "versions are whole numbers from 0"),
+        (["c_IUV.png"], ["--retries=-1"], 2, "-1 retries: give 0 or more"),
+        (["c_IUV.png"], ["--label="], 2, "the label is empty; give one, or leave it out"),
+        (["c_IUV.png"], ["--model=\udce9"], 2, "the model \\udce9 is not UTF-8"),
+        (["c_IUV.png"], ["--server=127.0.0.1:65545"], 2, "ports are 1 to 65535, this is 65545"),
+        (["c_IUV.png"], ["--source={files}/poses/notes.txt"], 2, "a picture that cannot be read (no known format)"),
+        (["c_IUV.png"], ["--output={files}/dangling"], 2, "/dangling is no folder, so nothing can be written to"),
         (["c_IUV.png"], ["--tls_cert={files}/a.png"], 2, "belong together"),
         (
             ["c_IUV.png"],

@@ -36,6 +36,10 @@ def test_waits_double_and_each_attempt_has_the_time_that_is_left(monkeypatch):
     np.testing.assert_allclose(call.given, 60 - np.cumsum([0, *call.waits]))
 
 
+def test_it_may_be_patient_for_days(monkeypatch):
+    assert retrying.ask(Refusing(monkeypatch, "UNAVAILABLE", 2000), 1e5, 3000) == "answer"
+
+
 @pytest.mark.parametrize(
     ("code", "seconds", "retries", "attempts"),
     [

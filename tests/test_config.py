@@ -40,6 +40,7 @@ def test_overrides_are_cast_by_field_type():
         ("image_size=100", "image_size is 100; it must be a whole number from 32 to 4096, a multiple of 16"),
         ("source_pose=skeleton", "skeleton.*keypoints"),
         ("blocks=inpainting", "blocks is 'inpainting'; it can be one of predictive, refinement, warping, full"),
+        ("width=3,width=4", "hyper-parameter width is given twice; give it once"),
         ("preset=paper", "no such hyper-parameter: preset"),
     ],
 )

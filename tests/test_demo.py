@@ -7,6 +7,7 @@ from PIL import Image
 
 from dpt_tf import config, synthetic
 from dpt_tf.commands import demo, main
+from dpt_tf.synthetic import dataset
 from dpt_tf.system import processor
 from dpt_tf.system.errors import UserError
 from dpt_tf.training import run
@@ -75,3 +76,22 @@ def test_a_demo_does_not_train_on_the_people_of_another_seed(tmp_path, capsys):
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "holds other people (" in line and "give another --data_dir" in line
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self").exists(), reason="a folder that nobody can write to")
+@pytest.mark.parametrize("flag", ["workdir", "data_dir"])
+def test_a_place_that_cannot_be_written_to_is_told_before_people_are_made(flag, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(dataset, "make_item", lambda *_: pytest.fail("it made people"))
+    places = {"workdir": tmp_path / "run", "data_dir": tmp_path / "data"} | {flag: "/proc/x"}
+    flags = [f"--{name}={place}" for name, place in places.items()]
+    assert main.guarded(lambda: main.dispatch(["demo", "--quick", *flags])) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("/proc/x: nothing can be written there")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_tensorflow_could_not_write_to_is_told_before_people_are_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(dataset, "make_item", lambda *_: pytest.fail("it made people"))
+    monkeypatch.chdir(tmp_path)
+    assert main.guarded(lambda: main.dispatch(["demo", "--quick", "--workdir=\udce9", "--data_dir=data"])) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("\\udce9: not UTF-8")
+    assert not list(tmp_path.iterdir())

@@ -148,3 +148,10 @@ def test_a_disk_that_is_full_is_said(tmp_path, capsys, monkeypatch):
     assert code == 1
     assert "the disk is full" in capsys.readouterr().err
     assert names(tmp_path / "dpt") == []
+
+
+def test_a_folder_that_tensorflow_could_not_write_to_is_told_before_any_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main.guarded(lambda: main.dispatch(["export", "--workdir=people", "--export_dir=\udce9"])) == 2
+    assert capsys.readouterr().err.startswith("\\udce9: not UTF-8")
+    assert not list(tmp_path.iterdir())

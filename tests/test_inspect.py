@@ -186,3 +186,11 @@ def test_a_reader_that_leaves_is_no_error(usable):
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert done.stderr == b""
+
+
+def test_a_map_for_which_there_is_no_room_is_named_and_nothing_is_left_of_it(usable, tmp_path, monkeypatch, capsys):
+    full = raising(OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr(iuv, "encode", lambda _: full())
+    assert inspect(usable, f"--write={tmp_path / 'new'}") == 1
+    assert capsys.readouterr().err.startswith(f"{tmp_path / 'new' / 'usable_IUV.png'}: the disk is full; make room")
+    assert not list((tmp_path / "new").iterdir())

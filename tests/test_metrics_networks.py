@@ -4,6 +4,7 @@ import concurrent.futures
 import gc
 import hashlib
 import http.server
+import os
 import pathlib
 import shutil
 import socket
@@ -253,6 +254,15 @@ BROKEN = {
     lambda f: save_function(f, small_inception, (8, 299, 299, 3)): "found serving_default (x0: float32 [8, 299",
     lambda f: save_function(f, lambda x, y: small_inception(x + y), SHAPE, SHAPE): "x0: float32",
 }
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files here")
+def test_a_pipe_in_a_saved_model_is_not_waited_for(tmp_path):
+    handle = tmp_path / "model"
+    save_with_variables(handle)
+    (handle / "variables" / "variables.index").unlink()
+    os.mkfifo(handle / "variables" / "variables.index")
+    refused(lambda: networks.Inception(str(handle)), f"{handle}/variables/variables.index: a pipe or a device")
 
 
 @pytest.mark.parametrize("make", BROKEN)

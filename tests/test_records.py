@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 from toy import SIZE, make_item
 
+from dpt_tf.commands.main import guarded
 from dpt_tf.data import records
 from dpt_tf.system import atomic
 from dpt_tf.system.errors import UserError
@@ -174,7 +176,28 @@ def test_opening_nothing_says_how_to_write_it(tmp_path):
         records.write(tmp_path, "toy", {"train": []}, SIZE, "toy")
 
 
-def test_opening_somebody_elses_data_set_says_so(tmp_path):
-    (tmp_path / "dataset_info.json").write_text("{}")
+@pytest.mark.parametrize("text", ["{}", "{", "[]", '{"name": 3}'])
+def test_opening_somebody_elses_data_set_says_so(tmp_path, text):
+    (tmp_path / "dataset_info.json").write_text(text)
     with pytest.raises(UserError, match="not written by `dpt prepare`"):
         records.open_prepared(tmp_path)
+
+
+@pytest.mark.parametrize("length", [0, 100, None])
+def test_a_set_that_was_not_copied_to_its_end_is_refused(tmp_path, length):
+    folder = records.write(tmp_path, "toy", {"train": [make_item("a", 2)]}, SIZE, "toy").directory
+    (file,) = folder.glob("*.tfrecord*")
+    data = file.read_bytes()
+    file.write_bytes(data + b"more" if length is None else data[:length])
+    with pytest.raises(UserError, match=rf"the files of train have \d+ bytes together, and {len(data)} were written"):
+        records.open_prepared(tmp_path)
+
+
+def test_what_tensorflow_finds_damaged_on_the_way_is_one_line(capsys):
+    def read():
+        raise tf.errors.DataLossError(None, None, "corrupted record at 0\nnode IteratorGetNext")
+
+    assert guarded(read) == 2
+    assert capsys.readouterr().err == (
+        "a file that was read is damaged (corrupted record at 0): copy it anew, or write it again\n"
+    )

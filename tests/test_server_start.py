@@ -12,6 +12,7 @@ import threading
 import time
 
 import grpc
+import odd_files
 import pytest
 import server_toy as toy
 import trustme
@@ -54,6 +55,14 @@ def text(tmp_path, content: str) -> str:
         (["--enable_batching=perhaps"], "true or false"),
         (["--file_system_poll_wait_seconds=nan"], "a number from 0 on"),
         (["--grpc_channel_arguments=x"], "KEY=VALUE"),
+        (["--grpc_channel_arguments=a=9999999999"], "numbers are 2147483647 at most, this is a=9999999999"),
+        (["--grpc_channel_arguments=grpc.max_receive_message_length=-1"], "a whole number from 1 on, this is -1"),
+        (["--grpc_channel_arguments=grpc.max_receive_message_length=x"], "a whole number from 1 on, this is x"),
+        (["--file_system_poll_wait_seconds=1e300"], "2147483647 at most, this is 1e300"),
+        (["--model_base_path={base}", "--model_name="], "--model_name is empty"),
+        (["--model_base_path={base}", "--host="], "--host is empty"),
+        (["--model_base_path=\udce9"], "--model_base_path=\\udce9 is not UTF-8"),
+        (["--model_base_path={base}", "--host=256.1.1.1"], "cannot be bound; is another server there? Choose another"),
         ([], "give --model_base_path=FOLDER"),
         (["--model_base_path={base}/nowhere"], "no such folder: {base}/nowhere"),
         (["--model_base_path={base}/1/variables"], "no version to serve in"),
@@ -67,6 +76,28 @@ def text(tmp_path, content: str) -> str:
 def test_a_bad_start_is_one_line_and_code_2(base, capsys, flags, words):
     told = bad_start(capsys, *(flag.format(base=base) for flag in flags))
     assert words.format(base=base) in told
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files here")
+@pytest.mark.parametrize("flag", ["model_config_file", "ssl_config_file"])
+def test_a_configuration_that_is_no_file_is_not_waited_for(tmp_path, capsys, flag):
+    base = [] if flag == "model_config_file" else [f"--model_base_path={tmp_path}"]
+    for place, what in odd_files.no_files(tmp_path, ".config").items():
+        words = what if "MiB" in what else f"{place} is no file; give the path of a configuration"
+        assert words in bad_start(capsys, f"--{flag}={place}", *base)
+
+
+def test_a_configuration_of_one_long_word_is_a_short_line(tmp_path, capsys):
+    told = bad_start(capsys, f"--model_config_file={text(tmp_path, chr(27) + '{a:' * 100_000)}")
+    assert len(told) < 600 and told.isprintable()
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded(base, capsys, monkeypatch):
+    monkeypatch.setattr(toy.serve, "Servable", lambda *_: pytest.fail("it loads the model"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert "cannot be bound" in bad_start(capsys, f"--model_base_path={base}", f"--port={taken.getsockname()[1]}")
 
 
 @pytest.mark.parametrize("package", command.PACKAGES)
@@ -146,6 +177,19 @@ def test_a_label_at_the_start_needs_its_flag_even_if_its_version_is_there(base, 
 def test_a_broken_model_is_a_bad_start(base, capsys):
     (base / "1" / "saved_model.pb").write_bytes(b"no model")
     assert "model dpt: version 1 cannot be loaded: " in bad_start(capsys, f"--model_base_path={base}")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files here")
+@pytest.mark.parametrize("name", ["variables/variables.index", "assets.extra/tf_serving_warmup_requests"])
+def test_a_model_with_a_pipe_among_its_files_is_a_bad_start_and_no_waiting(base, capsys, name):
+    (base / "1" / name).unlink()
+    os.mkfifo(base / "1" / name)
+    assert f"{name} is a pipe or a device, where a file is wanted" in bad_start(capsys, f"--model_base_path={base}")
+
+
+def test_a_damaged_fingerprint_is_a_bad_start(base, capsys):
+    (base / "1" / "fingerprint.pb").write_bytes(b"junk")
+    assert "fingerprint.pb is damaged; export the model anew" in bad_start(capsys, f"--model_base_path={base}")
 
 
 @pytest.mark.parametrize("flag", ["--port", "--rest_api_port"])

@@ -110,6 +110,8 @@ def test_on_dask_a_unit_is_a_task_unless_somebody_says_otherwise():
         (["--beam=runner="], "--runner=: no runner of Beam"),
         (["--beam=="], "--beam==: no name of an option; give options of Apache Beam, KEY=VALUE"),
         (["--beam=a=1,,b=2"], "no name of an option"),
+        (["--beam=direct_num_workers=-1"], "--beam=direct_num_workers=-1: -1 workers; give 1 to 256, or 0 for all"),
+        (["--beam=direct_num_workers=99999999"], "99999999 workers; give 1 to 256"),
         (["--beam=direct_num_workers=few"], "--direct_num_workers: invalid int value: 'few'; give options"),
     ],
 )
@@ -118,6 +120,31 @@ def test_flags_that_cannot_be_are_one_line(flags, line):
     with pytest.raises(UserError, match=line):
         beam_flags.check(given, "building")
         beam_flags.options(given)
+
+
+@pytest.mark.parametrize(
+    ("beam", "line"),
+    [
+        ("runner=no.such.Runner", "no.such.Runner of Beam cannot be used .No module named 'no'"),
+        ("runner=os.path", "os.path of Beam cannot be used .'module' object is not callable"),
+        ("runner=DataflowRunner", "DataflowRunner of Beam cannot be used .*Missing required option: region"),
+        ("runner=PortableRunner", "PortableRunner of Beam did not start .You must specify a --job_endpoint"),
+        ("runner=DaskRunner,dask_client_address=::::", "Dask at ::::: invalid address"),
+    ],
+)
+def test_a_runner_that_does_not_start_is_one_line(beam, line):
+    with pytest.raises(UserError, match=line) as caught:
+        spread.over_workers([1], str, options=beam_flags.options(parsed(f"--beam={beam}")))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [UserError("a mistake"), KeyError("a bug")])
+def test_what_goes_wrong_in_the_work_itself_is_told_as_it_is(error):
+    def work(_):
+        raise error
+
+    with pytest.raises(type(error)):
+        spread.over_workers([1], work)
 
 
 def test_without_dask_its_extra_is_named(monkeypatch):

@@ -1,10 +1,12 @@
 """Files are there whole or not at all, and two programs keep out of each other's folders."""
 
+import errno
 import importlib.util
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 
 import absl.logging
 import pytest
@@ -35,6 +37,15 @@ def test_a_file_that_cannot_be_written_to_its_end_changes_nothing(tmp_path, ther
     with pytest.raises(OSError, match="full"), atomic.written(path) as aside:
         half(aside)
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == ({"a.txt": "before"} if there else {})
+
+
+def test_a_full_disk_is_named_by_the_file_that_is_open(tmp_path):
+    with pytest.raises(OSError) as caught, atomic.errors_at(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "a")
+    with pytest.raises(OSError) as caught, atomic.errors_at(tmp_path / "a"):
+        raise OSError(errno.ENOSPC, "No space left on device", "b")
+    assert caught.value.filename == "b"
 
 
 @pytest.mark.parametrize("windows", [True, False])
@@ -107,3 +118,33 @@ def test_what_was_quiet_for_a_while_is_heard_again(caplog):
         raise KeyError
     logging.getLogger("somebody").warning("heard")
     assert [record.message for record in caplog.records] == ["shown", "heard"]
+
+
+def test_a_folder_made_for_what_is_refused_is_gone_again(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    for folder, left in ((tmp_path / "new", False), (there, True)):
+        for error in (UserError("no"), OSError("no")):
+            with pytest.raises(type(error), match="no"), locks.claimed(folder):
+                raise error
+            assert folder.exists() is left
+    with pytest.raises(UserError), locks.claimed(tmp_path / "filled"):
+        (tmp_path / "filled" / "a").touch()
+        raise UserError("no")
+    assert (tmp_path / "filled" / "a").exists()
+
+
+def test_what_cannot_be_written_to_is_told_before_any_work(tmp_path, monkeypatch):
+    there = tmp_path / "there"
+    there.mkdir()
+    locks.refuse(there, tmp_path / "a" / "b", None, read=tmp_path / "c")
+    assert list(tmp_path.rglob("*")) == [there]
+
+    def fails(dir):
+        raise OSError(errno.EROFS, "Read-only file system", str(dir))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", fails)
+    for folder in (there, tmp_path / "a" / "b"):
+        with pytest.raises(UserError, match=rf"{folder}: nothing can be written there \(Read-only file system\); name"):
+            locks.refuse(folder)
+    locks.refuse(read=there)

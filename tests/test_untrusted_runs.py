@@ -191,6 +191,7 @@ def test_the_note_of_a_run_is_checked_before_it_is_compared(copied, data_dir):
         ("variables/variables.index", 0, "cannot be loaded"),
         ("saved_model.pb", 1000, "cannot be loaded"),
         ("saved_model.pb", 0, "cannot be loaded"),
+        ("fingerprint.pb", b"junk", "cannot be loaded"),
         ("assets.extra/provenance.json", b"{", "provenance.json is damaged"),
         ("assets.extra/provenance.json", b"[]", "provenance.json is damaged"),
         ("assets.extra/provenance.json", b'{"init": 3}', "provenance.json is damaged"),
@@ -202,6 +203,15 @@ def test_a_damaged_export_is_one_line(toy_export, tmp_path, name, data, said):
     path = version / name
     path.write_bytes(path.read_bytes()[:data] if isinstance(data, int) else data)
     assert said in refused(lambda: dpt_tf.load(version))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files here")
+@pytest.mark.parametrize("name", ["variables/variables.index", "assets.extra/hparams.json"])
+def test_a_pipe_in_an_export_is_not_waited_for(toy_export, tmp_path, name):
+    version = shutil.copytree(toy_export / "dpt" / "1", tmp_path / "1")
+    (version / name).unlink()
+    os.mkfifo(version / name)
+    assert f"{name}: a pipe or a device" in refused(lambda: dpt_tf.load(version))
 
 
 def test_few_pairs_are_told_to_be_few(copied, data_dir, tmp_path, capsys):

@@ -138,6 +138,10 @@ def test_what_stops_the_start_is_one_line(tmp_path, monkeypatch, capsys):
     assert "nowhere is not a run" in bad_start(capsys, "--port=0", "--model=nowhere")
     said = bad_start(capsys, "--port=0", "--pose=no_such_network")
     assert said.startswith("web: no_such_network: no estimator of maps is called so")
+    (tmp_path / "loop").symlink_to("loop")
+    assert "Too many levels of symbolic links" in bad_start(capsys, "--port=0", "--model=loop")
+    assert "--model is empty" in bad_start(capsys, "--port=0", "--model=")
+    assert "no name of a host" in bad_start(capsys, "--port=0", "--host=\udce9")
     assert "ports are 0 to 65535" in bad_start(capsys, "--port=99999")
     assert "unrecognized arguments: --no=1" in bad_start(capsys, "--no=1")
     with socket.socket() as taken:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import json
+import pathlib
 import socket
 import time
 import urllib.error
@@ -10,6 +11,7 @@ import warnings
 
 import pytest
 import web_toys as toys
+from gradio import utils
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web_visitors import JOIN, RUN, Page, Visitor
@@ -193,6 +195,24 @@ def test_an_upload_says_how_long_it_is_and_is_not_too_long(page):
         with socket.create_connection(address, timeout=30) as sent:
             sent.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
             assert f" {status} ".encode() in sent.recv(1000)
+
+
+def test_an_upload_of_a_form_without_end_is_refused(page):
+    header = f"Content-Length: 9\r\nContent-Type: multipart/form-data; boundary={'B' * 5000}"
+    with socket.create_connection(page.socket.getsockname(), timeout=30) as sent:
+        sent.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        assert b" 400 " in sent.recv(1000)
+
+
+def test_nothing_is_left_of_an_upload_that_breaks_off(page):
+    folder = pathlib.Path(utils.get_upload_folder())
+    before = set(folder.iterdir())
+    kind = "Content-Length: 5000000\r\nContent-Type: multipart/form-data; boundary=B"
+    part = '--B\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    with socket.create_connection(page.socket.getsockname(), timeout=30) as sent:
+        sent.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\n{kind}\r\n\r\n{part}".encode() + bytes(10**6))
+        waits_until(lambda: set(folder.iterdir()) > before)
+    waits_until(lambda: set(folder.iterdir()) == before)
 
 
 values = st.recursive(

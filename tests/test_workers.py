@@ -113,6 +113,22 @@ def test_nobody_is_lost_who_trains_alone():
 # Real workers, on this machine
 
 
+def test_a_port_that_is_taken_is_one_line_and_others_are_waited_for_by_name(tmp_path, monkeypatch, capsys):
+    def taken():
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", taken)
+    monkeypatch.setenv("TF_CONFIG", said())
+    records.write(tmp_path / "data", "toy", {"train": [make_item("a", 2, size=32)]}, 32, "toy")
+    flags = [f"--data_dir={tmp_path / 'data'}", f"--workdir={tmp_path / 'run'}", f"--hparams={SMALLEST}"]
+    assert guarded(lambda: dispatch(["train", "--dataset=folder", "--stage=predictive", *flags])) == 2
+    told = capsys.readouterr()
+    assert told.err.strip().splitlines()[-1] == (
+        "TF_CONFIG: a:1 is taken on this machine; give this worker another port"
+    )
+    assert "worker 0 of 2: waiting for b:2" in told.out
+
+
 def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -73,7 +73,7 @@ def options(args: argparse.Namespace) -> Any:
     Raises:
       UserError: Beam has no such runner; what `--beam` says is no option, or has no such value.
     """
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 
     given = args.beam.split(",") if args.beam else []
     flags = [f"--{option}" for option in given]
@@ -100,7 +100,12 @@ def options(args: argparse.Namespace) -> Any:
     except (ValueError, SystemExit) as error:
         wrong = str(error.__context__ or error).replace("argument ", "")
         raise UserError(f"--beam={args.beam}: {wrong}; give options of Apache Beam, KEY=VALUE,KEY=VALUE") from None
-    known, runner = StandardOptions.KNOWN_RUNNER_NAMES, made.view_as(StandardOptions).runner
+    workers = made.view_as(DirectOptions).direct_num_workers
+    if not 0 <= workers <= _MOST_WORKERS:
+        raise UserError(f"--beam={args.beam}: {workers} workers; give 1 to {_MOST_WORKERS}, or 0 for all processors")
+    asked, known = made.view_as(StandardOptions), StandardOptions.KNOWN_RUNNER_NAMES
+    asked.runner = _DASKS_CLASS if asked.runner == _DASK else asked.runner
+    runner = asked.runner
     if runner is not None and "." not in runner and runner.lower() not in map(str.lower, known):
         raise UserError(f"--runner={runner}: no runner of Beam; have {', '.join(sorted([*known, _DASK]))}")
     return made

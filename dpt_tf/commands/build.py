@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
-    final = _builder(args, args.data_dir)
+    final = _reached(args)
     if final.is_prepared() and not args.overwrite:
         raise UserError(f"{final.data_dir}: built already; --overwrite builds it anew")
     mode = tfds.download.GenerateMode
@@ -116,6 +116,20 @@ def _check(args: argparse.Namespace) -> None:
 
 def _module(folder: pathlib.Path) -> pathlib.Path:
     return folder / f"{folder.resolve().name}_dataset_builder.py"
+
+
+def _reached(args: argparse.Namespace):
+    """The builder, once its place answers, which may be a bucket.
+
+    Raises:
+      UserError: it does not.
+    """
+    import tensorflow as tf
+
+    try:
+        return _builder(args, args.data_dir)
+    except tf.errors.OpError as error:
+        raise UserError(f"{args.data_dir} cannot be reached ({error.message.splitlines()[0]})") from None
 
 
 def _builder(args: argparse.Namespace, data_dir: str):

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     scale, name = (QUICK, "demo-quick") if args.quick else (FULL, "demo")
     name += f"-{args.seed}" if args.seed else ""
     workdir, data_dir = args.workdir or pathlib.Path("runs", name), args.data_dir or pathlib.Path("data", name)
-    locks.refuse(workdir, data_dir)  # before people are made for nothing
+    locks.refuse(workdir, read=data_dir)  # before people are made for nothing
     quiet.start_tensorflow()
     from dpt_tf.commands import evaluate
     from dpt_tf.synthetic import examples

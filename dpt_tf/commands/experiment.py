@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--limit={args.limit}: give 1 or more")
     dataset = args.dataset or table.dataset
     workdir = args.workdir or _usual_workdir(table)
-    locks.refuse(workdir, args.data_dir)
+    locks.refuse(workdir, read=args.data_dir)
     memory.refuse(base, base.stages())
     training_data.refuse_vgg(args.vgg)
     quiet.start_tensorflow()

@@ -10,7 +10,7 @@ from PIL import Image
 from dpt_tf import iuv
 from dpt_tf.commands import folders
 from dpt_tf.images import display, naming, photos
-from dpt_tf.system import quiet
+from dpt_tf.system import atomic, quiet
 from dpt_tf.system.errors import UserError, one_line, say
 
 _TILE = 64
@@ -99,7 +99,7 @@ def _write(folder: pathlib.Path, named: pathlib.PurePath, examined: iuv.Examined
         seen.failed = True
         return
     try:
-        with file:
+        with atomic.errors_at(path), file:
             file.write(iuv.encode(examined.iuv))
     except BaseException:
         path.unlink()

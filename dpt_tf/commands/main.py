@@ -127,6 +127,11 @@ def guarded(run: Callable[[], int]) -> int:
         if not _users_value(error):
             raise
         return _say(one_line(str(error)), 2)
+    except Exception as error:
+        if type(error).__name__ != "DataLossError":  # TensorFlow's, which may not be imported
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        return _say(one_line(f"a file that was read is damaged ({reason}): copy it anew, or write it again"), 2)
 
 
 def _spell_out() -> None:

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if not re.fullmatch("[a-z][a-z0-9_]*", args.name):
         raise UserError(f"--name={args.name}: give small letters, digits and _, beginning with a letter")
     training_data.check_synthetic()
-    locks.refuse(args.workdir, args.output)
+    locks.refuse(args.output)
     quiet.start_tensorflow()
     from dpt_tf.evaluation import card, digests
     from dpt_tf.shipped import weights

@@ -104,7 +104,7 @@ def main(argv: Sequence[str]) -> int:
         fitting.refuse(given.init, hparams, names)
     workdir = pathlib.Path(given.workdir or f"runs/{given.dataset}-{_kind(given)}")
     data_dir = pathlib.Path(given.data_dir) if given.data_dir else None
-    locks.refuse(workdir, data_dir)
+    locks.refuse(workdir, read=data_dir)
     if given.restart and not alive.kept():
         return keeping.keep([sys.executable, "-m", "dpt_tf", "train", *argv], 60 * given.hang_minutes)
     data_dir = training_data.find(given.dataset, data_dir, hparams.image_size)

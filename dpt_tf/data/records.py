@@ -30,10 +30,11 @@ import numpy as np
 
 from dpt_tf.data.keypoints import JOINTS
 from dpt_tf.data.pairing import SplitCounts
-from dpt_tf.system import atomic, quiet
+from dpt_tf.system import atomic, locks, quiet
 from dpt_tf.system.errors import UserError
 
 VERSION = "1.0.0"
+_FRAME = 16  # bytes round each example: its length, and two checksums
 PAIR_LIST = "pairs_test.csv"
 SINGLE_POINTS = "holds people with single points, no pairs; `train.py --dataset=densepose_coco --stage=pose` takes it"
 
@@ -93,8 +94,8 @@ def write(
     `train`. A split without an item is not written.
 
     Raises:
-      OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
-      UserError: no split has an item.
+      OSError: the disk is full; what was there before is untouched.
+      UserError: no split has an item, or nothing can be written to `data_dir`.
     """
     facts = metadata(image_size, "all")
 
@@ -125,10 +126,11 @@ def write_whole(
       description: for people.
 
     Raises:
-      OSError: the disk is full, or `data_dir` cannot be written; what was there before is untouched.
-      UserError: there is nothing in any split.
+      OSError: the disk is full; what was there before is untouched.
+      UserError: there is nothing in any split, or nothing can be written to `data_dir`, or it holds something else.
     """
     root = pathlib.Path(data_dir)
+    locks.refuse(root)
     final = root / name / VERSION
     partial = f"{name}.partial"
     aside = atomic.named(root, partial)
@@ -151,6 +153,24 @@ def write_whole(
     return final
 
 
+def refuse_cut(folder: pathlib.Path, info: Any) -> None:
+    """Whether what lies on this machine is as long as it was written; TFDS's info counts examples without their frames.
+
+    Raises:
+      UserError: it is shorter or longer: a copy that stopped, a disk that was full.
+    """
+    for name, split in info.splits.items():
+        paths = [str(path) for path in split.filepaths]
+        if any("://" in path or ".tfrecord" not in path for path in paths):
+            continue
+        there, whole = sum(map(os.path.getsize, paths)), int(split.num_bytes) + _FRAME * split.num_examples
+        if there != whole:
+            raise UserError(
+                f"{folder}: the files of {name} have {there} bytes together, and {whole} were written; copy the data "
+                "set anew, or write it again"
+            )
+
+
 def open_prepared(data_dir: str | os.PathLike) -> Prepared:
     """Opens the prepared data set in `data_dir`, or the only one below it.
 
@@ -158,6 +178,7 @@ def open_prepared(data_dir: str | os.PathLike) -> Prepared:
       UserError: there is none, or more than one, or one that was not prepared for this program.
     """
     import tensorflow_datasets as tfds
+    from google.protobuf import json_format
 
     root = pathlib.Path(data_dir)
     atomic.recover_below(root, VERSION)
@@ -174,6 +195,7 @@ def open_prepared(data_dir: str | os.PathLike) -> Prepared:
         raise UserError(f"{root} holds several data sets; name one: {', '.join(map(str, found))}")
     try:
         builder = tfds.builder_from_directory(found[0])
+        refuse_cut(found[0], builder.info)
         facts: Any = builder.info.metadata
         if "points" in facts:
             raise UserError(f"{found[0]} {SINGLE_POINTS}")
@@ -190,7 +212,7 @@ def open_prepared(data_dir: str | os.PathLike) -> Prepared:
             pairs=dict(facts["pairs"]),
             num_bytes={name: int(split.num_bytes) for name, split in builder.info.splits.items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, json_format.Error):
         raise UserError(
             f"{found[0]} was not written by `dpt prepare` or `dpt build` of this version; write it again with it"
         ) from None

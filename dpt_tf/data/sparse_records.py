@@ -132,6 +132,7 @@ def open_sparse(data_dir: str | os.PathLike) -> Sparse:
         raise UserError(f"{root} holds several data sets; name one: {', '.join(map(str, found))}")
     try:
         builder = tfds.builder_from_directory(found[0])
+        records.refuse_cut(found[0], builder.info)
         facts: Any = builder.info.metadata
         return Sparse(
             directory=found[0],

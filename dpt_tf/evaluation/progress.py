@@ -67,8 +67,9 @@ class Progress:
 
     def save(self) -> None:
         """Writes the sums, whole or not at all."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with atomic.errors_at(self._folder / TABLE):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         state = {f"{row}/{key}": value for row, scores in self.scores.items() for key, value in scores.state().items()}
         state |= {"fingerprint": np.array(self._fingerprint), "at": np.array([self.done, self._file.tell()])}
         with atomic.written(self._folder / _STATE) as aside, aside.open("wb") as file:
@@ -83,7 +84,8 @@ class Progress:
         """A whole table needs no sums to go on with; another gets them, if they are of whole batches."""
         if kind is not None and self.done and not self._torn:
             self.save()
-        self._file.close()
+        with atomic.errors_at(self._folder / TABLE):
+            self._file.close()
         if kind is None:
             (self._folder / _STATE).unlink(missing_ok=True)
 
@@ -108,7 +110,8 @@ class Progress:
     def _write(self, lines: list[list[str]]) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(lines)
-        self._file.write(text.getvalue().encode())
+        with atomic.errors_at(self._folder / TABLE):
+            self._file.write(text.getvalue().encode())
 
 
 def column(folder: pathlib.Path, row: str, name: str) -> np.ndarray:

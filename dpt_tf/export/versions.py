@@ -5,6 +5,7 @@ nothing of it before. One that is there is never overwritten.
 """
 
 import contextlib
+import os
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -28,7 +29,9 @@ def refuse(folder: pathlib.Path, version: int | None) -> None:
 
     Raises:
       UserError: `folder` cannot hold versions, or has this one.
+      UnicodeEncodeError: TensorFlow cannot write to a folder of this name.
     """
+    os.fspath(folder).encode()
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a folder for the versions of the model")
     locks.refuse(folder)

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from dpt_tf.metrics import frozen
+from dpt_tf.system import files
 from dpt_tf.system.errors import UserError
 
 PATIENCE = 30.0  # seconds without a word from a server, after which it counts as unreachable
@@ -126,6 +127,8 @@ def _load(handle: str, outputs: Sequence[str]) -> Any:
     refuse_missing(handle)
     if (path := frozen.path_of(handle)) is not None:
         return _thawed(path, outputs)
+    if "://" not in handle:
+        files.refuse_odd(pathlib.Path(handle).expanduser())
     where, remedy = (handle, OFFLINE) if "://" in handle else (str(pathlib.Path(handle).expanduser()), _WHOLE)
     try:
         with warnings.catch_warnings():

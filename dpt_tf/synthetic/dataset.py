@@ -109,7 +109,8 @@ def generate(
     Raises:
       ValueError: a count is not positive, the number of a person is too large, `seed` is negative, or there are no such
         backdrops, poses or turns.
-      OSError: the disk is full or the folder cannot be written.
+      OSError: the disk is full.
+      UserError: nothing can be written to the folder, or it holds something else.
     """
     from dpt_tf.data import records
 

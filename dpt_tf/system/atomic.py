@@ -47,6 +47,17 @@ def written(path: pathlib.Path) -> Iterator[pathlib.Path]:
         raise
 
 
+@contextlib.contextmanager
+def errors_at(path: pathlib.Path) -> Iterator[None]:
+    """What the system says of a file that is open already, a full disk, names it: `filename` is `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a text in UTF-8; what of a file's name is none is spelt out."""
     with written(path) as aside:

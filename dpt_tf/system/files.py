@@ -55,6 +55,19 @@ def open_regular(path: str | os.PathLike) -> tuple[int, os.stat_result]:
     return descriptor, status
 
 
+def refuse_odd(folder: str | os.PathLike) -> None:
+    """Looks at all below a folder that a library of others reads by name: a pipe would hold it for ever.
+
+    Raises:
+      NotAFile: a pipe, a device or a socket is among it.
+    """
+    for above, _, names in os.walk(os.fspath(folder)):
+        for name in names:
+            path = os.path.join(above, name)
+            if os.path.exists(path) and not os.path.isfile(path):
+                raise NotAFile(path, "a pipe or a device")
+
+
 @contextlib.contextmanager
 def opened(path: str | os.PathLike) -> Iterator[io.BufferedReader]:
     """A file to read piece by piece.

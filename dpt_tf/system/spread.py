@@ -9,6 +9,7 @@ out by who looks for the files.
 import contextlib
 import importlib.util
 import pathlib
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,8 @@ def over_workers(units: Sequence[Any], work: Callable[[Any], None], runner: Any 
     A worker that dies is replaced as the runner does it, and its unit begun again.
 
     Raises:
-      UserError: as `work` does; nobody answers at the address of a cluster, or its workers do not come back.
+      UserError: as `work` does; the runner cannot be had or does not start; nobody answers at the address of a cluster,
+        or its workers do not come back.
     """
     import apache_beam as beam
     from apache_beam.options import pipeline_options
@@ -36,7 +38,8 @@ def over_workers(units: Sequence[Any], work: Callable[[Any], None], runner: Any 
     options.view_as(pipeline_options.TypeOptions).pipeline_type_check = False
     if on_dask(options):
         _one_unit_a_task(options, len(units))
-    pipeline = beam.Pipeline(runner=runner, options=options)
+    with _told_of_runner(options, "cannot be used"):
+        pipeline = beam.Pipeline(runner=runner, options=options)
     _ = (
         pipeline
         | "Units" >> beam.Create(units, reshuffle=False)
@@ -44,7 +47,8 @@ def over_workers(units: Sequence[Any], work: Callable[[Any], None], runner: Any 
         | "Work" >> beam.Map(work)
     )
     with _told_of_dask(options):
-        result = pipeline.run()
+        with contextlib.nullcontext() if _is_here(options) else _told_of_runner(options, "did not start"):
+            result = pipeline.run()
         try:
             result.wait_until_finish()
         finally:
@@ -75,6 +79,29 @@ def _one_unit_a_task(options: Any, count: int) -> None:
         asked.npartitions = count
 
 
+def _runner(options: Any) -> str:
+    from apache_beam.options.pipeline_options import StandardOptions
+
+    return options.view_as(StandardOptions).runner or "DirectRunner"
+
+
+def _is_here(options: Any) -> bool:
+    """Whether starting the runner is the work itself: on this machine, or on Dask, of which more is known."""
+    return on_dask(options) or re.search("direct|fnapi|interactive", _runner(options), re.IGNORECASE) is not None
+
+
+@contextlib.contextmanager
+def _told_of_runner(options: Any, what: str) -> Iterator[None]:
+    """Whatever a runner of Beam stumbles over while it is set up, in a line: options, programs, addresses."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # a runner's own, of any kind
+        said = " ".join(str(error).split())[:300] or type(error).__name__
+        raise UserError(f"{_runner(options)} of Beam {what} ({said}); look at --runner and --beam") from error
+
+
 @contextlib.contextmanager
 def _told_of_dask(options: Any) -> Iterator[None]:
     """What goes wrong between a cluster of Dask and us, in a line."""
@@ -97,6 +124,10 @@ def _told_of_dask(options: Any) -> Iterator[None]:
         raise UserError(
             f"Dask at {where}: a worker cannot import what it needs ({error}); install the same dpt_tf on every machine"
         ) from error
+    except ValueError as error:
+        if not re.match("(invalid|unknown) address", str(error)):
+            raise
+        raise UserError(f"Dask at {where}: {error}; name the address that `dask scheduler` prints") from error
     except (OSError, WorkerStartTimeoutError) as error:
         if getattr(error, "filename", None) is not None:
             raise

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from dpt_tf.ops import device
 from dpt_tf.system import alive
-from dpt_tf.system.errors import Interrupted, TrainingError
+from dpt_tf.system.errors import Interrupted, TrainingError, UserError
 from dpt_tf.training import checkpoints, profiling, stages, workers
 from dpt_tf.training.diary import Batches, Diary
 
@@ -59,10 +59,16 @@ def strategy() -> tf.distribute.Strategy:
     """One replica on each visible device; several workers where TF_CONFIG names them.
 
     Raises:
-      UserError: TF_CONFIG cannot be used.
+      UserError: TF_CONFIG cannot be used, or its port of this worker is taken.
     """
-    if workers.cluster():
-        return tf.distribute.MultiWorkerMirroredStrategy()
+    if together := workers.cluster():
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except tf.errors.UnknownError as error:
+            if "gRPC server" not in str(error):
+                raise
+            mine = together.workers[together.index]
+            raise UserError(f"TF_CONFIG: {mine} is taken on this machine; give this worker another port") from None
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:
         return tf.distribute.get_strategy()

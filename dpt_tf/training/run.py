@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import gc
 import importlib.metadata
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -68,6 +69,9 @@ def train(
     names = _needed(names, hparams, say)
     together = workers.cluster()
     memory.refuse(hparams, names, len(together.workers) if together else 1)
+    if together and len(together.workers) > 1:
+        others = [address for number, address in enumerate(together.workers) if number != together.index]
+        say(f"worker {together.index} of {len(together.workers)}: waiting for {', '.join(others)}")
     distribution = loop.strategy()
     if hparams.batch_size < distribution.num_replicas_in_sync:
         raise UserError(
@@ -165,7 +169,9 @@ def refuse_another(run_dir: pathlib.Path, hparams: HParams) -> None:
 
     Raises:
       UserError: it names them.
+      UnicodeEncodeError: TensorFlow cannot write to a folder of this name.
     """
+    os.fspath(run_dir).encode()
     begun = [stage for stage in config.EVERY_STAGE if checkpoints.all_of(trained.folder(run_dir, stage))]
     there = trained.hparams_of(run_dir)
     if not begun or there is None:

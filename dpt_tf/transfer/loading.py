@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import fingerprint_pb2
 
 from dpt_tf.models.composition import Composition
 from dpt_tf.system import files
@@ -62,7 +63,10 @@ def newest(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _of_saved_model(folder: pathlib.Path) -> dict[str, Any]:
+    files.refuse_odd(folder)
+    provenance = _provenance(folder / "assets.extra" / "provenance.json")
     try:
+        _check_fingerprint(folder / "fingerprint.pb")
         loaded = tf.saved_model.load(str(folder))
         signatures = loaded.signatures
     except Exception as error:  # damage comes to light anywhere in TensorFlow and protobuf, which have their own errors
@@ -91,11 +95,6 @@ def _of_saved_model(folder: pathlib.Path) -> dict[str, Any]:
             lambda photo, source_iuv, _: signatures["texture"](source=photo, source_iuv=source_iuv),
             lambda unwrapped, target_iuv: signatures["render"](**unwrapped, target_iuv=target_iuv),
         )
-    noted = folder / "assets.extra" / "provenance.json"
-    try:
-        provenance = trained.checked(files.read_facts(noted)) if noted.exists() else {}
-    except ValueError as error:
-        raise UserError(f"{noted} is damaged ({error}); remove it, nothing else depends on it") from None
     return {
         "function": function,
         "image_size": sizes["tensors"][1],
@@ -104,6 +103,19 @@ def _of_saved_model(folder: pathlib.Path) -> dict[str, Any]:
         "halves": halves,
         "atlas_size": atlas_size,
     }
+
+
+def _provenance(noted: pathlib.Path) -> dict[str, Any]:
+    try:
+        return trained.checked(files.read_facts(noted)) if noted.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{noted} is damaged ({error}); remove it, nothing else depends on it") from None
+
+
+def _check_fingerprint(path: pathlib.Path) -> None:
+    """Raises what protobuf has to say of a damaged one: TensorFlow shows its own traceback and goes on."""
+    if path.exists():
+        fingerprint_pb2.FingerprintDef.FromString(files.read(path))
 
 
 def _as_tensors(inputs: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:

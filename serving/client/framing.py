@@ -12,7 +12,7 @@ import pathlib
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from serving.client import files, naming
 from serving.client.errors import BadInput, ServerError
@@ -33,7 +33,8 @@ def read_photo(path: str | os.PathLike) -> np.ndarray:
             check_size(opened)
             return _pixels(opened)
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error... on broken files
-        reason = " ".join(str(error).split())
+        known = not isinstance(error, UnidentifiedImageError)
+        reason = " ".join(str(error).split()) if known else "no known format"
         raise BadInput(f"{path}: a picture that cannot be read ({reason}); save it again") from None
 
 

@@ -57,9 +57,9 @@ def refused(
             return f"{path} would be overwritten by {what}; give another {flag}"
         if path.is_symlink() or (path.exists() and not path.is_file()):
             return f"{path} is no file that {what} could replace; give another {flag}"
-        above = next(folder for folder in path.absolute().parents if folder.exists())
+        above = next(folder for folder in path.absolute().parents if folder.exists() or folder.is_symlink())
         if not above.is_dir():
-            return f"{above} is a file, so nothing can be written to {path}; give another {flag}"
+            return f"{above} is no folder, so nothing can be written to {path}; give another {flag}"
         if path.suffix.lower() not in forms:
             return f"{path}: {what} is written as {', '.join(forms)}; give {flag} one of these endings, or a folder"
     return ""

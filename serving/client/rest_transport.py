@@ -33,6 +33,10 @@ class RestTransport:
     def __init__(self, address: str, tls: transport.Tls | None):
         """Connects at each call."""
         self._root = f"{'https' if tls else 'http'}://{address}/v1/models/"
+        try:
+            urllib.parse.urlsplit(self._root)
+        except ValueError as error:
+            raise BadInput(f"{address} is no address ({error}); give host:port") from None
         self._context = _context(tls) if tls else None
 
     def describe(self, spec: transport.Spec, seconds: float) -> transport.Model:

@@ -26,7 +26,7 @@ def ask(call: Callable[[float], Answer], seconds: float, retries: int) -> Answer
         try:
             return call(end - time.monotonic())
         except ServerError as error:
-            wait = random.uniform(0.5, 1) * min(FIRST * 2**attempt, LONGEST)
+            wait = random.uniform(0.5, 1) * min(FIRST * 2 ** min(attempt, 9), LONGEST)
             if error.code != "UNAVAILABLE" or attempt == retries or time.monotonic() + wait >= end:
                 raise
         time.sleep(wait)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -62,6 +63,15 @@ class Client:
         """
         if version is not None and label is not None:
             raise BadInput("give a version or a label, not both")
+        if version is not None and not 0 <= version < 1 << 63:
+            raise BadInput(f"version {version}: versions are whole numbers from 0 to {(1 << 63) - 1}")
+        if retries < 0:
+            raise BadInput(f"{retries} retries: give 0 or more")
+        for what, name in {"server": address, "model": model, "label": label}.items():
+            _check_name(what, name)
+        port = re.search(r":(-?[0-9]+)\Z", address.rpartition("]")[2])
+        if port and not 1 <= int(port[1]) <= 65535:
+            raise BadInput(f"{address}: ports are 1 to 65535, this is {port[1]}")
         if ":" not in address.rpartition("]")[2]:
             address = f"{address}:{8501 if rest else 8500}"
         self._spec, self._timeout, self._retries, self._rest = (
@@ -267,6 +277,14 @@ def _rest_transport(address: str, tls: transport.Tls | None) -> transport.Transp
     from serving.client.rest_transport import RestTransport
 
     return RestTransport(address, tls)
+
+
+def _check_name(what: str, name: str | None) -> None:
+    """Neither an empty word, such as a variable of the shell that is not set, nor one that cannot be sent."""
+    if name is not None and not name.strip():
+        raise BadInput(f"the {what} is empty; give one, or leave it out")
+    if any("\ud800" <= letter <= "\udfff" for letter in name or ""):
+        raise BadInput(f"the {what} {name} is not UTF-8, so it cannot be asked for")
 
 
 def _check_picture(name: str, picture: np.ndarray) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import importlib.util
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ from typing import NoReturn
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # What comes with the extra `serving`.
 PACKAGES = ("grpc", "grpc_health", "grpc_reflection", "prometheus_client", "starlette", "tensorflow_serving", "uvicorn")
+
+_LARGEST = 2**31 - 1  # of a number that gRPC takes; and seconds for ever
+_MOST_BYTES = "grpc.max_receive_message_length"
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -77,6 +81,12 @@ def options(flags: argparse.Namespace):
 
     if bool(flags.model_base_path) == bool(flags.model_config_file):
         raise BadStart("give --model_base_path=FOLDER, or --model_config_file=FILE for several models")
+    for name in ("host", "model_name", "model_base_path"):
+        value = getattr(flags, name)
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise BadStart(f"--{name}={value} is not UTF-8, which gRPC and TensorFlow want of names")
+        if not value.strip() and name != "model_base_path":
+            raise BadStart(f"--{name} is empty; give it a value, or leave it out")
     if flags.batching_parameters_file and not flags.enable_batching:
         raise BadStart("--batching_parameters_file is set without --enable_batching")
     if flags.monitoring_config_file and not flags.rest_api_port:
@@ -90,7 +100,7 @@ def options(flags: argparse.Namespace):
     else:
         models = [configs.ModelConfig(name=flags.model_name, base_path=flags.model_base_path)]
     channel = dict(flags.grpc_channel_arguments)
-    max_bytes = channel.get("grpc.max_receive_message_length", Limits.max_bytes)
+    max_bytes = channel.get(_MOST_BYTES, Limits.max_bytes)
     return Options(
         models=models,
         host=flags.host,
@@ -110,6 +120,8 @@ def options(flags: argparse.Namespace):
 
 
 def _refuse(line: str) -> NoReturn:
+    """Spells out what would break the line or steer a terminal."""
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
     print(f"local_server: {line}", file=sys.stderr)
     sys.exit(2)
 
@@ -177,8 +189,8 @@ def _port(text: str) -> int:
 
 def _number(text: str) -> float:
     value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"it is a number from 0 on, this is {text}")
+    if not 0 <= value <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"it is a number from 0 on, {_LARGEST} at most, this is {text}")
     return value
 
 
@@ -192,7 +204,14 @@ def _pairs(text: str) -> tuple[tuple[str, int | str], ...]:
     pairs = [pair.partition("=") for pair in text.split(",") if pair]
     if not all(key and equals for key, equals, _ in pairs):
         raise argparse.ArgumentTypeError(f"it is KEY=VALUE,KEY=VALUE, this is {text}")
-    return tuple((key, int(value) if value.lstrip("-").isdecimal() else value) for key, _, value in pairs)
+    known = {key: int(value) if re.fullmatch("-?[0-9]{1,18}", value) else value for key, _, value in pairs}
+    for key, value in known.items():
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise argparse.ArgumentTypeError(f"numbers are {_LARGEST} at most, this is {key}={value}")
+    most = known.get(_MOST_BYTES, 1)
+    if not isinstance(most, int) or most < 1:
+        raise argparse.ArgumentTypeError(f"{_MOST_BYTES} is a whole number from 1 on, this is {most}")
+    return tuple(known.items())
 
 
 if __name__ == "__main__":

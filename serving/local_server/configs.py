@@ -19,14 +19,23 @@ ModelConfig: TypeAlias = model_server_config_pb2.ModelConfig
 Message = TypeVar("Message", bound=message.Message)
 
 
+_MOST_BYTES = 1 << 24  # of a configuration
+
+
 def read(file: str, into: Message) -> Message:
     """`into`, filled from the file."""
+    path = pathlib.Path(file)
+    # A pipe would be waited for, a device read without an end.
+    if path.exists() and not path.is_file():
+        raise BadStart(f"{file} is no file; give the path of a configuration")
     try:
-        return text_format.Parse(pathlib.Path(file).read_text(encoding="utf-8"), into)
+        if path.stat().st_size > _MOST_BYTES:
+            raise BadStart(f"{file} is a file of {path.stat().st_size >> 20} MiB; give the path of a configuration")
+        return text_format.Parse(path.read_text(encoding="utf-8"), into)
     except (OSError, UnicodeDecodeError) as error:
         raise BadStart(f"{file} cannot be read: {error}") from None
     except text_format.ParseError as error:
-        raise BadStart(f"{file} is no {type(into).__name__} in protobuf's text form: {error}") from None
+        raise BadStart(f"{file} is no {type(into).__name__} in protobuf's text form: {str(error)[:200]}") from None
 
 
 def models(file: str) -> list[ModelConfig]:

@@ -15,7 +15,8 @@ from typing import Any
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import fingerprint_pb2, meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from serving.local_server import pictures, tensors
@@ -150,6 +151,7 @@ class Servable:
     def __init__(self, folder: pathlib.Path, name: str, version: int, limits: Limits, sizes: Sequence[int] = ()):
         """Loads `folder` and replays its warm-up requests; batches are padded to `sizes`. Raises what stops that."""
         self.name, self.version = name, version
+        _check_files(folder)
         self.definitions = _definitions(folder)
         self._loaded = tf.saved_model.load(str(folder), tags=["serve"])
         self.signatures = {
@@ -196,6 +198,21 @@ def _pixels(tensor: tf.Tensor) -> int:
     if tensor.dtype == tf.string:
         return pictures.pixels(tensor.numpy().ravel()) if tensor.shape.rank else 0
     return math.prod(tensor.shape[:3]) if tensor.shape.rank == 4 else 0
+
+
+def _check_files(folder: pathlib.Path) -> None:
+    """Raises ValueError for a pipe among them, which TensorFlow would wait for, or a damaged fingerprint.
+
+    TensorFlow shows a traceback for that one, and goes on.
+    """
+    for path in folder.rglob("*"):
+        if path.exists() and not path.is_dir() and not path.is_file():
+            raise ValueError(f"{path} is a pipe or a device, where a file is wanted")
+    mark = folder / "fingerprint.pb"
+    try:
+        fingerprint_pb2.FingerprintDef.FromString(mark.read_bytes() if mark.is_file() else b"")
+    except DecodeError:
+        raise ValueError(f"{mark} is damaged; export the model anew") from None
 
 
 def _definitions(folder: pathlib.Path) -> dict[str, meta_graph_pb2.SignatureDef]:

@@ -59,6 +59,7 @@ async def serve(options: Options, stop: asyncio.Event, ready: Callable[[], None]
     def load(folder: pathlib.Path, name: str, version: int) -> Servable:
         return Servable(folder, name, version, options.limits, options.bounds.allowed_batch_sizes)
 
+    _refuse_taken(options)
     models = versions.Models(load, options.allow_new_labels)
     metrics = Metrics()
     if not await _loaded(models, options, stop):
@@ -153,8 +154,19 @@ async def _http(options: Options, predictor: Predictor, metrics: Metrics) -> Asy
         bound.close()
 
 
+def _refuse_taken(options: Options) -> None:
+    """Raises BadStart before minutes go into loading: ports are taken, or the host is not this machine's."""
+    for flag, port in (("--port", options.port), ("--rest_api_port", options.rest_port)):
+        if port:
+            try:
+                rest.listen(options.host, port).close()
+            except (OSError, UnicodeError):
+                raise _taken(flag, options.host, port) from None
+
+
 def _taken(flag: str, host: str, port: int) -> BadStart:
-    return BadStart(f"{flag}={port}: {host}:{port} cannot be bound; is another server there? Choose another {flag}")
+    words = f"{host}:{port} cannot be bound; is another server there? Choose another {flag}, or another --host"
+    return BadStart(f"{flag}={port}: {words}")
 
 
 @contextlib.contextmanager

@@ -27,6 +27,9 @@ _PATIENCE = 1  # seconds that an open answer has, once the page is told to end
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Shows the page until a signal, and exits."""
     args = _flags().parse_args(argv)
+    for name in ("model", "pose", "host"):
+        if (value := getattr(args, name)) is not None and not value.strip():
+            _refuse(f"--{name} is empty; give it a value, or leave it out")
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: sys.exit(0))
     from dpt_tf.system.errors import UserError
@@ -40,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             _show(args, listening, folder)
     except UserError as error:
         _refuse(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _refuse(f"{error.filename}: {error.strerror}")
     # A picture may be painted in a thread, which can neither be stopped nor outlive the interpreter.
     logging.shutdown()
     sys.stdout.flush()
@@ -74,11 +81,13 @@ def _show(args: argparse.Namespace, listening: socket.socket, folder: pathlib.Pa
     from PIL import Image
 
     from dpt_tf import shipped
+    from dpt_tf.densepose import choosing
     from dpt_tf.transfer import painter
     from serving.web import application
     from serving.web.clicks import Clicks
 
     warnings.simplefilter("error", Image.DecompressionBombWarning)  # becomes the sentence of a picture too large
+    choosing.refuse_unknown(args.pose)  # before seconds go into loading the model
     model = painter.load(args.model or shipped.folder())
     maps, told = _maps(args.pose)
     clicks = Clicks(model, max(model.image_size, _EXAMPLES), folder / "people", maps)
@@ -134,14 +143,17 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
         listening.listen()  # of two that are bound, the second one is only refused here
-    except OSError as error:
+    except (OSError, TypeError, UnicodeError) as error:  # Python's own, of a name that is no host's
         listening.close()
-        raise UserError(f"{host}:{port} cannot be used ({error.strerror}); give another --port or --host") from None
+        reason = getattr(error, "strerror", None) or "no name of a host"
+        raise UserError(f"{host}:{port} cannot be used ({reason}); give another --port or --host") from None
     return listening
 
 
 def _refuse(line: str) -> NoReturn:
-    print(f"web: {line}", file=sys.stderr)
+    from dpt_tf.system.errors import one_line
+
+    print(one_line(f"web: {line}"), file=sys.stderr)
     sys.exit(2)
 
 
@@ -160,7 +172,7 @@ def _port(text: str) -> int:
 
 def _flags() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m serving.web", description=__doc__.partition("\n\n")[0], allow_abbrev=False)
-    parser.add_argument("--model", type=pathlib.Path, help="a run, an export or a shipped model (default people)")
+    parser.add_argument("--model", help="a run, an export or a shipped model (default people)")
     parser.add_argument(
         "--pose",
         metavar="small|NAME|FILE",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
+from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse
 
 from serving.web import asked
@@ -26,6 +27,7 @@ MOST_CLICKS = 4  # of a session that wait
 _STUCK = 20.0  # seconds in which a stream takes nothing of what there is for it
 _SLOW = 20.0  # seconds for a body that is no upload
 _LONGEST = 2048  # bytes of an address
+_LONGEST_KIND = 256  # and of what an upload is; its boundary has 70 at most
 _API = "/gradio_api"
 _EVENTS = re.compile(rf"{_API}/(queue/join|run/\w+)/?")
 _JOIN, _CANCEL, _UPLOAD, _STREAM = (f"{_API}/{name}" for name in ("queue/join", "cancel", "upload", "queue/data"))
@@ -90,11 +92,15 @@ class Gate:
         if len(scope.get("raw_path") or path) + len(scope["query_string"]) > _LONGEST or "\0" in path:
             raise Forged("no such address", 414)
         if method == "POST" and path == _UPLOAD:
-            length = dict(scope["headers"]).get(b"content-length", b"")
+            told = dict(scope["headers"])
+            if len(told.get(b"content-type", b"")) > _LONGEST_KIND:  # or its boundary is looked for without an end
+                raise Forged("an upload has no such form")
+            length = told.get(b"content-length", b"")
             if not length.isdigit() or len(length) > 18:
                 raise Forged("an upload says how long it is", 411)
             if int(length) > self._most_upload:
                 raise Forged(f"an upload has {self._most_upload} bytes at most", 413)
+            receive = _whole(receive)
         elif method == "POST" and (_EVENTS.fullmatch(path) or path == _CANCEL):
             body, session = (asked.ending if path == _CANCEL else asked.event)(await _body(receive), self._page)
             if path.startswith(_JOIN):
@@ -150,6 +156,21 @@ def _impatient(send: Callable) -> Callable:
             raise OSError("nobody reads the stream") from None
 
     return sent
+
+
+def _whole(receive: Callable) -> Callable:
+    """An upload that breaks off becomes the error after which gradio removes what has come of it."""
+    complete = False
+
+    async def received() -> Any:
+        nonlocal complete
+        message = await receive()
+        if message["type"] == "http.disconnect" and not complete:
+            raise MultiPartException("the upload broke off")
+        complete = not message.get("more_body")
+        return message
+
+    return received
 
 
 async def _body(receive: Callable) -> bytes:
